@@ -21,7 +21,9 @@ impl Ip {
     #[inline]
     #[must_use]
     pub const fn v4(a: [u8; 4]) -> Ip {
-        Ip([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a[0], a[1], a[2], a[3]])
+        Ip([
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a[0], a[1], a[2], a[3],
+        ])
     }
 
     /// From the sixteen bytes of an IPv6 address, in network order.
