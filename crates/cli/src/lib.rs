@@ -1,1 +1,10 @@
-//! Placeholder.
+//! The `tidewheel` program: it reads a configuration, puts applications on a stack, starts the
+//! workers, and shows what happens.
+//!
+//! This crate knows configurations, applications (echo, discard, HTTP, the bench's two ends) and
+//! how results are shown. It must never know a packet, a sequence number or a DPDK call: what
+//! moves bytes is `stack`, what moves frames is `runtime`.
+
+pub mod args;
+pub mod check;
+pub mod config;

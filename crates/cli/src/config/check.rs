@@ -1,0 +1,210 @@
+//! What only several keys together can get wrong.
+
+use super::{App, Close, Config, ConfigError, Listen, Source};
+
+/// Checks `config` across keys; `source` gives the place of what is wrong.
+///
+/// # Errors
+/// The first contradiction, at the line of one of its keys and naming the other's.
+pub fn check(config: &Config, source: &Source) -> Result<(), ConfigError> {
+    let fail = |path: &str, message: String| Err(source.error_at(path, message));
+    if config.port.device.is_empty() {
+        return fail(
+            "port",
+            "no device: set port.device (--device) to a PCI address or a virtual device such as \
+             net_tap0,iface=tw0"
+                .into(),
+        );
+    }
+    cpus(config, source)?;
+    host(config, source)?;
+    tcp(config, source)?;
+    if config.listen.is_empty() {
+        return fail(
+            "listen",
+            "nothing to serve: add a [[listen]] section or --listen PORT=APP".into(),
+        );
+    }
+    for (index, listen) in config.listen.iter().enumerate() {
+        listener(config, source, index, listen)?;
+    }
+    Ok(())
+}
+
+fn cpus(config: &Config, source: &Source) -> Result<(), ConfigError> {
+    let cpus = &config.eal.cpus;
+    if !(1..=64).contains(&cpus.len()) {
+        return Err(source.error_at(
+            "eal.cpus",
+            format!("{} CPUs are out of range: 1 to 64", cpus.len()),
+        ));
+    }
+    match cpus
+        .iter()
+        .enumerate()
+        .find(|(i, cpu)| cpus[..*i].contains(cpu))
+    {
+        Some((_, cpu)) => Err(source.error_at(
+            "eal.cpus",
+            format!("CPU {cpu} is there twice: each worker needs one of its own"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn host(config: &Config, source: &Source) -> Result<(), ConfigError> {
+    let host = &config.host;
+    if host.addresses.is_empty() {
+        return Err(source.error_at(
+            "host.addresses",
+            "the host has no address: set host.addresses (--address), such as 192.0.2.1/24",
+        ));
+    }
+    for (i, prefix) in host.addresses.iter().enumerate() {
+        let a = prefix.address;
+        let path = format!("host.addresses.{i}");
+        if a.is_unspecified() || a.is_multicast() || a.is_broadcast() || a.octets()[0] == 0 {
+            return Err(source.error_at(&path, format!("{a} is not a unicast address")));
+        }
+        if host.addresses[..i].iter().any(|other| other.address == a) {
+            return Err(source.error_at(&path, format!("{a} is there twice")));
+        }
+    }
+    if let Some(gateway) = host.gateway {
+        if !host.addresses.iter().any(|p| p.contains(gateway)) {
+            return Err(source.error_at(
+                "host.gateway",
+                format!("the gateway {gateway} is not on the prefix of any host.addresses"),
+            ));
+        }
+        if host.addresses.iter().any(|p| p.address == gateway) {
+            return Err(source.error_at(
+                "host.gateway",
+                format!("the gateway {gateway} is an address of this host itself"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn tcp(config: &Config, source: &Source) -> Result<(), ConfigError> {
+    let tcp = &config.tcp;
+    let mtu = config.port.mtu.get();
+    if let Some(mss) = tcp.mss
+        && mss.get() + 40 > mtu
+    {
+        return Err(contradiction(
+            source,
+            "tcp.mss",
+            &format!(
+                "an MSS of {mss} does not fit an MTU of {mtu}: at most {}",
+                mtu - 40
+            ),
+            "port.mtu",
+        ));
+    }
+    if tcp.rto_min > tcp.rto_initial {
+        return Err(contradiction(
+            source,
+            "tcp.rto_min",
+            &format!(
+                "the least retransmission time-out {} is above the initial one, {}",
+                tcp.rto_min, tcp.rto_initial
+            ),
+            "tcp.rto_initial",
+        ));
+    }
+    if tcp.rto_initial.get() > tcp.rto_max.get() {
+        return Err(contradiction(
+            source,
+            "tcp.rto_initial",
+            &format!(
+                "the initial retransmission time-out {} is above the greatest one, {}",
+                tcp.rto_initial, tcp.rto_max
+            ),
+            "tcp.rto_max",
+        ));
+    }
+    if !tcp.window_scaling && tcp.rcv_buf.get() > 65_535 && source.has("tcp.rcv_buf") {
+        return Err(contradiction(
+            source,
+            "tcp.rcv_buf",
+            &format!(
+                "a window of {} needs window scaling: at most 65535 bytes without",
+                tcp.rcv_buf
+            ),
+            "tcp.window_scaling",
+        ));
+    }
+    Ok(())
+}
+
+fn listener(
+    config: &Config,
+    source: &Source,
+    index: usize,
+    listen: &Listen,
+) -> Result<(), ConfigError> {
+    let at = |key: &str| format!("listen.{index}.{key}");
+    if let Some(address) = listen.address
+        && !config.host.addresses.iter().any(|p| p.address == address)
+    {
+        return Err(source.error_at(
+            &at("address"),
+            format!("{address} is not one of host.addresses"),
+        ));
+    }
+    for (other_index, other) in config.listen[..index].iter().enumerate() {
+        let overlap =
+            listen.address.is_none() || other.address.is_none() || listen.address == other.address;
+        if other.port == listen.port && overlap {
+            return Err(contradiction(
+                source,
+                &at("port"),
+                &format!("port {} is taken by another listener", listen.port),
+                &format!("listen.{other_index}.port"),
+            ));
+        }
+    }
+    if listen.app != App::Http {
+        let app = listen.app.name();
+        for (key, given) in [
+            ("body", listen.body.is_some()),
+            ("file", listen.file.is_some()),
+        ] {
+            if given {
+                return Err(contradiction(
+                    source,
+                    &at(key),
+                    &format!("`{key}` is for the http application, not for {app}"),
+                    &at("app"),
+                ));
+            }
+        }
+        if listen.close == Some(Close::Server) {
+            return Err(contradiction(
+                source,
+                &at("close"),
+                &format!("{app} has no end of its own: only the client can close first"),
+                &at("app"),
+            ));
+        }
+    }
+    if listen.body.is_some() && listen.file.is_some() {
+        return Err(contradiction(
+            source,
+            &at("file"),
+            "`body` and `file` both say what the body is: give one",
+            &at("body"),
+        ));
+    }
+    Ok(())
+}
+
+/// An error at `path` that names the place of the key it contradicts, if that was given.
+fn contradiction(source: &Source, path: &str, message: &str, other: &str) -> ConfigError {
+    match source.place_of(other) {
+        Some(place) => source.error_at(path, format!("{message} ({other} is at {place})")),
+        None => source.error_at(path, message),
+    }
+}

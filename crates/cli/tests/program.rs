@@ -1,0 +1,111 @@
+//! The program as its user meets it: exit status, standard output, standard error.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn tidewheel(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tidewheel"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The path of a configuration that the project ships.
+fn shipped(name: &str) -> String {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "config", name]
+        .iter()
+        .collect();
+    path.display().to_string()
+}
+
+#[test]
+fn check_accepts_every_shipped_configuration() {
+    let folder = shipped("");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let output = tidewheel(&["check", path.to_str().unwrap()]);
+            assert!(
+                output.status.success(),
+                "{}: {}",
+                path.display(),
+                stderr(&output)
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "{checked}");
+}
+
+#[test]
+fn check_says_what_would_run() {
+    let output = tidewheel(&["check", &shipped("serve.toml")]);
+    let text = stdout(&output);
+    for part in [
+        "0000:03:00.0, MTU 1500",
+        "1 on CPU 1 polls",
+        "192.0.2.1/24, gateway 192.0.2.254",
+        "MSS 1460, timestamps on",
+        "1m, reused by rfc6191, 1000000 entries",
+        "*:80 http, body 1024 bytes, backlog 4096, the server closes first",
+        "*:7 echo, backlog 4096, the client closes first",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn a_bad_file_exits_2_and_names_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.toml");
+    std::fs::write(
+        &file,
+        "[port]\ndevice = \"net_null0\"\n[tcp]\nmsss = 1000\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    let output = tidewheel(&["check", file]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let text = stderr(&output);
+    assert!(
+        text.contains(&format!("{file}:4:1: unknown field `msss`")),
+        "{text}"
+    );
+    assert!(text.contains("did you mean `mss`?"), "{text}");
+    assert!(text.contains("    4 | msss = 1000"), "{text}");
+}
+
+#[test]
+fn a_bad_override_exits_2_and_names_the_flag() {
+    let output = tidewheel(&["check", &shipped("tap.toml"), "--set", "tcp.mss=1"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert_eq!(
+        text,
+        "tidewheel: --set tcp.mss=1: 1 is out of range: 64 to 9176\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_exits_2() {
+    let output = tidewheel(&["check", "/nonexistent/x.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("/nonexistent/x.toml: cannot be read"));
+}
+
+#[test]
+fn an_unknown_flag_exits_2() {
+    let output = tidewheel(&["check", "--no-such-flag"]);
+    assert_eq!(output.status.code(), Some(2));
+}
