@@ -17,10 +17,13 @@ mod bytes;
 pub mod checksum;
 pub mod ethernet;
 pub mod icmpv4;
+pub mod icmpv6;
 mod ip;
 pub mod ipv4;
+pub mod ipv6;
 mod seq;
 pub mod tcp;
+pub mod toeplitz;
 
 pub use ethernet::MacAddr;
 pub use ip::{FourTuple, Ip};
