@@ -1,1 +1,41 @@
-//! Placeholder.
+//! One core's host: Ethernet frames in, Ethernet frames out, and an application in between.
+//!
+//! This crate knows neighbours, IP, ICMP, listeners, the tables of connections and of TIME-WAIT,
+//! and the order in which a burst is processed. It must never know a clock, a device, a thread or
+//! an allocator that a test cannot replace: time, frames and secrets are handed in.
+//!
+//! A turn of the caller's loop is [`Stack::receive`] with the frames that arrived,
+//! [`Stack::advance`] for what time drives, [`Stack::transmit`], and then sending what
+//! [`Stack::out`] holds.
+
+mod application;
+mod arp;
+mod config;
+mod context;
+mod core;
+mod counters;
+mod demux;
+mod frame;
+mod icmp;
+mod lifecycle;
+mod neighbor;
+mod output;
+mod parse;
+mod rate;
+mod slab;
+mod stack;
+mod time_wait;
+mod tuples;
+
+pub use application::{Application, DestinationId, Handle, ListenerId};
+pub use config::{
+    Config, ConfigError, DestinationConfig, InterfaceAddress, ListenerConfig, Owner, Secrets,
+    TimeWaitConfig,
+};
+pub use context::{ConnectError, Context};
+pub use counters::{Counters, Host as HostCounters};
+pub use frame::{
+    Frame, FramePool, MemFrame, MemPool, Offload, RxChecksum, TxOffload, Verdict,
+};
+pub use stack::{OUT_CAPACITY, Stack, Usage};
+pub use tcp::CloseReason;

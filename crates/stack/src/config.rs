@@ -1,0 +1,354 @@
+//! What one core's host is made of. Everything is sized here, once, at start.
+
+use tcp::Config as TcpConfig;
+use wire::{FourTuple, Ip, ethernet::MacAddr};
+
+use crate::frame::Offload;
+
+/// An address of this host and the prefix that it is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InterfaceAddress {
+    /// The address.
+    pub ip: Ip,
+    /// Length of the on-link prefix in bits: 0 to 32 for IPv4.
+    pub prefix: u8,
+}
+
+impl InterfaceAddress {
+    /// Whether `other` is on the same link.
+    #[must_use]
+    pub fn on_link(&self, other: Ip) -> bool {
+        match (self.ip.as_v4(), other.as_v4()) {
+            (Some(a), Some(b)) => {
+                let mask = u32::MAX
+                    .checked_shl(32 - u32::from(self.prefix.min(32)))
+                    .unwrap_or(0);
+                (u32::from_be_bytes(a) ^ u32::from_be_bytes(b)) & mask == 0
+            }
+            (None, None) => {
+                let mask = u128::MAX
+                    .checked_shl(128 - u32::from(self.prefix.min(128)))
+                    .unwrap_or(0);
+                (u128::from_be_bytes(self.ip.octets()) ^ u128::from_be_bytes(other.octets())) & mask
+                    == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// The directed broadcast address of an IPv4 prefix shorter than 31 bits (RFC 3021).
+    #[must_use]
+    pub fn broadcast(&self) -> Option<Ip> {
+        let a = u32::from_be_bytes(self.ip.as_v4()?);
+        (self.prefix < 31).then(|| Ip::v4((a | (u32::MAX >> self.prefix)).to_be_bytes()))
+    }
+}
+
+/// TIME-WAIT of one listener or destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeWaitConfig {
+    /// How long a connection that closed first stays in TIME-WAIT, in milliseconds, 0 to
+    /// 86,400,000. 0 keeps no TIME-WAIT at all: old duplicates are then not guarded against.
+    pub length_ms: u32,
+    /// Whether an active open may take over a four-tuple that is in our own TIME-WAIT, when
+    /// timestamps were in use and this many milliseconds have passed. `None`: never.
+    pub local_reuse_ms: Option<u32>,
+}
+
+impl Default for TimeWaitConfig {
+    fn default() -> Self {
+        TimeWaitConfig {
+            length_ms: 60_000,
+            local_reuse_ms: Some(1_000),
+        }
+    }
+}
+
+/// A listening socket.
+#[derive(Clone, Debug)]
+pub struct ListenerConfig {
+    /// The local address, or `None` for every address of the host.
+    pub address: Option<Ip>,
+    /// The local port.
+    pub port: u16,
+    /// The most connections in SYN-RECEIVED at a time; a further SYN is dropped and counted.
+    pub backlog: u32,
+    /// The protocol's parameters.
+    pub tcp: TcpConfig,
+    /// TIME-WAIT of its connections.
+    pub time_wait: TimeWaitConfig,
+}
+
+/// A destination of active opens and the local sockets that may be used for it.
+#[derive(Clone, Debug)]
+pub struct DestinationConfig {
+    /// The remote address.
+    pub address: Ip,
+    /// The remote port.
+    pub port: u16,
+    /// Local addresses to connect from; each must be an address of the host.
+    pub sources: Vec<Ip>,
+    /// First local port.
+    pub first_port: u16,
+    /// Last local port, inclusive.
+    pub last_port: u16,
+    /// Use only the first so many (address, port) pairs; `None` for all of them.
+    pub limit: Option<u32>,
+    /// The protocol's parameters.
+    pub tcp: TcpConfig,
+    /// TIME-WAIT of its connections.
+    pub time_wait: TimeWaitConfig,
+}
+
+/// Which four-tuples' frames arrive at this shard's queue.
+pub type Owner = Box<dyn Fn(&FourTuple) -> bool + Send>;
+
+/// One core's host.
+pub struct Config {
+    /// The port's Ethernet address.
+    pub mac: MacAddr,
+    /// 802.1Q VLAN identifier, 1 to 4094: every frame is sent with the tag, and frames without it
+    /// are dropped. `None`: untagged.
+    pub vlan: Option<u16>,
+    /// The most bytes of an IP packet, 576 to 9,216.
+    pub mtu: u16,
+    /// The host's addresses.
+    pub addresses: Vec<InterfaceAddress>,
+    /// Where packets go that are not on-link.
+    pub gateway: Option<Ip>,
+    /// Checksum work that the port does.
+    pub offload: Offload,
+    /// Listening sockets.
+    pub listeners: Vec<ListenerConfig>,
+    /// Destinations of active opens.
+    pub destinations: Vec<DestinationConfig>,
+    /// The most live connections (all states but TIME-WAIT).
+    pub max_connections: u32,
+    /// The most TIME-WAIT entries.
+    pub time_wait_capacity: usize,
+    /// Bytes for received data that applications have not read and for data out of order.
+    pub receive_memory: usize,
+    /// Bytes for data queued to be sent or not yet acknowledged.
+    pub send_memory: usize,
+    /// The most neighbours remembered.
+    pub max_neighbors: u16,
+    /// RSTs, ICMP errors and challenge ACKs a second, each kind on its own budget.
+    pub control_replies_per_second: u32,
+    /// Nanoseconds of real time (since 1970) at [`tcp::time::Instant::ZERO`]: the ISN and timestamp clocks
+    /// follow real time, so that they go on where a former process left off.
+    pub real_time_at_zero_ns: u64,
+    /// Which tuples this shard owns; `None` for all.
+    pub owner: Option<Owner>,
+}
+
+/// Secrets, given from outside: from the operating system's generator in production, from a seed
+/// under test.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Key of ISNs and timestamp offsets; may be kept in a file across restarts, so that a peer in
+    /// TIME-WAIT still believes this host.
+    pub isn: tcp::isn::Secret,
+    /// Key of the tables' hash; new at every start.
+    pub table: [u64; 2],
+}
+
+/// A configuration that cannot be.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No address.
+    #[error("the host has no address: give it at least one, such as 192.0.2.1/24")]
+    NoAddress,
+    /// A prefix too long for its family.
+    #[error("{0}/{1}: the prefix of an IPv4 address is 0 to 32 bits")]
+    BadPrefix(Ip, u8),
+    /// IPv6 is not carried yet.
+    #[error("{0}: this host speaks IPv4 only so far; use an IPv4 address")]
+    Ipv6(Ip),
+    /// Not an address a host can have.
+    #[error("{0} is not a unicast address")]
+    NotUnicast(Ip),
+    /// VLAN out of range.
+    #[error("VLAN {0} is out of range: 1 to 4094, or leave it out")]
+    BadVlan(u16),
+    /// MTU out of range.
+    #[error("an MTU of {0} is out of range: 576 to 9216 bytes")]
+    BadMtu(u16),
+    /// The gateway cannot be reached.
+    #[error("the gateway {0} is not on the prefix of any address of the host")]
+    GatewayOffLink(Ip),
+    /// A socket's address is not the host's.
+    #[error("{0} is not an address of this host")]
+    NotOurs(Ip),
+    /// Two listeners on one socket.
+    #[error("two listeners on port {0} overlap")]
+    DuplicateListener(u16),
+    /// A zero port, or a port range in the wrong order.
+    #[error("ports {0} to {1}: the range is empty or begins at 0")]
+    BadPorts(u16, u16),
+    /// No local socket of this destination belongs to this shard.
+    #[error("no source address and port for {0}:{1} belongs to this worker: widen the port range")]
+    NoTuples(Ip, u16),
+    /// Nothing fits the destination's path.
+    #[error("{0} is neither on-link nor is there a gateway")]
+    NoRoute(Ip),
+    /// More sockets than the TIME-WAIT table can name.
+    #[error("more than {0} listeners and destinations")]
+    TooManySockets(usize),
+    /// A TIME-WAIT length out of range.
+    #[error("a TIME-WAIT length of {0} ms is out of range: 0 to 86400000")]
+    BadTimeWait(u32),
+    /// A capacity of zero or too large.
+    #[error("{0} must be {1} to {2}, not {3}")]
+    BadCapacity(&'static str, u64, u64, u64),
+    /// The protocol's parameters.
+    #[error(transparent)]
+    Tcp(#[from] tcp::ConfigError),
+}
+
+impl Config {
+    /// A host with `mac` and one address, and limits for a small machine: 64 Ki connections, 1 Mi
+    /// TIME-WAIT entries, 16 MiB for data each way.
+    #[must_use]
+    pub fn new(mac: MacAddr, address: InterfaceAddress) -> Config {
+        Config {
+            mac,
+            vlan: None,
+            mtu: 1500,
+            addresses: vec![address],
+            gateway: None,
+            offload: Offload::default(),
+            listeners: Vec::new(),
+            destinations: Vec::new(),
+            max_connections: 65_536,
+            time_wait_capacity: 1 << 20,
+            receive_memory: 16 << 20,
+            send_memory: 16 << 20,
+            max_neighbors: 1024,
+            control_replies_per_second: 10_000,
+            real_time_at_zero_ns: 0,
+            owner: None,
+        }
+    }
+
+    /// Checks what can be checked before anything is allocated.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.addresses.is_empty() {
+            return Err(ConfigError::NoAddress);
+        }
+        for a in &self.addresses {
+            let Some(v4) = a.ip.as_v4() else {
+                return Err(ConfigError::Ipv6(a.ip));
+            };
+            if a.prefix > 32 {
+                return Err(ConfigError::BadPrefix(a.ip, a.prefix));
+            }
+            if v4[0] == 0 || v4[0] >= 224 {
+                return Err(ConfigError::NotUnicast(a.ip));
+            }
+        }
+        if let Some(vlan) = self.vlan
+            && !(1..=4094).contains(&vlan)
+        {
+            return Err(ConfigError::BadVlan(vlan));
+        }
+        if !(576..=9216).contains(&self.mtu) {
+            return Err(ConfigError::BadMtu(self.mtu));
+        }
+        if let Some(gateway) = self.gateway
+            && !self.addresses.iter().any(|a| a.on_link(gateway))
+        {
+            return Err(ConfigError::GatewayOffLink(gateway));
+        }
+        self.validate_capacities()?;
+        self.validate_listeners()?;
+        self.validate_destinations()
+    }
+
+    fn is_ours(&self, ip: Ip) -> bool {
+        self.addresses.iter().any(|a| a.ip == ip)
+    }
+
+    fn validate_capacities(&self) -> Result<(), ConfigError> {
+        let range = |name, low, high, value| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError::BadCapacity(name, low, high, value))
+            }
+        };
+        let gib = 1u64 << 30;
+        range("max_connections", 1, 1 << 30, self.max_connections.into())?;
+        range("max_neighbors", 1, 65_535, self.max_neighbors.into())?;
+        range(
+            "time_wait_capacity",
+            1,
+            1 << 31,
+            self.time_wait_capacity as u64,
+        )?;
+        range(
+            "receive_memory",
+            1 << 16,
+            1024 * gib,
+            self.receive_memory as u64,
+        )?;
+        range("send_memory", 1 << 16, 1024 * gib, self.send_memory as u64)
+    }
+
+    fn validate_listeners(&self) -> Result<(), ConfigError> {
+        for (i, l) in self.listeners.iter().enumerate() {
+            if l.port == 0 {
+                return Err(ConfigError::BadPorts(0, 0));
+            }
+            if let Some(address) = l.address
+                && !self.is_ours(address)
+            {
+                return Err(ConfigError::NotOurs(address));
+            }
+            // A wildcard and a specific address on one port would be legal with a rule of
+            // precedence; nobody here needs the ambiguity.
+            let overlaps = |other: &ListenerConfig| {
+                other.port == l.port
+                    && (other.address.is_none()
+                        || l.address.is_none()
+                        || other.address == l.address)
+            };
+            if self.listeners[..i].iter().any(overlaps) {
+                return Err(ConfigError::DuplicateListener(l.port));
+            }
+            check_time_wait(&l.time_wait)?;
+            l.tcp.validate()?;
+        }
+        Ok(())
+    }
+
+    fn validate_destinations(&self) -> Result<(), ConfigError> {
+        for d in &self.destinations {
+            if d.address.as_v4().is_none() {
+                return Err(ConfigError::Ipv6(d.address));
+            }
+            if d.port == 0 || d.first_port == 0 || d.first_port > d.last_port {
+                return Err(ConfigError::BadPorts(d.first_port, d.last_port));
+            }
+            if let Some(&source) = d.sources.iter().find(|s| !self.is_ours(**s)) {
+                return Err(ConfigError::NotOurs(source));
+            }
+            if !self.addresses.iter().any(|a| a.on_link(d.address)) && self.gateway.is_none() {
+                return Err(ConfigError::NoRoute(d.address));
+            }
+            check_time_wait(&d.time_wait)?;
+            d.tcp.validate()?;
+        }
+        Ok(())
+    }
+}
+
+fn check_time_wait(config: &TimeWaitConfig) -> Result<(), ConfigError> {
+    if config.length_ms > 86_400_000 {
+        return Err(ConfigError::BadTimeWait(config.length_ms));
+    }
+    Ok(())
+}

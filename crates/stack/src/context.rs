@@ -1,0 +1,146 @@
+//! What an application may ask of the stack from within a callback.
+
+use tcp::time::Instant;
+use wire::FourTuple;
+
+use crate::application::{DestinationId, Handle, ListenerId};
+use crate::core::Core;
+use crate::slab::{Origin, flag};
+
+/// Why an active open was refused at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No local (address, port) pair of the destination may be used now.
+    #[error("no local address and port is free for this destination: widen the port range, add source addresses or wait")]
+    NoTupleFree {
+        /// When the pair that has rested longest may be used, if time alone frees it.
+        next_free: Option<Instant>,
+    },
+    /// The connection table is full.
+    #[error("the connection table is full: raise the limit on connections")]
+    TableFull,
+    /// No such destination.
+    #[error("no such destination")]
+    NoDestination,
+    /// The neighbour table is full of neighbours in use.
+    #[error("the neighbour table is full: raise the limit on neighbours")]
+    NoNeighbor,
+    /// The host is draining.
+    #[error("the host is draining and opens no connections")]
+    Draining,
+}
+
+/// The stack, as an application sees it during a callback. What is asked for here is carried out
+/// after the callback returns; nothing is sent before the whole burst has been processed.
+pub struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) now: Instant,
+}
+
+impl Context<'_> {
+    /// The time of this turn of the loop.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Queues `data` to be sent and says how many bytes were taken: fewer than offered when the
+    /// send buffer or the shard's send memory is full ([`crate::Application::on_writable`] follows
+    /// when there is room), 0 when the connection is closing or gone.
+    #[inline]
+    pub fn send(&mut self, conn: Handle, data: &[u8]) -> usize {
+        let core = &mut *self.core;
+        if core.slab.by_handle(conn).is_none() {
+            return 0;
+        }
+        let slot = core.slab.get_mut(conn.index);
+        let config = &core.tcp_configs[usize::from(slot.config)];
+        let taken = slot.conn.send(config, &mut core.send_memory, data);
+        core.mark_dirty(conn.index);
+        taken
+    }
+
+    /// Bytes that [`Context::send`] would take now, memory permitting.
+    #[must_use]
+    pub fn writable(&self, conn: Handle) -> usize {
+        self.core.slab.by_handle(conn).map_or(0, |slot| {
+            slot.conn
+                .writable(&self.core.tcp_configs[usize::from(slot.config)])
+        })
+    }
+
+    /// Sends FIN after what is queued; receiving goes on (half close).
+    pub fn shutdown_write(&mut self, conn: Handle) {
+        self.with(conn, |c| c.shutdown_write());
+    }
+
+    /// CLOSE (RFC 9293 3.10.4): sends FIN after what is queued; the application reads no more.
+    pub fn close(&mut self, conn: Handle) {
+        self.with(conn, |c| c.close());
+    }
+
+    /// ABORT (RFC 9293 3.10.5): sends RST and forgets the connection.
+    pub fn abort(&mut self, conn: Handle) {
+        self.with(conn, |c| c.abort());
+    }
+
+    /// Shows held data again soon, though nothing new may have arrived.
+    pub fn resume(&mut self, conn: Handle) {
+        if self.core.slab.by_handle(conn).is_some() {
+            self.core.slab.get_mut(conn.index).flags |= flag::RESUME;
+            self.core.mark_dirty(conn.index);
+        }
+    }
+
+    /// Opens a connection from the local socket that has rested longest.
+    ///
+    /// # Errors
+    /// Why it cannot be opened now; nothing was sent.
+    pub fn connect(&mut self, destination: DestinationId) -> Result<Handle, ConnectError> {
+        self.core.connect(destination, self.now)
+    }
+
+    /// The connection's four-tuple.
+    #[must_use]
+    pub fn tuple(&self, conn: Handle) -> Option<FourTuple> {
+        self.core.slab.by_handle(conn).map(|s| s.tuple)
+    }
+
+    /// The listener that accepted the connection.
+    #[must_use]
+    pub fn listener(&self, conn: Handle) -> Option<ListenerId> {
+        match self.core.slab.by_handle(conn)?.origin {
+            Origin::Listener(id) => Some(id),
+            Origin::Destination(..) => None,
+        }
+    }
+
+    /// The destination to which the connection was opened.
+    #[must_use]
+    pub fn destination(&self, conn: Handle) -> Option<DestinationId> {
+        match self.core.slab.by_handle(conn)?.origin {
+            Origin::Destination(id, _) => Some(id),
+            Origin::Listener(_) => None,
+        }
+    }
+
+    /// A snapshot of the connection's variables.
+    #[must_use]
+    pub fn info(&self, conn: Handle) -> Option<tcp::ConnectionInfo> {
+        self.core.slab.by_handle(conn).map(|s| s.conn.info())
+    }
+
+    /// Live connections of the shard, in every state but TIME-WAIT.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.core.slab.live()
+    }
+
+    fn with(&mut self, conn: Handle, f: impl FnOnce(&mut tcp::Connection)) {
+        if self.core.slab.by_handle(conn).is_some() {
+            f(&mut self.core.slab.get_mut(conn.index).conn);
+            self.core.mark_dirty(conn.index);
+        }
+    }
+}

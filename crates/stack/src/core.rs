@@ -1,0 +1,275 @@
+//! The state of one shard that does not depend on the application or on the frame pool.
+
+use core::hash::Hasher;
+use std::collections::VecDeque;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+use siphasher::sip::SipHasher13;
+use tcp::time::Instant;
+use tcp::time_wait::Side;
+use tcp::wheel::Wheel;
+use tcp::{ChallengeLimit, Config as TcpConfig, Memory};
+use wire::{FourTuple, Ip, MacAddr, Seq};
+
+use crate::application::ListenerId;
+use crate::config::{Config, ConfigError, InterfaceAddress, Secrets, TimeWaitConfig};
+use crate::counters::Counters;
+use crate::frame::Offload;
+use crate::neighbor::Neighbors;
+use crate::rate::RateLimit;
+use crate::slab::Slab;
+use crate::stack::Usage;
+use crate::time_wait::TimeWait;
+use crate::tuples::TuplePool;
+
+/// Bytes of a chunk of send or receive memory.
+const CHUNK: usize = 2048;
+
+pub(crate) struct Listener {
+    pub(crate) backlog: u32,
+    /// Its connections in SYN-RECEIVED.
+    pub(crate) embryos: u32,
+    pub(crate) config: u16,
+}
+
+pub(crate) struct Destination {
+    pub(crate) address: Ip,
+    pub(crate) pool: TuplePool,
+    pub(crate) config: u16,
+    pub(crate) time_wait: TimeWaitConfig,
+}
+
+/// Links and addresses: what a frame's outer headers are made of.
+pub(crate) struct Link {
+    pub(crate) mac: MacAddr,
+    pub(crate) vlan: Option<u16>,
+    pub(crate) addresses: Vec<InterfaceAddress>,
+    pub(crate) gateway: Option<Ip>,
+    pub(crate) offload: Offload,
+}
+
+impl Link {
+    pub(crate) fn is_ours(&self, ip: Ip) -> bool {
+        // One to a few addresses: a scan is faster than any map. Many are looked up by hash.
+        self.addresses.iter().any(|a| a.ip == ip)
+    }
+
+    /// Where a packet for `ip` goes first.
+    pub(crate) fn next_hop(&self, ip: Ip) -> Option<Ip> {
+        if self.addresses.iter().any(|a| a.on_link(ip)) {
+            Some(ip)
+        } else {
+            self.gateway
+        }
+    }
+
+    /// The address of ours to ask for `ip` with: the one on its prefix, else the first.
+    pub(crate) fn source_for(&self, ip: Ip) -> Option<[u8; 4]> {
+        let on_link = self.addresses.iter().find(|a| a.on_link(ip));
+        on_link.or(self.addresses.first())?.ip.as_v4()
+    }
+
+    /// Whether `ip` means every host on the link.
+    pub(crate) fn is_broadcast(&self, ip: Ip) -> bool {
+        ip == Ip::v4([255; 4]) || self.addresses.iter().any(|a| a.broadcast() == Some(ip))
+    }
+}
+
+pub(crate) struct Core {
+    pub(crate) slab: Slab,
+    pub(crate) dirty: VecDeque<u32>,
+    pub(crate) wheel: Wheel,
+    pub(crate) send_memory: Memory,
+    pub(crate) tcp_configs: Vec<TcpConfig>,
+    pub(crate) counters: Counters,
+    pub(crate) challenge: ChallengeLimit,
+    pub(crate) link: Link,
+    pub(crate) time_wait: TimeWait,
+    pub(crate) neighbors: Neighbors,
+    pub(crate) listeners: Vec<Listener>,
+    /// Listeners by local address (every one of the host's, for a wildcard) and port.
+    pub(crate) listen_index: HashMap<(Ip, u16), ListenerId, DefaultHashBuilder>,
+    pub(crate) destinations: Vec<Destination>,
+    pub(crate) resets: RateLimit,
+    pub(crate) icmp_errors: RateLimit,
+    hasher: SipHasher13,
+    pub(crate) secret: tcp::isn::Secret,
+    pub(crate) real_time_at_zero_ns: u64,
+    /// No new connections, passive or active.
+    pub(crate) draining: bool,
+    /// Connections that wait for a neighbour.
+    pub(crate) waiting: Vec<u32>,
+}
+
+/// Lends the parts of a shard that a connection works with. A macro, because the borrow checker
+/// must see that the fields are distinct from the slab.
+macro_rules! env {
+    ($core:expr, $receive_memory:expr, $now:expr, $config:expr) => {
+        ::tcp::Env {
+            now: $now,
+            ts_clock: $crate::core::ts_clock($core.real_time_at_zero_ns, $now),
+            config: &$core.tcp_configs[usize::from($config)],
+            rcv_memory: $receive_memory,
+            snd_memory: &mut $core.send_memory,
+            challenge: &mut $core.challenge,
+            counters: &mut $core.counters.tcp,
+        }
+    };
+}
+pub(crate) use env;
+
+/// The timestamp clock: milliseconds of real time, before the tuple's offset (RFC 7323 5.4).
+#[inline]
+pub(crate) fn ts_clock(real_time_at_zero_ns: u64, now: Instant) -> u32 {
+    (real_time_at_zero_ns.wrapping_add(now.as_nanos()) / 1_000_000) as u32
+}
+
+/// What of a socket or a destination TIME-WAIT needs: the fixed side of its four-tuples.
+pub(crate) struct Fixed {
+    pub(crate) side: Side,
+    pub(crate) ip: Ip,
+    pub(crate) port: u16,
+    pub(crate) config: u16,
+    pub(crate) length_ms: u32,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config, secrets: Secrets) -> Result<(Core, Memory), ConfigError> {
+        config.validate()?;
+        let n = config.max_connections as usize;
+        let ours: Vec<Ip> = config.addresses.iter().map(|a| a.ip).collect();
+        let mut tcp_configs = Vec::new();
+        let mut fixed = Vec::new();
+        let mut listeners = Vec::new();
+        let mut listen_index = HashMap::default();
+        for (id, l) in config.listeners.iter().enumerate() {
+            let place = place_config(&mut tcp_configs, &l.tcp, config.mtu)?;
+            for &ip in ours.iter().filter(|ip| l.address.is_none_or(|a| a == **ip)) {
+                fixed.push(Fixed {
+                    side: Side::Local,
+                    ip,
+                    port: l.port,
+                    config: place,
+                    length_ms: l.time_wait.length_ms,
+                });
+                listen_index.insert((ip, l.port), ListenerId(id as u16));
+            }
+            listeners.push(Listener {
+                backlog: l.backlog,
+                embryos: 0,
+                config: place,
+            });
+        }
+        let mut destinations = Vec::new();
+        for d in &config.destinations {
+            let place = place_config(&mut tcp_configs, &d.tcp, config.mtu)?;
+            let taken = |ip, port| listen_index.contains_key(&(ip, port));
+            fixed.push(Fixed {
+                side: Side::Remote,
+                ip: d.address,
+                port: d.port,
+                config: place,
+                length_ms: d.time_wait.length_ms,
+            });
+            destinations.push(Destination {
+                address: d.address,
+                pool: TuplePool::new(d, &ours, config.owner.as_ref(), taken)?,
+                config: place,
+                time_wait: d.time_wait,
+            });
+        }
+        let time_wait = TimeWait::new(&config, &fixed, &tcp_configs)?;
+        let chunks = |bytes: usize| u32::try_from(bytes.div_ceil(CHUNK)).unwrap_or(u32::MAX);
+        let receive_memory = Memory::new(chunks(config.receive_memory), CHUNK as u32);
+        let [k0, k1] = secrets.table;
+        let core = Core {
+            slab: Slab::new(config.max_connections),
+            dirty: VecDeque::with_capacity(n),
+            wheel: Wheel::new(n),
+            send_memory: Memory::new(chunks(config.send_memory), CHUNK as u32),
+            tcp_configs,
+            counters: Counters::default(),
+            challenge: ChallengeLimit::new(config.control_replies_per_second, k0 ^ k1),
+            time_wait,
+            neighbors: Neighbors::new(config.max_neighbors),
+            listeners,
+            listen_index,
+            destinations,
+            resets: RateLimit::new(config.control_replies_per_second),
+            icmp_errors: RateLimit::new(config.control_replies_per_second),
+            hasher: SipHasher13::new_with_keys(k0, k1),
+            secret: secrets.isn,
+            real_time_at_zero_ns: config.real_time_at_zero_ns,
+            draining: false,
+            waiting: Vec::with_capacity(n),
+            link: Link {
+                mac: config.mac,
+                vlan: config.vlan,
+                addresses: config.addresses,
+                gateway: config.gateway,
+                offload: config.offload,
+            },
+        };
+        Ok((core, receive_memory))
+    }
+
+    /// The keyed hash of a four-tuple: one a packet, for every table. Keyed, because peers choose
+    /// the four-tuples.
+    #[inline]
+    pub(crate) fn hash(&self, tuple: &FourTuple) -> u64 {
+        let mut hasher = self.hasher;
+        let ports = u32::from(tuple.local_port) | u32::from(tuple.remote_port) << 16;
+        if tuple.local.is_v4() {
+            let local = u32::from_ne_bytes(tuple.local.v4_octets());
+            let remote = u32::from_ne_bytes(tuple.remote.v4_octets());
+            hasher.write_u64(u64::from(local) | u64::from(remote) << 32);
+            hasher.write_u32(ports);
+        } else {
+            hasher.write(&tuple.local.octets());
+            hasher.write(&tuple.remote.octets());
+            hasher.write_u32(ports);
+        }
+        hasher.finish()
+    }
+
+    /// The ISN that the clock gives (RFC 6528).
+    #[inline]
+    pub(crate) fn clock_isn(&self, tuple: &FourTuple, now: Instant) -> Seq {
+        let real = self.real_time_at_zero_ns.wrapping_add(now.as_nanos());
+        self.secret.isn(tuple, real)
+    }
+
+    pub(crate) fn usage(&self, receive_memory: &Memory) -> Usage {
+        Usage {
+            live: self.slab.live() as u64,
+            time_wait: self.time_wait.live() as u64,
+            receive_chunks: receive_memory.in_use().into(),
+            send_chunks: self.send_memory.in_use().into(),
+            timers: self.wheel.len() as u64,
+            neighbor_users: self.neighbors.users(),
+            free_tuples: self.destinations.iter().map(|d| d.pool.free() as u64).sum(),
+            time_wait_bytes: self.time_wait.allocated_bytes() as u64,
+            connection_bytes: self.slab.allocated_bytes() as u64,
+            tuple_bytes: self
+                .destinations
+                .iter()
+                .map(|d| d.pool.allocated_bytes() as u64)
+                .sum(),
+        }
+    }
+}
+
+/// The place of `config` among the shard's, with an MSS that fits the link (RFC 9293 3.7.1).
+fn place_config(
+    configs: &mut Vec<TcpConfig>,
+    config: &TcpConfig,
+    mtu: u16,
+) -> Result<u16, ConfigError> {
+    let mut config = config.clone();
+    config.mss = config.mss.min(mtu - 40);
+    let place = configs.iter().position(|c| *c == config).unwrap_or_else(|| {
+        configs.push(config);
+        configs.len() - 1
+    });
+    u16::try_from(place).map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))
+}

@@ -1,0 +1,190 @@
+//! Where a segment belongs: a live connection, a TIME-WAIT entry, a listener, or nobody.
+
+use tcp::time::Instant;
+use tcp::{Connection, Segment, closed, listen};
+use wire::{FourTuple, MacAddr, tcp as wire_tcp};
+
+use crate::application::{Application, ListenerId};
+use crate::core::env;
+use crate::frame::FramePool;
+use crate::parse::TcpFrame;
+use crate::slab::{Origin, Slot, flag};
+use crate::stack::Stack;
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    pub(crate) fn on_tcp(&mut self, now: Instant, frame: &TcpFrame, text: &[u8]) {
+        let segment = Segment {
+            header: &frame.header,
+            payload: text,
+        };
+        // The hint may be stale: an earlier segment of this burst may have moved the tuple.
+        let live = match frame.hint {
+            Some(hint) if self.core.slab.confirms(hint, &frame.tuple) => Some(hint),
+            _ => self.core.slab.find(frame.hash, &frame.tuple),
+        };
+        if let Some(index) = live {
+            self.on_live(now, index, &segment);
+        } else if !self.on_time_wait(now, frame, &segment) {
+            self.on_listener(now, frame, &segment);
+        }
+    }
+
+    fn on_live(&mut self, now: Instant, index: u32, segment: &Segment<'_>) {
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
+        let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        let outcome = slot.conn.on_segment(&mut env, segment);
+        core.mark_dirty(index);
+        if let Some(reset) = outcome.reset {
+            let slot = self.core.slab.get(index);
+            let (tuple, neighbor) = (slot.tuple, slot.neighbor);
+            if let crate::neighbor::Resolution::Known(mac) =
+                self.core.neighbors.resolve(neighbor, now)
+            {
+                self.reply(mac, &tuple, &reset);
+            }
+        }
+        self.on_events(now, index, outcome.events);
+        let direct = &segment.payload[outcome.text];
+        if !direct.is_empty() {
+            self.deliver(now, index, direct);
+        }
+        self.tell_fin(now, index);
+    }
+
+    //= RFC 9293 3.10.7.2
+    //# If the state is LISTEN
+    fn on_listener(&mut self, now: Instant, frame: &TcpFrame, segment: &Segment<'_>) {
+        let Some(id) = self.core.listener_for(&frame.tuple) else {
+            self.on_closed_port(now, frame, segment);
+            return;
+        };
+        match listen::on_segment(segment) {
+            listen::Listen::Ignore(_) => self.core.counters.host.listen_ignored += 1,
+            listen::Listen::Reset(reset) => self.reset(now, frame.src_mac, &frame.tuple, &reset),
+            listen::Listen::Open => {
+                if self.may_accept(id) {
+                    let iss = self.core.clock_isn(&frame.tuple, now);
+                    self.accept(now, id, frame, segment, iss);
+                }
+            }
+        }
+    }
+
+    /// Whether the listener takes one more connection; counts why not.
+    pub(crate) fn may_accept(&mut self, id: ListenerId) -> bool {
+        let listener = &self.core.listeners[usize::from(id.0)];
+        let count = &mut self.core.counters.host;
+        if self.core.draining {
+            count.drop_draining += 1;
+            false
+        } else if listener.embryos >= listener.backlog {
+            count.drop_backlog_full += 1;
+            false
+        } else if self.core.slab.is_full() {
+            count.drop_table_full += 1;
+            false
+        } else {
+            true
+        }
+    }
+
+    /// LISTEN -> SYN-RECEIVED. The caller has seen [`Stack::may_accept`].
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        id: ListenerId,
+        frame: &TcpFrame,
+        segment: &Segment<'_>,
+        iss: wire::Seq,
+    ) -> bool {
+        let core = &mut self.core;
+        let Some(next_hop) = core.link.next_hop(frame.tuple.remote) else {
+            core.counters.host.drop_ip_not_ours += 1;
+            return false;
+        };
+        let Some(neighbor) = core.neighbors.acquire(next_hop, now) else {
+            core.counters.host.neighbor_table_full += 1;
+            return false;
+        };
+        let config = core.listeners[usize::from(id.0)].config;
+        let ts_offset = core.secret.ts_offset(&frame.tuple);
+        let mut env = env!(core, &mut self.receive_memory, now, config);
+        let conn = Connection::accept(&mut env, segment, iss, ts_offset);
+        let slot = Slot {
+            conn,
+            tuple: frame.tuple,
+            flags: flag::LIVE,
+            neighbor,
+            config,
+            generation: 0,
+            origin: Origin::Listener(id),
+            hash: frame.hash,
+        };
+        let Some(index) = core.slab.insert(slot) else {
+            core.neighbors.release(neighbor);
+            core.counters.host.drop_table_full += 1;
+            return false;
+        };
+        core.counters.host.passive_opens += 1;
+        core.listeners[usize::from(id.0)].embryos += 1;
+        core.mark_dirty(index);
+        true
+    }
+
+    //= RFC 9293 3.10.7.1
+    //# If the state is CLOSED (i.e., TCB does not exist), then
+    //# all data in the incoming segment is discarded.
+    fn on_closed_port(&mut self, now: Instant, frame: &TcpFrame, segment: &Segment<'_>) {
+        if let Some(reset) = closed::on_segment(segment) {
+            self.reset(now, frame.src_mac, &frame.tuple, &reset);
+        }
+    }
+
+    /// Sends a RST for a segment that belongs to nobody, within the limit.
+    pub(crate) fn reset(
+        &mut self,
+        now: Instant,
+        to: MacAddr,
+        tuple: &FourTuple,
+        header: &wire_tcp::Header,
+    ) {
+        if !self.core.resets.allow(now) {
+            self.core.counters.host.replies_limited += 1;
+        } else if self.reply(to, tuple, header) {
+            self.core.counters.host.closed_resets += 1;
+        }
+    }
+
+    /// Sends a segment without text that no connection keeps, to the station whose frame it
+    /// answers. Returns whether it went.
+    pub(crate) fn reply(&mut self, to: MacAddr, tuple: &FourTuple, header: &wire_tcp::Header) -> bool {
+        if !self.has_room() {
+            self.core.counters.host.drop_tx_no_room += 1;
+            return false;
+        }
+        let frame = self
+            .core
+            .link
+            .tcp_frame(&mut self.pool, to, tuple, header, 0, |_| {});
+        match frame {
+            Some(frame) => {
+                self.core.counters.host.tx_segments += 1;
+                self.push(frame);
+                true
+            }
+            None => {
+                self.core.counters.host.drop_tx_no_buffer += 1;
+                false
+            }
+        }
+    }
+}
+
+impl crate::core::Core {
+    fn listener_for(&self, tuple: &FourTuple) -> Option<ListenerId> {
+        self.listen_index
+            .get(&(tuple.local, tuple.local_port))
+            .copied()
+    }
+}

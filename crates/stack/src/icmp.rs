@@ -1,0 +1,158 @@
+//! ICMP (RFC 792, RFC 1122 3.2.2): echo is answered, unreachable ports and protocols are said to
+//! be so, and errors about our connections are noted.
+
+use core::ops::Range;
+
+use tcp::time::Instant;
+use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, icmpv4, ipv4, tcp as wire_tcp};
+
+use crate::frame::{Frame, FramePool, TxOffload};
+use crate::stack::Stack;
+
+impl<A, P: FramePool> Stack<A, P> {
+    /// An intact IPv4 packet to us that is not TCP.
+    pub(crate) fn on_ipv4(
+        &mut self,
+        now: Instant,
+        src_mac: MacAddr,
+        header: &ipv4::Header,
+        packet: &[u8],
+        payload: &[u8],
+        broadcast: bool,
+    ) {
+        match header.protocol {
+            ipv4::PROTOCOL_ICMP => self.on_icmp(src_mac, header, payload, broadcast),
+            protocol => {
+                self.core.counters.host.drop_ip_protocol += 1;
+                //= RFC 1122 3.2.2
+                //# An ICMP error message MUST NOT be sent as the result of receiving:
+                //# a datagram destined to an IP broadcast or IP multicast address
+                if broadcast {
+                    return;
+                }
+                let code = if protocol == ipv4::PROTOCOL_UDP {
+                    icmpv4::CODE_PORT_UNREACHABLE
+                } else {
+                    icmpv4::CODE_PROTOCOL_UNREACHABLE
+                };
+                self.send_unreachable(now, src_mac, header, packet, code);
+            }
+        }
+    }
+
+    fn on_icmp(&mut self, src_mac: MacAddr, header: &ipv4::Header, payload: &[u8], broadcast: bool) {
+        match icmpv4::Message::parse(payload) {
+            //= RFC 1122 3.2.2.6
+            //# An ICMP Echo Request destined to an IP broadcast or IP
+            //# multicast address MAY be silently discarded.
+            Ok(icmpv4::Message::EchoRequest { ident, seq, data }) if !broadcast => {
+                let data = &payload[data];
+                let sent = self.send_icmp(
+                    src_mac,
+                    header.dst,
+                    header.src,
+                    icmpv4::HEADER_LEN + data.len(),
+                    |buf| icmpv4::emit_echo_reply(buf, ident, seq, data),
+                );
+                if sent {
+                    self.core.counters.host.icmp_echo_replies += 1;
+                }
+            }
+            Ok(
+                icmpv4::Message::DestinationUnreachable { original, .. }
+                | icmpv4::Message::TimeExceeded { original, .. }
+                | icmpv4::Message::ParameterProblem { original, .. },
+            ) => self.on_icmp_error(payload, original),
+            _ => self.core.counters.host.drop_icmp += 1,
+        }
+    }
+
+    /// An error about a datagram of ours. All of them are soft here: a connection that gets no
+    /// answer gives up by its own timers (RFC 5927 5.2 says why hard errors are not obeyed).
+    fn on_icmp_error(&mut self, message: &[u8], original: Range<usize>) {
+        match self.quoted_connection(&message[original]) {
+            Some(()) => self.core.counters.host.icmp_errors_received += 1,
+            None => self.core.counters.host.drop_icmp += 1,
+        }
+    }
+
+    /// Whether the quoted datagram is one that a live connection may have sent.
+    fn quoted_connection(&self, quoted: &[u8]) -> Option<()> {
+        let ip = ipv4::Header::parse_quoted(quoted).ok()?;
+        if ip.protocol != ipv4::PROTOCOL_TCP {
+            return None;
+        }
+        let tcp = wire_tcp::Quoted::parse(quoted.get(usize::from(ip.header_len)..)?).ok()?;
+        let tuple = FourTuple {
+            local: Ip::v4(ip.src),
+            remote: Ip::v4(ip.dst),
+            local_port: tcp.src_port,
+            remote_port: tcp.dst_port,
+        };
+        let index = self.core.slab.find(self.core.hash(&tuple), &tuple)?;
+        let snd_nxt: Seq = self.core.slab.get(index).conn.snd_nxt();
+        //= RFC 5927 4.1
+        //# TCP SHOULD check that the TCP sequence number contained in the
+        //# payload of the ICMP error message is within the range
+        //# SND.UNA =< SEG.SEQ < SND.NXT.
+        // SND.UNA is at most a window behind.
+        (tcp.seq.lt(snd_nxt) && snd_nxt.since(tcp.seq) <= 1 << 30).then_some(())
+    }
+
+    fn send_unreachable(
+        &mut self,
+        now: Instant,
+        src_mac: MacAddr,
+        header: &ipv4::Header,
+        packet: &[u8],
+        code: u8,
+    ) {
+        if !self.core.icmp_errors.allow(now) {
+            self.core.counters.host.replies_limited += 1;
+            return;
+        }
+        let quote = &packet[..usize::from(header.total_len)
+            .min(packet.len())
+            .min(icmpv4::MAX_QUOTE)];
+        let len = icmpv4::HEADER_LEN + quote.len();
+        let sent = self.send_icmp(src_mac, header.dst, header.src, len, |buf| {
+            icmpv4::emit_destination_unreachable(buf, code, 0, quote)
+        });
+        if sent {
+            self.core.counters.host.icmp_errors_sent += 1;
+        }
+    }
+
+    fn send_icmp(
+        &mut self,
+        to: MacAddr,
+        src: [u8; 4],
+        dst: [u8; 4],
+        len: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> bool {
+        let l2 = self.core.link.l2_len();
+        let l4 = l2 + ipv4::Header::LEN;
+        let Some(mut frame) = self.alloc_reply(l4 + len) else {
+            return false;
+        };
+        let buf = frame.data_mut();
+        self.core
+            .link
+            .emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV4);
+        let offload = self.core.link.offload.tx_ip;
+        ipv4::Header::new(src, dst, ipv4::PROTOCOL_ICMP, len as u16).emit(&mut buf[l2..], !offload);
+        write(&mut buf[l4..]);
+        if offload {
+            frame.set_tx_offload(TxOffload {
+                l2_len: l2 as u8,
+                l3_len: ipv4::Header::LEN as u8,
+                ipv4: true,
+                ip_checksum: true,
+                tcp_checksum: false,
+            });
+        }
+        self.push(frame);
+        true
+    }
+}

@@ -1,0 +1,187 @@
+//! Live connections: control blocks in a slab, found by four-tuple through an index table.
+//!
+//! The table holds four bytes a connection; it is made with four times the slots that it will
+//! ever hold, because a hash table of this kind that is fuller than a quarter is rehashed (a
+//! pause of milliseconds to seconds) when entries come and go for long enough.
+
+use hashbrown::HashTable;
+use tcp::Connection;
+use tcp::prefetch::prefetch;
+use wire::FourTuple;
+
+use crate::application::{DestinationId, Handle, ListenerId};
+use crate::neighbor::NeighborId;
+use crate::tuples::TupleId;
+
+/// Where a connection came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    Listener(ListenerId),
+    Destination(DestinationId, TupleId),
+}
+
+/// Bits of [`Slot::flags`].
+pub(crate) mod flag {
+    /// The slot holds a connection.
+    pub(crate) const LIVE: u8 = 1;
+    /// It is in the queue of those that may have something to send.
+    pub(crate) const DIRTY: u8 = 1 << 1;
+    /// The application knows it, and has not been told that it is over.
+    pub(crate) const KNOWN: u8 = 1 << 2;
+    /// The application has been told of the peer's FIN.
+    pub(crate) const FIN_TOLD: u8 = 1 << 3;
+    /// It waits for its neighbour's Ethernet address.
+    pub(crate) const WAITING: u8 = 1 << 4;
+    /// It reached ESTABLISHED.
+    pub(crate) const ESTABLISHED: u8 = 1 << 5;
+    /// The application asked to be shown held data again.
+    pub(crate) const RESUME: u8 = 1 << 6;
+}
+
+pub(crate) struct Slot {
+    pub(crate) conn: Connection,
+    pub(crate) tuple: FourTuple,
+    pub(crate) flags: u8,
+    pub(crate) neighbor: NeighborId,
+    /// Index of the protocol's parameters.
+    pub(crate) config: u16,
+    pub(crate) generation: u32,
+    pub(crate) origin: Origin,
+    /// The keyed hash of the tuple.
+    pub(crate) hash: u64,
+}
+
+impl Slot {
+    #[inline]
+    pub(crate) fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+pub(crate) struct Slab {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    capacity: u32,
+}
+
+impl Slab {
+    pub(crate) fn new(capacity: u32) -> Slab {
+        let n = capacity as usize;
+        Slab {
+            slots: Vec::with_capacity(n),
+            free: Vec::with_capacity(n),
+            // `with_capacity` itself leaves one eighth free: 3.5 times make four times the slots.
+            index: HashTable::with_capacity(n * 7 / 2),
+            capacity,
+        }
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.free.is_empty() && self.slots.len() >= self.capacity as usize
+    }
+
+    /// Puts a connection into a free slot. The caller has seen that there is one and that the
+    /// tuple is not in the table.
+    pub(crate) fn insert(&mut self, mut slot: Slot) -> Option<u32> {
+        let hash = slot.hash;
+        let index = match self.free.pop() {
+            Some(index) => {
+                let place = &mut self.slots[index as usize];
+                slot.generation = place.generation.wrapping_add(1);
+                *place = slot;
+                index
+            }
+            None if self.slots.len() < self.capacity as usize => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as u32
+            }
+            None => return None,
+        };
+        let slots = &self.slots;
+        self.index
+            .insert_unique(hash, index, |&i| slots[i as usize].hash);
+        Some(index)
+    }
+
+    /// Frees the slot. The connection's memory must have been released.
+    pub(crate) fn remove(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.flags = 0;
+        let hash = slot.hash;
+        if let Ok(entry) = self.index.find_entry(hash, |&i| i == index) {
+            entry.remove();
+            self.free.push(index);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, tuple: &FourTuple) -> Option<u32> {
+        self.index
+            .find(hash, |&i| self.slots[i as usize].tuple == *tuple)
+            .copied()
+    }
+
+    /// Like [`Slab::find`] by hash alone, and starts fetching the control block: a hint.
+    #[inline]
+    pub(crate) fn hint(&self, hash: u64) -> Option<u32> {
+        // Comparing indices only keeps this from touching the slot, which is what is fetched.
+        let index = *self.index.find(hash, |_| true)?;
+        let slot = self.slots.get(index as usize)?;
+        prefetch(slot);
+        prefetch(&slot.tuple);
+        Some(index)
+    }
+
+    /// Whether a hint still names `tuple`.
+    #[inline]
+    pub(crate) fn confirms(&self, index: u32, tuple: &FourTuple) -> bool {
+        self.slots
+            .get(index as usize)
+            .is_some_and(|s| s.has(flag::LIVE) && s.tuple == *tuple)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> &Slot {
+        &self.slots[index as usize]
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: u32) -> &mut Slot {
+        &mut self.slots[index as usize]
+    }
+
+    #[inline]
+    pub(crate) fn by_handle(&self, handle: Handle) -> Option<&Slot> {
+        self.slots
+            .get(handle.index())
+            .filter(|s| s.has(flag::LIVE) && s.generation == handle.generation)
+    }
+
+    #[inline]
+    pub(crate) fn handle(&self, index: u32) -> Handle {
+        Handle {
+            index,
+            generation: self.slots[index as usize].generation,
+        }
+    }
+
+    /// Indices of the live slots, in no order.
+    pub(crate) fn live_indices(&self) -> impl Iterator<Item = u32> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.has(flag::LIVE))
+            .map(|(i, _)| i as u32)
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.index.allocation_size()
+    }
+}

@@ -1,0 +1,264 @@
+//! One core's host: a burst of frames in, a burst of frames out, time passed in.
+
+use tcp::Memory;
+use tcp::time::Instant;
+
+use crate::application::Application;
+use crate::config::{Config, ConfigError, Secrets};
+use crate::context::Context;
+use crate::core::Core;
+use crate::counters::Counters;
+use crate::frame::{Frame, FramePool};
+use crate::parse::{Parsed, parse};
+
+/// The most frames that wait to be taken by the queue. While a burst of replies still fits, the
+/// stack goes on; what finds no room is dropped and counted if nobody keeps it (RST, ICMP), or
+/// stays due in its connection.
+pub const OUT_CAPACITY: usize = 256;
+
+/// Timers run in one turn of the loop.
+const TIMER_BUDGET: usize = 256;
+
+/// One core's host, its application and its frame pool.
+pub struct Stack<A, P: FramePool> {
+    pub(crate) app: A,
+    pub(crate) pool: P,
+    pub(crate) core: Core,
+    pub(crate) receive_memory: Memory,
+    out: Vec<P::Frame>,
+    burst: Vec<Parsed>,
+    pub(crate) fired: Vec<u32>,
+    pub(crate) scratch: Vec<u8>,
+    announced: bool,
+}
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    /// Allocates everything that the host will ever use.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: Config, secrets: Secrets, app: A, pool: P) -> Result<Self, ConfigError> {
+        let (core, receive_memory) = Core::new(config, secrets)?;
+        Ok(Stack {
+            app,
+            pool,
+            core,
+            receive_memory,
+            out: Vec::with_capacity(OUT_CAPACITY),
+            burst: Vec::with_capacity(64),
+            fired: Vec::with_capacity(TIMER_BUDGET),
+            scratch: Vec::new(),
+            announced: false,
+        })
+    }
+
+    /// Takes a burst of received frames (64 or fewer are best) and processes it: parsed and
+    /// hashed as a whole, then prefetched, then looked up and processed in order. The frames go
+    /// back to the pool. Segments that this makes due leave with [`Stack::transmit`].
+    pub fn receive(&mut self, now: Instant, frames: &mut Vec<P::Frame>) {
+        let mut burst = core::mem::take(&mut self.burst);
+        for frame in frames.iter() {
+            burst.push(parse(frame, &self.core.link, &mut self.core.counters.host));
+        }
+        for parsed in &mut burst {
+            if let Parsed::Tcp(tcp) = parsed {
+                tcp.hash = self.core.hash(&tcp.tuple);
+                self.core.time_wait.prefetch(tcp.hash);
+            }
+        }
+        for parsed in &mut burst {
+            if let Parsed::Tcp(tcp) = parsed {
+                tcp.hint = self.core.slab.hint(tcp.hash);
+            }
+        }
+        for (parsed, frame) in burst.iter().zip(frames.iter()) {
+            self.process(now, parsed, frame.data());
+        }
+        burst.clear();
+        self.burst = burst;
+        for frame in frames.drain(..) {
+            self.pool.free(frame);
+        }
+    }
+
+    fn process(&mut self, now: Instant, parsed: &Parsed, data: &[u8]) {
+        match parsed {
+            Parsed::Dropped => {}
+            Parsed::Tcp(tcp) => {
+                let text = usize::from(tcp.text.start)..usize::from(tcp.text.end);
+                self.on_tcp(now, tcp, &data[text]);
+            }
+            Parsed::Arp(offset) => self.on_arp(now, &data[*offset..]),
+            Parsed::Ipv4 {
+                src_mac,
+                offset,
+                header,
+                payload,
+                broadcast,
+            } => self.on_ipv4(
+                now,
+                *src_mac,
+                header,
+                &data[*offset..],
+                &data[payload.clone()],
+                *broadcast,
+            ),
+        }
+    }
+
+    /// One turn of everything that time drives: timers, TIME-WAIT expiry, neighbours, and the
+    /// application's own [`Application::poll`]. Call once per turn of the loop, bursts or not.
+    pub fn advance(&mut self, now: Instant) {
+        if !self.announced {
+            self.announced = true;
+            self.announce();
+        }
+        self.run_timers(now, TIMER_BUDGET);
+        self.expire_time_wait(now);
+        let failed = self.core.neighbors.advance(now);
+        if failed > 0 {
+            self.core.counters.host.neighbor_failures += u64::from(failed);
+            self.core.wake_waiting();
+        }
+        self.app.poll(&mut Context {
+            core: &mut self.core,
+            now,
+        });
+    }
+
+    /// Turns what is due into frames, as far as the outgoing queue has room.
+    pub fn transmit(&mut self, now: Instant) {
+        self.solicit();
+        self.flush(now);
+        if !self.core.neighbors.deadline().gt(&Instant::ZERO) {
+            self.solicit();
+        }
+    }
+
+    /// The frames to send, oldest first. The caller takes what its queue accepts from the front
+    /// and leaves the rest.
+    pub fn out(&mut self) -> &mut Vec<P::Frame> {
+        &mut self.out
+    }
+
+    /// When something is due that no arriving frame will trigger.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if !self.core.dirty.is_empty() || !self.announced {
+            return Some(Instant::ZERO);
+        }
+        let timers = self.core.wheel.next_deadline().map(Instant::from_millis);
+        let neighbors = self.core.neighbors.deadline();
+        let neighbors = (neighbors < Instant::FAR_FUTURE).then_some(neighbors);
+        [timers, neighbors, self.app.next_poll()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Stops accepting and opening connections; what is live goes on to its end.
+    pub fn drain(&mut self) {
+        self.core.draining = true;
+    }
+
+    /// Aborts every live connection: the peers get RSTs with the next [`Stack::transmit`]s.
+    pub fn abort_all(&mut self) {
+        let live: Vec<u32> = self.core.slab.live_indices().collect();
+        for index in live {
+            self.core.slab.get_mut(index).conn.abort();
+            self.core.mark_dirty(index);
+        }
+    }
+
+    /// The application.
+    pub fn app(&self) -> &A {
+        &self.app
+    }
+
+    /// The application, to be told things by its owner.
+    pub fn app_mut(&mut self) -> &mut A {
+        &mut self.app
+    }
+
+    /// The application with a context: for owners that act for it, such as tests.
+    pub fn with_app<R>(&mut self, now: Instant, f: impl FnOnce(&mut A, &mut Context<'_>) -> R) -> R {
+        f(
+            &mut self.app,
+            &mut Context {
+                core: &mut self.core,
+                now,
+            },
+        )
+    }
+
+    /// The pool.
+    pub fn pool_mut(&mut self) -> &mut P {
+        &mut self.pool
+    }
+
+    /// All counters.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// What is held at this moment.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.core.usage(&self.receive_memory)
+    }
+}
+
+impl<A, P: FramePool> Stack<A, P> {
+    /// Whether the outgoing queue takes one more frame.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.out.len() < OUT_CAPACITY
+    }
+
+    /// A frame for a reply that nobody keeps; counts why there is none.
+    pub(crate) fn alloc_reply(&mut self, len: usize) -> Option<P::Frame> {
+        if !self.has_room() {
+            self.core.counters.host.drop_tx_no_room += 1;
+            return None;
+        }
+        let frame = self.pool.alloc(len);
+        if frame.is_none() {
+            self.core.counters.host.drop_tx_no_buffer += 1;
+        }
+        frame
+    }
+
+    /// Puts a finished frame into the outgoing queue.
+    #[inline]
+    pub(crate) fn push(&mut self, frame: P::Frame) {
+        self.core.counters.host.tx_frames += 1;
+        self.core.counters.host.tx_bytes += frame.data().len() as u64;
+        self.out.push(frame);
+    }
+}
+
+/// What a shard holds at a moment, beside its counters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Live connections, in every state but TIME-WAIT.
+    pub live: u64,
+    /// TIME-WAIT entries, expired ones that the sweep has not reached included.
+    pub time_wait: u64,
+    /// Chunks of receive memory in use.
+    pub receive_chunks: u64,
+    /// Chunks of send memory in use.
+    pub send_chunks: u64,
+    /// Timers armed.
+    pub timers: u64,
+    /// References to neighbours.
+    pub neighbor_users: u64,
+    /// Local sockets that are free, over all destinations.
+    pub free_tuples: u64,
+    /// Bytes of the TIME-WAIT table with its expiry.
+    pub time_wait_bytes: u64,
+    /// Bytes of the connection table and control blocks.
+    pub connection_bytes: u64,
+    /// Bytes of the memory of local sockets.
+    pub tuple_bytes: u64,
+}
