@@ -8,3 +8,4 @@
 pub mod args;
 pub mod check;
 pub mod config;
+pub mod http;
