@@ -1,0 +1,136 @@
+//! Huge pages of the machine: what is free, and reserving more.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Where the kernel keeps one folder for each page size.
+const SYSFS: &str = "/sys/kernel/mm/hugepages";
+
+/// The huge pages of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pages {
+    /// Octets of a page.
+    pub size: u64,
+    /// Pages that the kernel holds ready.
+    pub total: u64,
+    /// Of these, pages that nobody uses or has reserved.
+    pub free: u64,
+}
+
+/// The huge pages of this machine, by size, the smallest first; empty when the kernel has none.
+#[must_use]
+pub fn pages() -> Vec<Pages> {
+    let mut pages: Vec<Pages> = fs::read_dir(SYSFS)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| read_pages(&entry.path()))
+        .collect();
+    pages.sort_by_key(|pages| pages.size);
+    pages
+}
+
+/// Free huge pages of all sizes, in octets.
+#[must_use]
+pub fn free_bytes() -> u64 {
+    pages().iter().map(|pages| pages.size * pages.free).sum()
+}
+
+fn read_pages(folder: &Path) -> Option<Pages> {
+    let name = folder.file_name()?.to_str()?;
+    let kib: u64 = name
+        .strip_prefix("hugepages-")?
+        .strip_suffix("kB")?
+        .parse()
+        .ok()?;
+    let free = read_number(&folder.join("free_hugepages"))?;
+    let reserved = read_number(&folder.join("resv_hugepages")).unwrap_or(0);
+    Some(Pages {
+        size: kib * 1024,
+        total: read_number(&folder.join("nr_hugepages"))?,
+        free: free.saturating_sub(reserved),
+    })
+}
+
+fn read_number(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Huge pages that this process reserved; the machine's old number returns when it is dropped.
+///
+/// Pages still mapped then stay with their user until it ends, and are given back after that.
+#[derive(Debug)]
+#[must_use = "dropping the reservation gives the pages back"]
+pub struct Reservation {
+    path: PathBuf,
+    before: u64,
+}
+
+/// Reserves `n` huge pages of 2 MiB in addition to those there are. Only root can.
+///
+/// # Errors
+/// [`Error::Permission`] when not root; [`Error::NoHugepages`] when memory is too fragmented or
+/// too little, in which case nothing stays reserved.
+pub fn reserve(n: u64) -> Result<Reservation, Error> {
+    let path = Path::new(SYSFS).join("hugepages-2048kB/nr_hugepages");
+    let before = read_number(&path).ok_or_else(|| Error::NoHugepages {
+        needed_mb: n * 2,
+        free_mb: 0,
+    })?;
+    let wanted = before.saturating_add(n);
+    fs::write(&path, wanted.to_string()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => Error::Permission {
+            what: format!("writing {}", path.display()),
+            log: String::new(),
+        },
+        _ => Error::os(format!("writing {}", path.display()), error),
+    })?;
+    let reservation = Reservation { path, before };
+    let got = read_number(&reservation.path).unwrap_or(before);
+    if got < wanted {
+        return Err(Error::NoHugepages {
+            needed_mb: n * 2,
+            free_mb: got.saturating_sub(before) * 2,
+        });
+    }
+    Ok(reservation)
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Err(error) = fs::write(&self.path, self.before.to_string()) {
+            tracing::warn!(
+                "cannot give huge pages back ({}): {error}",
+                self.path.display()
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_page_size_folder() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let folder = root.path().join("hugepages-2048kB");
+        fs::create_dir(&folder).expect("folder");
+        for (name, value) in [
+            ("nr_hugepages", "10\n"),
+            ("free_hugepages", "7\n"),
+            ("resv_hugepages", "2\n"),
+        ] {
+            fs::write(folder.join(name), value).expect("file");
+        }
+        let expected = Pages {
+            size: 2 << 20,
+            total: 10,
+            free: 5,
+        };
+        assert_eq!(read_pages(&folder), Some(expected));
+        assert_eq!(read_pages(root.path()), None);
+    }
+}
