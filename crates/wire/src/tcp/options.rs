@@ -169,7 +169,7 @@ impl Options {
         Options::parse_any(bytes)
     }
 
-    fn parse_any(mut bytes: &[u8]) -> Result<Options, Error> {
+    pub(super) fn parse_any(mut bytes: &[u8]) -> Result<Options, Error> {
         let mut options = Options::NONE;
         while let [kind, rest @ ..] = bytes {
             match *kind {

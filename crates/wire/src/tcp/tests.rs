@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 /// A SYN as Linux sends it: MSS 1460, SACK permitted, timestamps, window scale 7.
 const SYN: [u8; 40] = [
@@ -36,4 +37,246 @@ fn known_syn_is_read_and_written() {
     assert_eq!(syn().emit(&mut buf), 40);
     assert_eq!(buf[..40], SYN);
     assert_eq!(buf[40..], [0xff; 20]);
+}
+
+/// A header with `options`, padded to a multiple of 4 with zero bytes.
+fn with_options(options: &[u8]) -> Vec<u8> {
+    let mut bytes = SYN[..20].to_vec();
+    bytes.extend_from_slice(options);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes[12] = (bytes.len() as u8 / 4) << 4;
+    bytes
+}
+
+fn options(options: &[u8]) -> Result<Options, Error> {
+    let bytes = with_options(options);
+    Header::parse(&bytes).map(|(header, offset)| {
+        assert_eq!(offset, bytes.len());
+        header.options
+    })
+}
+
+const TIMESTAMPS: Options = Options {
+    timestamps: Some(Timestamps {
+        val: 0x0102_0304,
+        ecr: 0x0506_0708,
+    }),
+    ..Options::NONE
+};
+
+#[test]
+fn data_segment_with_timestamps_takes_the_usual_layout() {
+    let layout = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+    assert_eq!(options(&layout), Ok(TIMESTAMPS));
+    assert_eq!(Options::parse_any(&layout), Ok(TIMESTAMPS));
+    let mut buf = [0; 12];
+    assert_eq!(TIMESTAMPS.emit(&mut buf), 12);
+    assert_eq!(buf, layout);
+}
+
+#[test]
+fn timestamps_in_other_layouts() {
+    for layout in [
+        &[8, 10, 1, 2, 3, 4, 5, 6, 7, 8][..],
+        &[8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1],
+        &[1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 0],
+        &[1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 1, 1],
+    ] {
+        assert_eq!(options(layout), Ok(TIMESTAMPS));
+    }
+}
+
+#[test]
+fn sack_blocks() {
+    let mut expected = TIMESTAMPS;
+    assert!(expected.sack.push(Seq(0xffff_ff00), Seq(0x100)));
+    assert!(expected.sack.push(Seq(5), Seq(6)));
+    let mut layout = vec![1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 5, 18];
+    layout.extend_from_slice(&[0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 5, 0, 0, 0, 6]);
+    assert_eq!(options(&layout), Ok(expected));
+    let mut buf = [0; 32];
+    assert_eq!(expected.emit(&mut buf), 32);
+    assert_eq!(buf[..], layout);
+    assert_eq!(format!("{:?}", expected.sack), "[4294967040..256, 5..6]");
+}
+
+#[test]
+fn sack_blocks_that_do_not_fit_are_left_out() {
+    let mut sack = SackBlocks::NONE;
+    for i in 0..4 {
+        assert!(sack.push(Seq(i), Seq(i + 1)));
+    }
+    assert!(!sack.push(Seq(9), Seq(10)));
+    let blocks = |options: Options| {
+        assert!(options.len() <= Options::MAX_LEN);
+        options.sack_blocks_emitted()
+    };
+    let all = Options {
+        sack,
+        ..syn().options
+    };
+    assert_eq!(
+        blocks(Options {
+            sack,
+            ..Options::NONE
+        }),
+        4
+    );
+    assert_eq!(blocks(Options { sack, ..TIMESTAMPS }), 3);
+    assert_eq!(blocks(all), 2);
+}
+
+#[test]
+fn each_error() {
+    assert_eq!(Header::parse(&SYN[..19]), Err(Error::Truncated));
+    assert_eq!(Header::parse(&SYN[..39]), Err(Error::Truncated));
+    let mut short = SYN;
+    short[12] = 0x40;
+    assert_eq!(Header::parse(&short), Err(Error::DataOffset));
+    for illegal in [
+        &[2, 0, 5, 0xb4][..],
+        &[2, 1, 5, 0xb4],
+        &[2, 5, 5, 0xb4],
+        &[99, 0, 0, 0],
+        &[1, 1, 1, 8],
+        &[1, 1, 8, 10],
+        &[2, 4, 5, 0xb4, 3, 255, 0, 0],
+    ] {
+        assert_eq!(options(illegal), Err(Error::OptionLength), "{illegal:?}");
+    }
+}
+
+#[test]
+fn options_that_are_skipped() {
+    let mss = Options {
+        mss: Some(1460),
+        ..Options::NONE
+    };
+    for skipped in [
+        &[99, 4, 2, 4, 2, 4, 5, 0xb4][..],
+        &[2, 3, 9, 2, 4, 5, 0xb4],
+        &[2, 5, 9, 9, 9, 2, 4, 5, 0xb4],
+        &[3, 4, 9, 9, 2, 4, 5, 0xb4],
+        &[4, 3, 9, 2, 4, 5, 0xb4],
+        &[8, 9, 9, 9, 9, 9, 9, 9, 9, 2, 4, 5, 0xb4],
+        &[5, 2, 2, 4, 5, 0xb4],
+        &[5, 4, 9, 9, 2, 4, 5, 0xb4],
+        &[254, 2, 2, 4, 0, 1, 2, 4, 5, 0xb4],
+        &[2, 4, 5, 0xb4, 0, 9, 1, 0],
+    ] {
+        assert_eq!(options(skipped), Ok(mss), "{skipped:?}");
+    }
+}
+
+#[test]
+fn flags_as_text_and_as_set() {
+    assert_eq!((Flags::ACK | Flags::SYN).to_string(), "SYN|ACK");
+    assert_eq!(
+        (Flags::FIN | Flags::PSH | Flags::ACK).to_string(),
+        "FIN|PSH|ACK"
+    );
+    assert_eq!(Flags::EMPTY.to_string(), "-");
+    assert_eq!(Flags::from_bits(0xff).to_string().matches('|').count(), 7);
+    let mut flags = Flags::SYN.union(Flags::ACK);
+    assert!(flags.contains(Flags::SYN) && !flags.contains(Flags::SYN | Flags::FIN));
+    assert!(flags.intersects(Flags::SYN | Flags::FIN) && !flags.intersects(Flags::RST));
+    flags |= Flags::FIN;
+    assert_eq!(flags - Flags::SYN, Flags::FIN | Flags::ACK);
+    assert_eq!(flags & !Flags::ACK, Flags::FIN | Flags::SYN);
+    assert_eq!(flags.bits(), 0x13);
+}
+
+#[test]
+fn quoted_start() {
+    let quoted = Quoted {
+        src_port: 40000,
+        dst_port: 80,
+        seq: Seq(0x1234_5678),
+    };
+    assert_eq!(Quoted::parse(&SYN[..8]), Ok(quoted));
+    assert_eq!(Quoted::parse(&SYN[..7]), Err(Error::Truncated));
+}
+
+fn any_options() -> impl Strategy<Value = Options> {
+    (
+        any::<Option<u16>>(),
+        any::<Option<u8>>(),
+        any::<bool>(),
+        any::<Option<(u32, u32)>>(),
+        proptest::collection::vec(any::<(u32, u32)>(), 0..=4),
+    )
+        .prop_map(|(mss, window_scale, sack_permitted, timestamps, blocks)| {
+            let mut sack = SackBlocks::NONE;
+            for (left, right) in blocks {
+                sack.push(Seq(left), Seq(right));
+            }
+            Options {
+                mss,
+                window_scale,
+                sack_permitted,
+                timestamps: timestamps.map(|(val, ecr)| Timestamps { val, ecr }),
+                sack,
+            }
+        })
+}
+
+prop_compose! {
+    fn any_header()(
+        src_port in any::<u16>(), dst_port in any::<u16>(), seq in any::<u32>(), ack in any::<u32>(),
+        flags in any::<u8>(), window in any::<u16>(), urgent in any::<u16>(), options in any_options(),
+    ) -> Header {
+        Header {
+            src_port, dst_port, seq: Seq(seq), ack: Seq(ack), flags: Flags::from_bits(flags), window, urgent, options,
+        }
+    }
+}
+
+/// Options as an adversary would write them: many known kinds, lengths near the right ones.
+fn hostile_options() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![0u8..12, any::<u8>()];
+    proptest::collection::vec(byte, 0..=40)
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(mut header in any_header()) {
+        let mut buf = [0xaa; 64];
+        let len = header.emit(&mut buf);
+        prop_assert_eq!(len, header.header_len());
+        prop_assert!(len % 4 == 0 && len <= Header::MAX_LEN);
+        prop_assert!(buf[len..].iter().all(|b| *b == 0xaa));
+        for cut in 0..len {
+            prop_assert_eq!(Header::parse(&buf[..cut]), Err(Error::Truncated));
+        }
+
+        let mut kept = SackBlocks::NONE;
+        for (left, right) in &header.options.sack.as_slice()[..header.options.sack_blocks_emitted()] {
+            kept.push(*left, *right);
+        }
+        header.options.sack = kept;
+        prop_assert_eq!(Header::parse(&buf), Ok((header, len)));
+    }
+
+    #[test]
+    fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok((header, offset)) = Header::parse(&bytes) {
+            prop_assert!(offset >= 20 && offset <= bytes.len());
+            prop_assert_eq!(header.flags.bits(), bytes[13]);
+        }
+    }
+
+    #[test]
+    fn any_options_bytes(bytes in hostile_options()) {
+        // What is understood can be said again and is understood the same.
+        if let Ok(understood) = Options::parse(&bytes) {
+            let mut buf = [0; Options::MAX_LEN];
+            let len = understood.emit(&mut buf);
+            let again = Options::parse(&buf[..len]);
+            let mut expected = understood;
+            expected.sack = again.map(|o| o.sack).unwrap_or_default();
+            prop_assert_eq!(again, Ok(expected));
+            prop_assert_eq!(expected.sack.len(), understood.sack_blocks_emitted());
+        }
+        prop_assert_eq!(Options::parse(&bytes), Options::parse_any(&bytes));
+    }
 }

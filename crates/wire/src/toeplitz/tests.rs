@@ -1,5 +1,6 @@
 use super::*;
 use core::net::{Ipv4Addr, Ipv6Addr};
+use proptest::prelude::*;
 
 /// Microsoft, "Verifying the RSS hash calculation": destination, source, hash of the addresses,
 /// hash with the ports.
@@ -112,5 +113,88 @@ fn published_vectors_of_ipv6() {
             remote_port: src_port,
         };
         assert_eq!(toeplitz.hash_received(&received), ports);
+    }
+}
+
+#[test]
+fn keys() {
+    let mut long = Key::MICROSOFT.as_bytes().to_vec();
+    assert_eq!(Key::from_slice(&long[..39]), Err(KeyTooShort));
+    long.extend_from_slice(&[0xff; 12]);
+    assert_eq!(Key::from_slice(&long), Ok(Key::MICROSOFT));
+    assert!(format!("{:?}", Toeplitz::new(Key::MICROSOFT)).starts_with("Toeplitz(6d5a56da"));
+}
+
+/// The definition read literally: the key as a register of bits that is shifted left once for
+/// every bit of input.
+fn shift_register(key: &Key, input: &[u8]) -> u32 {
+    let mut bits = key
+        .as_bytes()
+        .iter()
+        .flat_map(|byte| (0..8).map(move |bit| byte >> (7 - bit) & 1));
+    let mut window = 0u32;
+    for bit in bits.by_ref().take(32) {
+        window = window << 1 | u32::from(bit);
+    }
+    let mut hash = 0;
+    for byte in input {
+        for bit in 0..8 {
+            if byte >> (7 - bit) & 1 == 1 {
+                hash ^= window;
+            }
+            window = window << 1 | u32::from(bits.next().unwrap_or(0));
+        }
+    }
+    hash
+}
+
+fn any_key() -> impl Strategy<Value = Key> {
+    proptest::collection::vec(any::<u8>(), 40..53).prop_map(|key| Key::from_slice(&key).unwrap())
+}
+
+proptest! {
+    #[test]
+    fn tables_equal_the_definition(
+        key in any_key(), src in any::<[u8; 16]>(), dst in any::<[u8; 16]>(), src_port in any::<u16>(), dst_port in any::<u16>(),
+    ) {
+        let toeplitz = Toeplitz::new(key);
+        let v6 = shift_register(&key, &input_v6(src, dst, src_port, dst_port));
+        prop_assert_eq!(hash_v6(&key, src, dst, src_port, dst_port), v6);
+        prop_assert_eq!(toeplitz.hash_v6(src, dst, src_port, dst_port), v6);
+
+        let (src, dst) = ([src[0], src[1], src[2], src[3]], [dst[0], dst[1], dst[2], dst[3]]);
+        let v4 = shift_register(&key, &input_v4(src, dst, src_port, dst_port));
+        prop_assert_eq!(hash_v4(&key, src, dst, src_port, dst_port), v4);
+        prop_assert_eq!(toeplitz.hash_v4(src, dst, src_port, dst_port), v4);
+    }
+
+    #[test]
+    fn local_ports_by_linearity(
+        key in any_key(), remote in any::<[u8; 16]>(), local in any::<[u8; 16]>(), v4 in any::<bool>(),
+        remote_port in any::<u16>(), ports in proptest::collection::vec(any::<u16>(), 1..50),
+    ) {
+        let toeplitz = Toeplitz::new(key);
+        let ip = |a: [u8; 16]| if v4 { Ip::v4([a[0], a[1], a[2], a[3]]) } else { Ip::v6(a) };
+        let (remote, local) = (ip(remote), ip(local));
+        let partial = toeplitz.partial(remote, local, remote_port);
+        let other = toeplitz.partial(local, remote, 1);
+        for local_port in ports {
+            let tuple = FourTuple { local, remote, local_port, remote_port };
+            let hash = match (remote.as_v4(), local.as_v4()) {
+                (Some(src), Some(dst)) => hash_v4(&key, src, dst, remote_port, local_port),
+                _ => hash_v6(&key, remote.octets(), local.octets(), remote_port, local_port),
+            };
+            prop_assert_eq!(partial.with_local_port(local_port), hash);
+            prop_assert_eq!(toeplitz.hash_received(&tuple), hash);
+            prop_assert_eq!(partial.local_port_term(local_port), other.local_port_term(local_port));
+            prop_assert_eq!(partial.with_local_port(0) ^ partial.local_port_term(local_port), hash);
+        }
+    }
+
+    #[test]
+    fn symmetric_key_is_symmetric(local in any::<[u8; 16]>(), remote in any::<[u8; 16]>(), local_port in any::<u16>(), remote_port in any::<u16>()) {
+        let toeplitz = Toeplitz::new(Key::SYMMETRIC);
+        let tuple = FourTuple { local: Ip::v6(local), remote: Ip::v6(remote), local_port, remote_port };
+        prop_assert_eq!(toeplitz.hash_received(&tuple), toeplitz.hash_received(&tuple.reversed()));
     }
 }
