@@ -142,3 +142,6 @@ impl fmt::Debug for FourTuple {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

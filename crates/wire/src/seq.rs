@@ -111,3 +111,6 @@ impl fmt::Display for Seq {
         fmt::Display::fmt(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests;
