@@ -1,0 +1,232 @@
+//! A segment arrives (RFC 9293 3.10.7): the steps of 3.10.7.4 in their order.
+
+use wire::Seq;
+use wire::tcp::{Flags, Header};
+
+use crate::connection::{Connection, Flag};
+use crate::{CloseReason, Env, Events, Outcome, Segment, State, closed};
+
+/// Whether the steps go on.
+pub(crate) enum Step {
+    /// With the next step.
+    Next,
+    /// The segment is done with.
+    Done,
+}
+
+impl Connection {
+    /// A segment for this connection arrives. RCV.NXT does not yet advance over new text: that is
+    /// [`Connection::commit_text`]'s, which must follow if [`Outcome::text`] is not empty.
+    pub fn on_segment(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
+        match self.state {
+            State::Closed => Outcome {
+                reset: closed::on_segment(seg),
+                ..Outcome::default()
+            },
+            State::SynSent => self.on_segment_syn_sent(env, seg),
+            State::TimeWait => self.on_segment_time_wait(env, seg),
+            _ => {
+                let mut out = Outcome::default();
+                self.on_segment_otherwise(env, seg, &mut out);
+                out
+            }
+        }
+    }
+
+    #[inline]
+    fn on_segment_otherwise(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, out: &mut Outcome) {
+        let h = seg.header;
+        if let Step::Done = self.check_timestamps(env, seg) {
+            return;
+        }
+        let mut seq = h.seq;
+        if !self.is_acceptable(h.seq, seg.len()) {
+            if !self.is_simultaneous_syn_ack(h) {
+                self.unacceptable(env, seg);
+                return;
+            }
+            // The SYN is old, what it carries is not.
+            seq += 1;
+        } else if h.flags.intersects(Flags::RST | Flags::SYN) {
+            if h.flags.contains(Flags::RST) {
+                self.check_rst(env, h, out);
+            } else {
+                self.check_syn(env, out);
+            }
+            return;
+        }
+        if let Some(ts) = h.options.timestamps
+            && self.flags.contains(Flag::TIMESTAMPS)
+        {
+            self.update_ts_recent(env.now, seq, ts);
+        }
+        //= RFC 9293 3.10.7.4
+        //# if the ACK bit is off, drop the segment and return
+        if !h.flags.contains(Flags::ACK) {
+            return;
+        }
+        self.restart_keepalive(env);
+        if let Step::Done = self.check_ack(env, seg, out) {
+            return;
+        }
+        self.receive_text(env, seq, seg, out);
+    }
+
+    /// RFC 7323 5.3, which comes before the sequence number test.
+    #[inline]
+    fn check_timestamps(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Step {
+        let h = seg.header;
+        if !self.flags.contains(Flag::TIMESTAMPS) || h.flags.contains(Flags::RST) {
+            return Step::Next;
+        }
+        let Some(ts) = h.options.timestamps else {
+            //= RFC 7323 3.2
+            //# If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the
+            //# segment.
+            env.counters.timestamps_missing += 1;
+            return Step::Done;
+        };
+        if self.paws_rejects(env.now, ts) {
+            //= RFC 7323 5.3
+            //# Send an acknowledgment in reply as specified in [RFC0793], page 69, and drop the
+            //# segment.
+            env.counters.paws_rejected += 1;
+            self.answer_unacceptable(env, seg);
+            return Step::Done;
+        }
+        Step::Next
+    }
+
+    /// First step: the segment is outside of the window.
+    #[cold]
+    fn unacceptable(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) {
+        let h = seg.header;
+        if h.flags.contains(Flags::RST) {
+            //= RFC 5961 3.2
+            //# If the RST bit is set and the sequence number is outside the current receive window,
+            //# silently drop the segment.
+            env.counters.resets_ignored += 1;
+            return;
+        }
+        // The peer sends its SYN again because our SYN-ACK was lost. An ACK, which is what the
+        // standard answers, would not help it.
+        if self.state == State::SynReceived
+            && h.flags & (Flags::SYN | Flags::ACK) == Flags::SYN
+            && h.seq == self.irs
+        {
+            self.flags |= Flag::SYN_DUE;
+            return;
+        }
+        env.counters.unacceptable_segments += 1;
+        //= RFC 9293 3.10.7.4
+        //# If an incoming segment is not acceptable, an acknowledgment should be sent in reply
+        //# (unless the RST bit is set, if so drop the segment and return)
+        self.answer_unacceptable(env, seg);
+    }
+
+    /// A SYN-ACK that acknowledges our SYN-ACK: simultaneous open (RFC 9293 figure 8).
+    #[inline]
+    fn is_simultaneous_syn_ack(&self, h: &Header) -> bool {
+        self.state == State::SynReceived
+            && h.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN | Flags::ACK
+            && h.seq == self.irs
+            && h.ack == self.snd_nxt
+    }
+
+    /// An ACK for a segment that is not acceptable. Without a limit two ends that disagree would
+    /// answer each other for ever; but what has text is a retransmission and must be answered,
+    /// as must a keep-alive probe, which is one before the window.
+    pub(crate) fn answer_unacceptable(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) {
+        if !seg.payload.is_empty()
+            || seg.header.flags.contains(Flags::FIN)
+            || seg.header.seq + 1 == self.rcv_nxt
+        {
+            self.flags |= Flag::ACK_NOW;
+        } else {
+            self.challenge(env);
+        }
+    }
+
+    /// A challenge ACK, if the limit allows.
+    pub(crate) fn challenge(&mut self, env: &mut Env<'_>) {
+        if env.challenge.take(env.now) {
+            env.counters.challenge_acks += 1;
+            self.flags |= Flag::ACK_NOW;
+        } else {
+            env.counters.challenge_acks_suppressed += 1;
+        }
+    }
+
+    /// Second step: a RST in the window.
+    fn check_rst(&mut self, env: &mut Env<'_>, h: &Header, out: &mut Outcome) {
+        if h.seq != self.rcv_nxt {
+            //= RFC 5961 3.2
+            //# If the RST bit is set and the sequence number does not exactly match the next
+            //# expected sequence value, yet is within the current receive window, TCP MUST send an
+            //# acknowledgment (challenge ACK)
+            env.counters.resets_challenged += 1;
+            self.challenge(env);
+            return;
+        }
+        env.counters.resets_accepted += 1;
+        let reason = match self.state {
+            //= RFC 9293 3.10.7.4
+            //# If this connection was initiated with an active OPEN (i.e., came from SYN-SENT
+            //# state), then the connection was refused; signal the user "connection refused".
+            State::SynReceived if !self.is_passive() => CloseReason::Refused,
+            //= RFC 9293 3.10.7.4
+            //# CLOSING STATE, LAST-ACK STATE, TIME-WAIT STATE: If the RST bit is set, then enter the
+            //# CLOSED state, delete the TCB, and return.
+            State::Closing | State::LastAck => CloseReason::Normal,
+            //= RFC 9293 3.10.7.4
+            //# Users should also receive an unsolicited general "connection reset" signal.
+            _ => CloseReason::Reset,
+        };
+        self.enter_closed(reason);
+        out.events |= Events::CLOSED;
+    }
+
+    /// Fourth step: a SYN in the window.
+    #[cold]
+    fn check_syn(&mut self, env: &mut Env<'_>, out: &mut Outcome) {
+        if self.state == State::SynReceived && self.is_passive() {
+            //= RFC 9293 3.10.7.4
+            //# If the connection was initiated with a passive OPEN, then return this connection to
+            //# the LISTEN state and return.
+            self.enter_closed(CloseReason::Reset);
+            out.events |= Events::CLOSED;
+            return;
+        }
+        //= RFC 5961 4.2
+        //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK
+        //# (also referred to as challenge ACK) to the remote peer
+        env.counters.syns_challenged += 1;
+        self.challenge(env);
+    }
+
+    /// TIME-WAIT until the last ACK is sent and the caller has moved what remains to
+    /// [`crate::time_wait`]: nothing can change any more.
+    #[cold]
+    fn on_segment_time_wait(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
+        let h = seg.header;
+        //= RFC 1337 3
+        //# (F1) Ignore RST segments in TIME-WAIT state.
+        let expected = h.seq == self.rcv_nxt && seg.is_empty() && h.ack == self.snd_nxt;
+        if h.flags.contains(Flags::RST) || expected {
+            return Outcome::default();
+        }
+        self.answer_unacceptable(env, seg);
+        Outcome::default()
+    }
+
+    /// The sequence number after all that the application has sent and closed.
+    #[inline]
+    pub(crate) fn snd_end(&self) -> Seq {
+        match self.state {
+            State::Established | State::CloseWait => self.snd_una + self.snd.len(),
+            State::FinWait1 | State::Closing | State::LastAck => self.snd_una + self.snd.len() + 1,
+            // Nothing is sent before ESTABLISHED, and nothing is left once our FIN is acknowledged.
+            _ => self.snd_cursor,
+        }
+    }
+}

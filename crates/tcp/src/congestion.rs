@@ -1,0 +1,180 @@
+//! Congestion control: slow start, congestion avoidance, fast retransmit (RFC 5681), NewReno fast
+//! recovery (RFC 6582), limited transmit (RFC 3042) and the initial window (RFC 6928).
+
+use wire::Seq;
+
+/// Duplicate acknowledgments that show a loss (RFC 5681 3.2).
+const DUPTHRESH: u8 = 3;
+
+/// The congestion state of a connection; all amounts in bytes.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(crate) struct Congestion {
+    pub(crate) cwnd: u32,
+    pub(crate) ssthresh: u32,
+    /// RFC 6582: SND.NXT when the last loss was found.
+    recover: Seq,
+    /// Bytes acknowledged since cwnd last grew in congestion avoidance (RFC 5681 3.1).
+    bytes_acked: u32,
+    pub(crate) dup_acks: u8,
+    in_recovery: bool,
+}
+
+/// What an acknowledgment of new data means for recovery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NewAck {
+    /// No loss is being recovered from (any more).
+    Ordinary,
+    /// More is lost: the segment at SND.UNA must be retransmitted.
+    Partial,
+}
+
+/// RFC 6928: the initial window for `segments` segments of at most 1460 bytes.
+//= RFC 6928 2
+//# min (10*MSS, max (2*MSS, 14600))
+pub(crate) fn initial_window(segments: u8, mss: u16) -> u32 {
+    let (n, mss) = (u32::from(segments), u32::from(mss));
+    (n * mss).min((2 * mss).max(n * 1460))
+}
+
+impl Congestion {
+    pub(crate) fn new(iss: Seq) -> Congestion {
+        Congestion {
+            cwnd: 0,
+            //= RFC 5681 3.1
+            //# The initial value of ssthresh SHOULD be set arbitrarily high
+            ssthresh: u32::MAX,
+            recover: iss,
+            bytes_acked: 0,
+            dup_acks: 0,
+            in_recovery: false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn in_recovery(&self) -> bool {
+        self.in_recovery
+    }
+
+    /// How much may be in flight.
+    #[inline]
+    pub(crate) fn window(&self, mss: u32) -> u32 {
+        //= RFC 5681 3.2
+        //# On the first and second duplicate ACKs received at a sender, a TCP SHOULD send a segment
+        //# of previously unsent data per [RFC3042]
+        let limited = match self.dup_acks {
+            n @ 1..DUPTHRESH if !self.in_recovery => u32::from(n) * mss,
+            _ => 0,
+        };
+        self.cwnd.saturating_add(limited)
+    }
+
+    /// An acknowledgment of `acked` new bytes, up to `ack`; `flight` was outstanding before it.
+    #[inline]
+    pub(crate) fn on_new_ack(&mut self, ack: Seq, acked: u32, flight: u32, mss: u32) -> NewAck {
+        self.dup_acks = 0;
+        if self.in_recovery {
+            return self.on_recovery_ack(ack, acked, flight, mss);
+        }
+        // A window that was not used says nothing about the path (RFC 7661 discusses it).
+        if u64::from(flight) * 2 < u64::from(self.cwnd) {
+            return NewAck::Ordinary;
+        }
+        if self.cwnd < self.ssthresh {
+            //= RFC 5681 3.1
+            //# cwnd += min (N, SMSS)
+            self.cwnd = self.cwnd.saturating_add(acked.min(mss));
+        } else {
+            //= RFC 5681 3.1
+            //# when the number of bytes acknowledged reaches cwnd, then cwnd can be incremented by
+            //# up to SMSS bytes
+            self.bytes_acked = self.bytes_acked.saturating_add(acked);
+            if self.bytes_acked >= self.cwnd {
+                self.bytes_acked -= self.cwnd;
+                self.cwnd = self.cwnd.saturating_add(mss);
+            }
+        }
+        NewAck::Ordinary
+    }
+
+    fn on_recovery_ack(&mut self, ack: Seq, acked: u32, flight: u32, mss: u32) -> NewAck {
+        if ack.ge(self.recover) {
+            //= RFC 6582 3.2
+            //# set cwnd to either (1) min (ssthresh, max(FlightSize, SMSS) + SMSS)
+            let flight = flight.saturating_sub(acked);
+            self.cwnd = self.ssthresh.min(flight.max(mss) + mss);
+            self.bytes_acked = 0;
+            self.in_recovery = false;
+            return NewAck::Ordinary;
+        }
+        //= RFC 6582 3.2
+        //# Deflate the congestion window by the amount of new data acknowledged by the Cumulative
+        //# Acknowledgment field.  If the partial ACK acknowledges at least one SMSS of new data,
+        //# then add back SMSS bytes to the congestion window.
+        self.cwnd = self.cwnd.saturating_sub(acked).max(mss);
+        if acked >= mss {
+            self.cwnd += mss;
+        }
+        NewAck::Partial
+    }
+
+    /// A duplicate acknowledgment; true if the segment at SND.UNA must be retransmitted.
+    pub(crate) fn on_duplicate_ack(&mut self, ack: Seq, snd_nxt: Seq, mss: u32) -> bool {
+        self.dup_acks = self.dup_acks.saturating_add(1);
+        if self.in_recovery {
+            //= RFC 5681 3.2
+            //# For each additional duplicate ACK received (after the third), cwnd MUST be
+            //# incremented by SMSS.
+            self.cwnd = self.cwnd.saturating_add(mss);
+            return false;
+        }
+        //= RFC 6582 3.2
+        //# If so, the sender [...] checks to see if the Cumulative Acknowledgment field covers more
+        //# than recover.
+        if self.dup_acks != DUPTHRESH || !ack.gt(self.recover) {
+            return false;
+        }
+        // min: what limited transmit sent beyond cwnd must not be counted (RFC 5681 3.2).
+        let flight = snd_nxt.offset_from(ack).min(self.cwnd);
+        //= RFC 5681 3.1
+        //# ssthresh = max (FlightSize / 2, 2*SMSS)
+        self.ssthresh = (flight / 2).max(2 * mss);
+        //= RFC 5681 3.2
+        //# The lost segment starting at SND.UNA MUST be retransmitted and cwnd set to ssthresh plus
+        //# 3*SMSS.
+        self.cwnd = self.ssthresh.saturating_add(3 * mss);
+        self.recover = snd_nxt;
+        self.in_recovery = true;
+        true
+    }
+
+    /// A retransmission timeout with `flight` bytes outstanding; `first` for this segment.
+    pub(crate) fn on_timeout(&mut self, first: bool, flight: u32, snd_nxt: Seq, mss: u32) {
+        //= RFC 5681 3.1
+        //# when a TCP sender detects segment loss using the retransmission timer and the given
+        //# segment has already been retransmitted by way of the retransmission timer at least once,
+        //# the value of ssthresh is held constant.
+        if first {
+            self.ssthresh = (flight / 2).max(2 * mss);
+        }
+        //= RFC 5681 3.1
+        //# upon a timeout [...] cwnd MUST be set to no more than the loss window, LW, which equals 1
+        //# full-sized segment
+        self.cwnd = mss;
+        self.recover = snd_nxt;
+        self.bytes_acked = 0;
+        self.dup_acks = 0;
+        self.in_recovery = false;
+    }
+
+    /// Sending begins again after more than one RTO of silence.
+    pub(crate) fn on_restart(&mut self, initial_window: u32) {
+        //= RFC 5681 4.1
+        //# a TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not
+        //# sent data in an interval exceeding the retransmission timeout.
+        self.cwnd = self.cwnd.min(initial_window);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What can be seen of a connection from outside.
+
+use wire::Seq;
+
+use crate::connection::{Connection, Flag};
+use crate::{CloseReason, State};
+
+/// What TIME-WAIT keeps of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeWaitInfo {
+    /// RCV.NXT: after the peer's FIN.
+    pub rcv_nxt: Seq,
+    /// SND.NXT: after our FIN.
+    pub snd_nxt: Seq,
+    /// TS.Recent, if timestamps are in use.
+    pub ts_recent: Option<u32>,
+    /// SEG.WND as it would be sent, scaled.
+    pub window: u16,
+}
+
+/// A snapshot of a connection, for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionInfo {
+    /// The state.
+    pub state: State,
+    /// Why it ended, if it did.
+    pub close_reason: Option<CloseReason>,
+    /// Whether the peer opened it.
+    pub passive: bool,
+    /// Whether timestamps are in use.
+    pub timestamps: bool,
+    /// Snd.Wind.Shift and Rcv.Wind.Shift.
+    pub window_shifts: (u8, u8),
+    /// The oldest unacknowledged number, SND.UNA.
+    pub snd_una: Seq,
+    /// SND.NXT.
+    pub snd_nxt: Seq,
+    /// SND.WND in bytes.
+    pub snd_wnd: u32,
+    /// RCV.NXT.
+    pub rcv_nxt: Seq,
+    /// RCV.WND in bytes, as announced.
+    pub rcv_wnd: u32,
+    /// The most text in a segment, in bytes.
+    pub snd_mss: u16,
+    /// The congestion window, in bytes.
+    pub cwnd: u32,
+    /// The slow start threshold, in bytes; `u32::MAX` before the first loss.
+    pub ssthresh: u32,
+    /// Whether fast recovery is going on.
+    pub in_recovery: bool,
+    /// SRTT in microseconds; 0 before the first measurement.
+    pub srtt_us: u32,
+    /// RTTVAR in microseconds.
+    pub rttvar_us: u32,
+    /// RTO in microseconds, not backed off.
+    pub rto_us: u32,
+    /// Doublings of the RTO.
+    pub backoff: u8,
+    /// Bytes queued and not acknowledged.
+    pub send_queue: u32,
+    /// Bytes received and not read.
+    pub receive_queue: u32,
+    /// Bytes received out of order.
+    pub out_of_order: u32,
+}
+
+impl Connection {
+    /// What [`crate::time_wait`] needs when the state is [`State::TimeWait`].
+    #[must_use]
+    pub fn time_wait(&self) -> TimeWaitInfo {
+        TimeWaitInfo {
+            rcv_nxt: self.rcv_nxt,
+            snd_nxt: self.snd_nxt,
+            ts_recent: self
+                .flags
+                .contains(Flag::TIMESTAMPS)
+                .then_some(self.ts_recent),
+            window: (self.rcv_wnd() >> self.rcv_wind_shift).min(0xffff) as u16,
+        }
+    }
+
+    /// A snapshot.
+    #[must_use]
+    pub fn info(&self) -> ConnectionInfo {
+        ConnectionInfo {
+            state: self.state,
+            close_reason: self.reason,
+            passive: self.is_passive(),
+            timestamps: self.flags.contains(Flag::TIMESTAMPS),
+            window_shifts: (self.snd_wind_shift, self.rcv_wind_shift),
+            snd_una: self.snd_una,
+            snd_nxt: self.snd_nxt,
+            snd_wnd: self.snd_wnd,
+            rcv_nxt: self.rcv_nxt,
+            rcv_wnd: self.rcv_wnd(),
+            snd_mss: self.snd_mss,
+            cwnd: self.congestion.cwnd,
+            ssthresh: self.congestion.ssthresh,
+            in_recovery: self.congestion.in_recovery(),
+            srtt_us: self.rtt.srtt_us,
+            rttvar_us: self.rtt.rttvar_us,
+            rto_us: self.rtt.rto_us,
+            backoff: self.backoff,
+            send_queue: self.snd.len(),
+            receive_queue: self.rcv.len(),
+            out_of_order: self
+                .ranges
+                .as_slice()
+                .iter()
+                .map(|(s, e)| e.offset_from(*s))
+                .sum(),
+        }
+    }
+}

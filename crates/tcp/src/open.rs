@@ -1,0 +1,243 @@
+//! The OPEN call (RFC 9293 3.10.1), active and passive, and what the two SYNs negotiate.
+
+use wire::Seq;
+use wire::tcp::{Flags, Header, Options, Timestamps};
+
+use crate::config::MIN_MSS;
+use crate::congestion::{Congestion, initial_window};
+use crate::connection::{Connection, Flag};
+use crate::paws::age_clock;
+use crate::reassembly::Ranges;
+use crate::rtt::Rtt;
+use crate::time::Instant;
+use crate::{Config, Env, Events, Queue, Segment, State};
+
+/// Bytes that a timestamps option and its padding take in every segment.
+pub(crate) const TIMESTAMPS_LEN: u16 = 12;
+
+impl Connection {
+    /// Active OPEN: a connection in SYN-SENT, its SYN due. `iss` from [`crate::isn`], or the
+    /// larger number that the caller's memory of the four-tuple demands; `ts_offset` is added to
+    /// the timestamp clock.
+    #[must_use]
+    pub fn connect(env: &mut Env<'_>, iss: Seq, ts_offset: u32) -> Connection {
+        Connection::new(env, State::SynSent, iss, ts_offset)
+    }
+
+    /// A SYN for which [`crate::listen::on_segment`] says `Open`: a connection in SYN-RECEIVED, its
+    /// SYN-ACK due.
+    #[must_use]
+    pub fn accept(env: &mut Env<'_>, syn: &Segment<'_>, iss: Seq, ts_offset: u32) -> Connection {
+        let mut c = Connection::new(env, State::SynReceived, iss, ts_offset);
+        c.flags |= Flag::PASSIVE;
+        c.receive_syn(env, syn.header);
+        c
+    }
+
+    fn new(env: &mut Env<'_>, state: State, iss: Seq, ts_offset: u32) -> Connection {
+        let mut flags = Flag::SYN_DUE;
+        flags.set(Flag::LINGER_ZERO, env.config.linger_zero);
+        Connection {
+            flags,
+            state,
+            reason: None,
+            snd_wind_shift: 0,
+            rcv_wind_shift: 0,
+            snd_una: iss,
+            snd_nxt: iss,
+            snd_cursor: iss,
+            snd_wnd: 0,
+            snd_wl1: Seq(0),
+            snd_wl2: iss,
+            max_snd_wnd: 0,
+            rcv_nxt: Seq(0),
+            rcv_adv: Seq(0),
+            last_ack_sent: Seq(0),
+            ts_recent: 0,
+            ts_recent_at: 0,
+            ts_offset,
+            last_tsval: 0,
+            rtx_at: Instant::FAR_FUTURE,
+            ack_at: Instant::FAR_FUTURE,
+            idle_at: Instant::FAR_FUTURE,
+            congestion: Congestion::new(iss),
+            snd_mss: env.config.default_mss,
+            segments_unacked: 0,
+            acks_owed: 0,
+            progress_at: env.now,
+            last_send: 0,
+            iss,
+            snd: Queue::new(),
+            rcv: Queue::new(),
+            irs: Seq(0),
+            fin_seq: Seq(0),
+            rtt: Rtt::new(env.config),
+            retries: 0,
+            backoff: 0,
+            keepalive_probes: 0,
+            ranges: Ranges::new(),
+        }
+    }
+
+    /// Takes the peer's SYN: its number, window and options.
+    pub(crate) fn receive_syn(&mut self, env: &mut Env<'_>, h: &Header) {
+        let config = env.config;
+        //= RFC 9293 3.10.7.2
+        //# Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ
+        self.irs = h.seq;
+        self.rcv_nxt = h.seq + 1;
+        self.rcv_adv = self.rcv_nxt;
+        self.last_ack_sent = self.rcv_nxt;
+
+        //= RFC 9293 3.7.1
+        //# If an MSS Option is not received at connection setup, TCP implementations MUST assume a
+        //# default send MSS of 536 (576 - 40) for IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
+        let mss = h.options.mss.unwrap_or(config.default_mss);
+        self.snd_mss = mss.clamp(MIN_MSS, config.mss.max(MIN_MSS));
+
+        if let Some(ts) = h.options.timestamps
+            && config.timestamps
+        {
+            self.flags |= Flag::TIMESTAMPS;
+            self.ts_recent = ts.val;
+            self.ts_recent_at = age_clock(env.now);
+            //= RFC 6691 2
+            //# The MSS value to be sent in an MSS option should be equal to the effective MTU minus
+            //# the fixed IP and TCP headers [...] the sender MUST reduce the TCP data length to
+            //# account for any IP or TCP options
+            self.snd_mss -= TIMESTAMPS_LEN;
+        }
+        //= RFC 7323 2.2
+        //# Both sides MUST send Window Scale options in their <SYN> segments to enable window
+        //# scaling in either direction.
+        if let Some(shift) = h.options.window_scale
+            && config.window_scaling
+        {
+            //= RFC 7323 2.3
+            //# If a Window Scale option is received with a shift.cnt value larger than 14, the TCP
+            //# SHOULD log the error but MUST use 14 instead of the specified value.
+            self.flags |= Flag::SCALING;
+            self.snd_wind_shift = shift.min(14);
+            self.rcv_wind_shift = config.rcv_wind_shift();
+        }
+        //= RFC 7323 2.2
+        //# The window field in a segment where the SYN bit is set [...] MUST NOT be scaled.
+        self.set_snd_wnd(u32::from(h.window), h.seq, h.ack);
+    }
+
+    /// The options of our SYN, or of a SYN-ACK: then only what the peer offered.
+    pub(crate) fn syn_options(&self, env: &Env<'_>) -> Options {
+        let answer = self.state == State::SynReceived;
+        let ts = if answer {
+            self.flags.contains(Flag::TIMESTAMPS)
+        } else {
+            env.config.timestamps
+        };
+        let scaling = if answer {
+            self.flags.contains(Flag::SCALING)
+        } else {
+            env.config.window_scaling
+        };
+        Options {
+            mss: Some(env.config.mss),
+            window_scale: scaling.then(|| env.config.rcv_wind_shift()),
+            timestamps: ts.then(|| Timestamps {
+                val: env.ts_clock.wrapping_add(self.ts_offset),
+                ecr: self.ts_recent,
+            }),
+            ..Options::NONE
+        }
+    }
+
+    /// SND.WND, SND.WL1 and SND.WL2.
+    #[inline]
+    pub(crate) fn set_snd_wnd(&mut self, wnd: u32, seq: Seq, ack: Seq) {
+        self.snd_wnd = wnd;
+        self.snd_wl1 = seq;
+        self.snd_wl2 = ack;
+        self.max_snd_wnd = self.max_snd_wnd.max(wnd);
+    }
+
+    /// Enters ESTABLISHED: our SYN is acknowledged by `h`.
+    pub(crate) fn establish(&mut self, env: &mut Env<'_>, h: &Header) -> Events {
+        let retries = self.retries;
+        self.measure(env, h);
+        self.snd_una = self.iss + 1;
+        self.snd_cursor = self.snd_una;
+        self.retries = 0;
+        self.backoff = 0;
+        self.rtx_at = Instant::FAR_FUTURE;
+        self.flags.remove(Flag::SYN_DUE | Flag::TIMING);
+
+        let mut segments = env.config.initial_window;
+        if retries > 0 && self.rtt.srtt_us == 0 {
+            //= RFC 6298 5.7
+            //# If the timer expires awaiting the ACK of a SYN segment and the TCP implementation is
+            //# using an RTO less than 3 seconds, the RTO MUST be re-initialized to 3 seconds when
+            //# data transmission begins
+            self.rtt.rto_us = self.rtt.rto_us.max(3_000_000);
+        }
+        if retries > 1 {
+            //= RFC 6928 2
+            //# the resulting IW be the default 10 (as recommended above) unless multiple SYN or
+            //# SYN/ACK retransmissions
+            segments = 1;
+        }
+        self.congestion.cwnd = initial_window(segments, self.snd_mss);
+        self.last_send = crate::output::send_clock(env.now);
+
+        self.state = State::Established;
+        if self.flags.contains(Flag::PASSIVE) {
+            env.counters.established_passive += 1;
+        } else {
+            env.counters.established_active += 1;
+        }
+        self.restart_keepalive(env);
+        //= RFC 9293 3.10.4
+        //# SYN-RECEIVED STATE: [...] otherwise, queue for processing after entering ESTABLISHED
+        //# state.
+        if self.flags.contains(Flag::FIN_QUEUED) {
+            self.state = State::FinWait1;
+        }
+        Events::ESTABLISHED
+    }
+
+    /// Header of a segment of a synchronized connection, the acknowledgment included; whatever
+    /// acknowledgment was due is carried by it.
+    #[inline]
+    pub(crate) fn ack_header(&mut self, env: &Env<'_>, seq: Seq, flags: Flags) -> Header {
+        self.flags.remove(Flag::ACK_NOW);
+        self.ack_at = Instant::FAR_FUTURE;
+        self.segments_unacked = 0;
+        self.last_ack_sent = self.rcv_nxt;
+        let window = self.announce_window(env.config);
+        let mut options = Options::NONE;
+        //= RFC 7323 3.2
+        //# Once TSopt has been successfully negotiated [...] the TSopt MUST be sent in every non-<RST>
+        //# segment for the duration of the connection
+        if self.flags.contains(Flag::TIMESTAMPS) {
+            let val = env.ts_clock.wrapping_add(self.ts_offset);
+            self.last_tsval = val;
+            options.timestamps = Some(Timestamps {
+                val,
+                ecr: self.ts_recent,
+            });
+        }
+        Header {
+            src_port: 0,
+            dst_port: 0,
+            seq,
+            ack: self.rcv_nxt,
+            flags: flags | Flags::ACK,
+            window,
+            urgent: 0,
+            options,
+        }
+    }
+
+    /// The user's parameters bound the most that is queued.
+    #[inline]
+    pub(crate) fn snd_room(&self, config: &Config) -> usize {
+        config.snd_buf.saturating_sub(self.snd.len()) as usize
+    }
+}

@@ -1,0 +1,208 @@
+//! Segment text and FIN (RFC 9293 3.10.7.4, seventh and eighth steps).
+
+use wire::Seq;
+use wire::tcp::Flags;
+
+use crate::connection::{Connection, Flag};
+use crate::{CloseReason, Env, Events, Outcome, Segment, State};
+
+impl Connection {
+    /// The text and FIN of `seg`, whose text begins at `seq`.
+    #[inline]
+    pub(crate) fn receive_text(
+        &mut self,
+        env: &mut Env<'_>,
+        seq: Seq,
+        seg: &Segment<'_>,
+        out: &mut Outcome,
+    ) {
+        let fin = seg.header.flags.contains(Flags::FIN);
+        if seg.payload.is_empty() && !fin {
+            return;
+        }
+        //= RFC 9293 3.10.7.4
+        //# CLOSE-WAIT STATE [...] This should not occur since a FIN has been received from the
+        //# remote side.  Ignore the segment text.
+        if self.flags.contains(Flag::FIN_RECEIVED) || self.state == State::SynReceived {
+            return;
+        }
+        let len = seg.payload.len() as u32;
+        let end = seq + len;
+        if self.flags.contains(Flag::ORPHAN) && end.gt(self.rcv_nxt) && len > 0 {
+            //= RFC 9293 3.6.1
+            //# if new data is received after CLOSE is called, its TCP SHOULD send a RST to show that
+            //# data was lost.
+            env.counters.data_after_close += 1;
+            self.reset(CloseReason::DataLost);
+            out.events |= Events::CLOSED;
+            return;
+        }
+        // Trim to the window, and to a FIN that is already known.
+        let mut edge = self.rcv_nxt + self.rcv_wnd();
+        if self.flags.contains(Flag::FIN_HELD) {
+            edge = edge.min(self.fin_seq);
+        }
+        let first = seq.max(self.rcv_nxt);
+        let last = end.min(edge);
+        let cut = last.lt(end);
+        if cut {
+            env.counters.text_beyond_window += 1;
+            self.flags |= Flag::ACK_NOW;
+        }
+        if fin && !cut && !self.flags.contains(Flag::FIN_HELD) {
+            self.flags |= Flag::FIN_HELD;
+            self.fin_seq = end;
+        }
+        let new = last.since(first);
+        if new <= 0 {
+            if end.gt(self.rcv_nxt) && !cut {
+                // A FIN alone, ahead of text that is missing.
+                self.acks_owed = self.acks_owed.saturating_add(1);
+            } else if len > 0 {
+                self.flags |= Flag::ACK_NOW;
+            }
+            out.events |= self.receive_fin(env);
+            return;
+        }
+        let from = first.offset_from(seq) as usize;
+        let text = from..from + new as usize;
+        if first == self.rcv_nxt {
+            out.text = text;
+        } else {
+            self.hold(env, first, last, &seg.payload[text]);
+        }
+    }
+
+    /// Keeps text that came out of order.
+    #[cold]
+    fn hold(&mut self, env: &mut Env<'_>, first: Seq, last: Seq, text: &[u8]) {
+        //= RFC 5681 3.2
+        //# A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment
+        //# arrives.
+        self.acks_owed = self.acks_owed.saturating_add(1);
+        if !self.ranges.accepts(first, last) {
+            env.counters.out_of_order_dropped_ranges += 1;
+            return;
+        }
+        // Text out of order may take no more than three quarters of the memory: what is in order,
+        // and will be read, must find room.
+        let reserve = env.rcv_memory.chunks() / 4;
+        let offset = self.rcv.len() + first.offset_from(self.rcv_nxt);
+        if !self.rcv.write_ahead(env.rcv_memory, offset, text, reserve) {
+            env.counters.out_of_order_dropped_memory += 1;
+            return;
+        }
+        self.ranges.insert(first, last);
+        env.counters.out_of_order_segments += 1;
+    }
+
+    /// The application took the first `consumed` bytes of [`Outcome::text`]; `rest` is what it left.
+    ///
+    /// Bytes must be taken in order: `consumed` is 0 while [`Connection::readable`] is not. The
+    /// rest is queued as far as memory allows; what does not fit is not acknowledged, and the
+    /// peer sends it again.
+    pub fn commit_text(&mut self, env: &mut Env<'_>, consumed: usize, rest: &[u8]) -> Events {
+        debug_assert!(consumed == 0 || self.rcv.is_empty());
+        if self.flags.contains(Flag::ORPHAN) && !rest.is_empty() {
+            //= RFC 9293 3.6.1
+            //# If such a host issues a CLOSE call while received data is still pending in the TCP
+            //# connection [...] its TCP SHOULD send a RST to show that data was lost.
+            env.counters.data_after_close += 1;
+            self.reset(CloseReason::DataLost);
+            return Events::CLOSED;
+        }
+        if !self.state.is_synchronized() {
+            // The application aborted while it was shown the text.
+            return Events::empty();
+        }
+        let consumed = (consumed as u32).min(self.rcv_wnd());
+        if consumed > 0 && !self.rcv.is_released() {
+            self.rcv.skip(env.rcv_memory, consumed);
+        }
+        let mut taken = 0;
+        if !rest.is_empty() {
+            let rest = &rest[..rest.len().min((self.rcv_wnd() - consumed) as usize)];
+            taken = self.rcv.append(env.rcv_memory, rest) as u32;
+            if (taken as usize) < rest.len() {
+                env.counters.text_dropped_memory += 1;
+                self.flags |= Flag::ACK_NOW;
+            }
+        }
+        self.rcv_nxt += consumed + taken;
+        let mut events = Events::empty();
+        if !self.ranges.is_empty() {
+            //= RFC 5681 4.2
+            //# a TCP receiver SHOULD send an immediate ACK when it receives a data segment that
+            //# fills in all or part of a gap in the sequence space.
+            self.flags |= Flag::ACK_NOW;
+            let next = self.ranges.advance(self.rcv_nxt);
+            let joined = next.offset_from(self.rcv_nxt);
+            if joined > 0 {
+                self.rcv.extend(joined);
+                self.rcv_nxt = next;
+                events |= Events::READABLE;
+            }
+        }
+        if self.rcv.is_empty() && self.ranges.is_empty() && !self.rcv.is_released() {
+            self.rcv.clear(env.rcv_memory);
+        }
+        self.acknowledge_text(env);
+        events | self.receive_fin(env)
+    }
+
+    /// Text was taken: an acknowledgment is due, now or soon.
+    #[inline]
+    fn acknowledge_text(&mut self, env: &Env<'_>) {
+        self.segments_unacked = self.segments_unacked.saturating_add(1);
+        //= RFC 5681 4.2
+        //# an ACK SHOULD be generated for at least every second full-sized segment, and MUST be
+        //# generated within 500 ms of the arrival of the first unacknowledged packet.
+        if self.segments_unacked >= 2 || env.config.delayed_ack_ms == 0 {
+            self.flags |= Flag::ACK_NOW;
+        } else {
+            self.ack_at = env.now.plus_millis(u64::from(env.config.delayed_ack_ms));
+        }
+    }
+
+    /// Eighth step: the FIN, once all text before it is received.
+    #[inline]
+    fn receive_fin(&mut self, env: &mut Env<'_>) -> Events {
+        if !self.flags.contains(Flag::FIN_HELD) || self.fin_seq != self.rcv_nxt {
+            return Events::empty();
+        }
+        //= RFC 9293 3.10.7.4
+        //# If the FIN bit is set, signal the user "connection closing" and return any pending
+        //# RECEIVEs with same message, advance RCV.NXT over the FIN, and send an acknowledgment for
+        //# the FIN.
+        self.rcv_nxt += 1;
+        self.flags.remove(Flag::FIN_HELD);
+        self.flags |= Flag::FIN_RECEIVED;
+        self.ranges.clear();
+        if self.rcv.is_empty() && !self.rcv.is_released() {
+            self.rcv.clear(env.rcv_memory);
+        }
+        let mut events = Events::PEER_CLOSED;
+        match self.state {
+            State::Established => self.state = State::CloseWait,
+            //= RFC 9293 3.10.7.4
+            //# If our FIN has been ACKed (perhaps in this segment), then enter TIME-WAIT, start the
+            //# time-wait timer, turn off the other timers; otherwise, enter the CLOSING state.
+            //
+            // Until our FIN is sent this is CLOSE-WAIT and then CLOSE, whatever the order in which the
+            // application did it: TIME-WAIT is the peer's.
+            State::FinWait1 if !self.flags.contains(Flag::FIN_SENT) => {
+                self.state = State::LastAck;
+            }
+            State::FinWait1 => self.state = State::Closing,
+            //= RFC 9293 3.10.7.4
+            //# FIN-WAIT-2 STATE: Enter the TIME-WAIT state.
+            State::FinWait2 => {
+                self.enter_time_wait();
+                events |= Events::TIME_WAIT;
+            }
+            _ => {}
+        }
+        self.flags |= Flag::ACK_NOW;
+        events
+    }
+}

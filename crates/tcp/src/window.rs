@@ -1,0 +1,94 @@
+//! The receive window: what is announced (RFC 9293 3.8.6, RFC 7323 section 2).
+
+use wire::Seq;
+
+use crate::connection::Connection;
+use crate::{Config, State};
+
+impl Connection {
+    /// RCV.WND: what the peer may still send of what was announced.
+    #[inline]
+    pub(crate) fn rcv_wnd(&self) -> u32 {
+        // A FIN is taken even at a zero window, so RCV.NXT may be one beyond the edge.
+        self.rcv_adv.since(self.rcv_nxt).max(0) as u32
+    }
+
+    /// How far the window could be opened beyond what is announced.
+    #[inline]
+    fn window_gain(&self, config: &Config) -> u32 {
+        config
+            .rcv_buf
+            .saturating_sub(self.rcv.len())
+            .saturating_sub(self.rcv_wnd())
+    }
+
+    /// SEG.WND for a segment sent now; moves the announced edge.
+    #[inline]
+    pub(crate) fn announce_window(&mut self, config: &Config) -> u16 {
+        let gain = self.window_gain(config);
+        let mut wnd = self.rcv_wnd();
+        //= RFC 9293 3.8.6.2.2
+        //# avoid SWS by keeping RCV.NXT+RCV.WND fixed until the reduction satisfies:
+        //# RCV.BUFF - RCV.USER - RCV.WND >= min( Fr * RCV.BUFF, Eff.snd.MSS )
+        if gain >= (config.rcv_buf / 2).min(u32::from(config.mss)).max(1) {
+            wnd += gain;
+        }
+        let shift = self.rcv_wind_shift;
+        // Rounding down would take back up to 2^shift - 1 bytes of what was announced: round up
+        // then, and the edge moves right by less than that.
+        let old = self.rcv_wnd();
+        let mut field = wnd >> shift;
+        if field << shift < old {
+            field = old.div_ceil(1 << shift);
+        }
+        let field = field.min(0xffff) as u16;
+        let edge = self.rcv_nxt + (u32::from(field) << shift);
+        self.rcv_adv = self.rcv_adv.max(edge);
+        field
+    }
+
+    /// SEG.WND of a SYN, which is never scaled.
+    pub(crate) fn announce_syn_window(&mut self, config: &Config) -> u16 {
+        //= RFC 7323 2.2
+        //# The window field in a segment where the SYN bit is set (i.e., a <SYN> or <SYN,ACK>) MUST
+        //# NOT be scaled.
+        let field = config.rcv_buf.min(0xffff) as u16;
+        self.rcv_adv = self.rcv_nxt + u32::from(field);
+        field
+    }
+
+    /// Whether enough was read for the peer to be told (RFC 9293 3.8.6.2.2).
+    pub(crate) fn window_update_due(&self, config: &Config) -> bool {
+        if !matches!(
+            self.state,
+            State::Established | State::FinWait1 | State::FinWait2
+        ) {
+            return false;
+        }
+        let mss = u32::from(config.mss);
+        // A peer that can still send full segments learns from the next acknowledgment anyway.
+        let segments = if self.rcv_wnd() < mss { 1 } else { 2 };
+        let gain = self.window_gain(config);
+        gain >= (config.rcv_buf / 2).min(segments * mss).max(1)
+    }
+
+    /// Whether a segment is acceptable (RFC 9293 3.10.7.4, first step).
+    #[inline]
+    pub(crate) fn is_acceptable(&self, seq: Seq, len: u32) -> bool {
+        //= RFC 9293 3.10.7.4
+        //# There are four cases for the acceptability test for an incoming segment
+        let wnd = self.rcv_wnd();
+        if seq == self.rcv_nxt {
+            //= RFC 9293 3.10.7.4
+            //# If the RCV.WND is zero, no segments will be acceptable, but special allowance should
+            //# be made to accept valid ACKs, URGs, and RSTs.
+            return true;
+        }
+        if len == 0 {
+            return seq.in_window(self.rcv_nxt, wnd);
+        }
+        // The same as both of the standard's tests, and true also for a segment that covers more than
+        // the window.
+        seq.lt(self.rcv_nxt + wnd) && (seq + len).gt(self.rcv_nxt)
+    }
+}
