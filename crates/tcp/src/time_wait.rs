@@ -1,0 +1,27 @@
+//! TIME-WAIT as a state of its own: a compact table, and pure rules for what a segment meets there.
+//!
+//! A connection that reaches TIME-WAIT gives its control block back and becomes a 20-byte entry
+//! (32 bytes for IPv6) inside one cache line of a [`Table`]. What the fixed side of the
+//! connection implies (address, port, window, length of TIME-WAIT) is an [`Anchor`], not stored
+//! per entry.
+//!
+//! This module knows sequence numbers, timestamps and expiry. It must never know a live
+//! connection, a packet buffer, a clock or a secret: `now`, hashes and ISNs are passed in.
+
+pub mod anchor;
+pub mod expiry;
+pub mod family;
+mod memory;
+mod sweep;
+pub mod table;
+
+pub use anchor::{Anchor, AnchorError, AnchorId, Anchors, Side};
+pub use expiry::ClassId;
+pub use family::{Family, KeyV4, KeyV6, V4, V6};
+pub use memory::Pages;
+pub use table::{BuildError, Config, Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Stats, Table};
+
+/// Connections over IPv4 in TIME-WAIT.
+pub type TimeWaitV4 = Table<V4>;
+/// Connections over IPv6 in TIME-WAIT.
+pub type TimeWaitV6 = Table<V6>;

@@ -1,0 +1,242 @@
+//! When an entry's time is over, in eight bits.
+//!
+//! A duration class divides its length T into ticks of T/160, but not shorter than a millisecond.
+//! An entry holds the low eight bits of the tick at which it expires. They are read relative to
+//! a *generation*: a point in time, named by three bits of the entry's line, at which everything
+//! in the line that had expired was removed. So a tick is never ambiguous, however long the sweep
+//! was kept from running: an entry whose eight bits could wrap cannot be armed before its line is
+//! cleaned and moved to a newer generation.
+
+use crate::time::Instant;
+
+/// Names a duration class: its place in the table's configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct ClassId(pub u8);
+
+/// How many duration classes a table may have.
+pub const MAX_CLASSES: usize = 16;
+
+/// The longest duration, in milliseconds: 24 hours. RFC 7323 5.5 lets TS.Recent expire after
+/// 24 days, so within any TIME-WAIT it stays valid.
+pub const MAX_DURATION_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Generations that can be told apart in a line's flags.
+pub(super) const GENERATIONS: usize = 8;
+
+/// Ticks in a duration of 160 ms or more.
+const TICKS: u64 = 160;
+const NS_PER_MS: u64 = 1_000_000;
+
+/// One length of TIME-WAIT.
+#[derive(Clone, Copy, Debug)]
+struct Class {
+    duration_ms: u64,
+    tick_ns: u64,
+    /// Ticks from the one in which an entry is armed to the one at which it expires.
+    lead: u64,
+    /// The oldest generation, in ticks, in whose lines an entry may be armed.
+    slack: u8,
+    /// The tick in which `now` lies.
+    tick: u64,
+    /// The expiry of an entry armed now.
+    armed: u8,
+}
+
+/// A generation as a class sees it.
+#[derive(Clone, Copy, Default, Debug)]
+struct Base {
+    /// The tick of the generation's start, low bits.
+    low: u8,
+    /// Ticks since the start, saturated.
+    age: u8,
+    /// The tick of the generation's start.
+    tick: u64,
+}
+
+/// The classes and generations of a table, at one point in time.
+#[derive(Debug)]
+pub(super) struct Expiry {
+    classes: [Class; MAX_CLASSES],
+    count: usize,
+    bases: [[Base; MAX_CLASSES]; GENERATIONS],
+    generation: u8,
+    /// Generations that some line may still name, the current one included.
+    in_use: usize,
+    now: Instant,
+    /// Nothing below changes before this.
+    next_change: Instant,
+}
+
+impl Expiry {
+    /// Classes of these lengths in milliseconds; 0 is a class that keeps nothing. The caller has
+    /// checked their number and size.
+    pub(super) fn new(durations_ms: &[u64], now: Instant) -> Expiry {
+        let class = |ms: u64| {
+            // 6,250 ns a millisecond of T is exactly T/160: no rounding, so no lateness from it.
+            let tick_ns = (ms * (NS_PER_MS / TICKS)).max(NS_PER_MS);
+            // One more tick because the current one has begun: never early.
+            let lead = (ms * NS_PER_MS).div_ceil(tick_ns) + 1;
+            Class {
+                duration_ms: ms,
+                tick_ns,
+                lead,
+                slack: (u64::from(u8::MAX) - lead) as u8,
+                tick: 0,
+                armed: 0,
+            }
+        };
+        let mut classes = [class(0); MAX_CLASSES];
+        for (slot, &ms) in classes.iter_mut().zip(durations_ms) {
+            *slot = class(ms);
+        }
+        let mut expiry = Expiry {
+            classes,
+            count: durations_ms.len().min(MAX_CLASSES),
+            bases: [[Base::default(); MAX_CLASSES]; GENERATIONS],
+            // The next one is 0, the generation of an empty bucket.
+            generation: GENERATIONS as u8 - 1,
+            in_use: 0,
+            now,
+            next_change: Instant::ZERO,
+        };
+        expiry.update();
+        expiry.begin_generation();
+        expiry
+    }
+
+    /// The number of classes.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Moves to `now`; a time before the last is taken as the last.
+    #[inline]
+    pub(super) fn advance(&mut self, now: Instant) {
+        if now > self.now {
+            self.now = now;
+            if now >= self.next_change {
+                self.update();
+            }
+        }
+    }
+
+    /// The latest time given.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    #[cold]
+    fn update(&mut self) {
+        let now = self.now.as_nanos();
+        let mut next = u64::MAX;
+        for class in &mut self.classes[..self.count] {
+            class.tick = now / class.tick_ns;
+            class.armed = (class.tick + class.lead) as u8;
+            next = next.min((class.tick + 1).saturating_mul(class.tick_ns));
+        }
+        self.next_change = Instant::from_nanos(next);
+        for bases in &mut self.bases {
+            for (base, class) in bases.iter_mut().zip(&self.classes) {
+                base.age = class.tick.saturating_sub(base.tick).min(255) as u8;
+            }
+        }
+    }
+
+    /// The current generation.
+    #[inline]
+    pub(super) fn generation(&self) -> u8 {
+        self.generation
+    }
+
+    /// Whether a new generation can begin without a name being used twice.
+    pub(super) fn can_begin(&self) -> bool {
+        self.in_use < GENERATIONS
+    }
+
+    /// Starts a generation at `now`.
+    pub(super) fn begin_generation(&mut self) {
+        self.generation = (self.generation + 1) % GENERATIONS as u8;
+        self.in_use += 1;
+        let bases = &mut self.bases[usize::from(self.generation)];
+        for (base, class) in bases.iter_mut().zip(&self.classes) {
+            *base = Base {
+                low: class.tick as u8,
+                age: 0,
+                tick: class.tick,
+            };
+        }
+    }
+
+    /// Every line is of the current generation: the other names are free.
+    pub(super) fn all_current(&mut self) {
+        self.in_use = 1;
+    }
+
+    /// Whether an entry is over: `expires` as armed, in a line of `generation`.
+    #[inline]
+    pub(super) fn is_over(&self, generation: u8, class: ClassId, expires: u8) -> bool {
+        let base = self.base(generation, class);
+        expires.wrapping_sub(base.low) <= base.age
+    }
+
+    /// The expiry of an entry armed now, or `None` for a class that keeps nothing.
+    #[inline]
+    pub(super) fn arm(&self, class: ClassId) -> Option<u8> {
+        let class = self.class(class);
+        (class.duration_ms != 0).then_some(class.armed)
+    }
+
+    /// Whether an entry may be armed now in a line of `generation`.
+    #[inline]
+    pub(super) fn may_arm(&self, generation: u8, class: ClassId) -> bool {
+        self.base(generation, class).age <= self.class(class).slack
+    }
+
+    /// When an entry that is not over expires: the exact start of its tick.
+    #[inline]
+    pub(super) fn expires_at(&self, generation: u8, class: ClassId, expires: u8) -> Instant {
+        let base = self.base(generation, class);
+        let tick = base.tick + u64::from(expires.wrapping_sub(base.low));
+        Instant::from_nanos(tick.saturating_mul(self.class(class).tick_ns))
+    }
+
+    /// Nanoseconds left to an entry that is not over.
+    #[inline]
+    pub(super) fn left_ns(&self, generation: u8, class: ClassId, expires: u8) -> u64 {
+        let at = self.expires_at(generation, class, expires).as_nanos();
+        at.saturating_sub(self.now.as_nanos())
+    }
+
+    /// The length of `class` in milliseconds.
+    #[inline]
+    pub(super) fn duration_ms(&self, class: ClassId) -> u64 {
+        self.class(class).duration_ms
+    }
+
+    /// The tick of `class` in nanoseconds: by so much an entry may expire late.
+    #[inline]
+    pub(super) fn tick_ns(&self, class: ClassId) -> u64 {
+        self.class(class).tick_ns
+    }
+
+    /// A quarter of the shortest length, in nanoseconds: the time for one pass of the sweep.
+    /// `None` if every length is 0.
+    pub(super) fn pass_ns(&self) -> Option<u64> {
+        let kept = self.classes[..self.count].iter().map(|c| c.duration_ms);
+        let shortest = kept.filter(|&ms| ms != 0).min()?;
+        Some(shortest * NS_PER_MS / 4)
+    }
+
+    #[inline]
+    fn class(&self, class: ClassId) -> &Class {
+        &self.classes[usize::from(class.0) % MAX_CLASSES]
+    }
+
+    #[inline]
+    fn base(&self, generation: u8, class: ClassId) -> &Base {
+        &self.bases[usize::from(generation) % GENERATIONS][usize::from(class.0) % MAX_CLASSES]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+//! The two address families: their keys, and how three entries lie in a bucket.
+
+use core::fmt::Debug;
+use core::hash::Hash;
+
+use bytemuck::{Pod, Zeroable};
+use wire::{Ip, Seq};
+
+use super::anchor::{AnchorId, VACANT};
+use super::table::Entry;
+
+/// Entries in a bucket.
+pub(super) const WAYS: usize = 3;
+
+/// An address family, as the table sees it.
+pub trait Family: Copy + Debug + 'static {
+    /// What names a connection: an anchor and the variable side.
+    type Key: Copy + Eq + Hash + Debug;
+    /// Three entries, a tick each, and flags.
+    #[doc(hidden)]
+    type Bucket: Bucket<Key = Self::Key>;
+
+    /// Bytes of an entry: key and value, without its tick and its share of the flags.
+    const ENTRY_BYTES: usize;
+
+    /// The key of a connection; `None` if the address is of the other family.
+    fn key(anchor: AnchorId, ip: Ip, port: u16) -> Option<Self::Key>;
+
+    /// What a key consists of.
+    fn parts(key: &Self::Key) -> (AnchorId, Ip, u16);
+}
+
+/// How a bucket is laid out.
+#[doc(hidden)]
+pub trait Bucket: Pod {
+    type Key: Copy + Eq;
+    /// Without an entry.
+    const EMPTY: Self;
+    /// The ways whose key is `key`, a bit each.
+    fn matches(&self, key: &Self::Key) -> u32;
+    fn anchors(&self) -> [u16; WAYS];
+    fn key(&self, way: usize) -> Self::Key;
+    fn entry(&self, way: usize) -> Entry;
+    fn put(&mut self, way: usize, key: &Self::Key, entry: &Entry);
+    fn set_anchors(&mut self, anchors: [u16; WAYS]);
+    fn set_ts_recent(&mut self, way: usize, ts: u32);
+    fn ticks(&self) -> &[u8; WAYS];
+    fn ticks_mut(&mut self) -> &mut [u8; WAYS];
+    fn flags(&self) -> Flags;
+    fn set_flags(&mut self, flags: Flags);
+    /// Asks for its cache lines.
+    fn prefetch(&self);
+}
+
+/// The flags byte of a bucket: bits 0 to 2 say whose TS.Recent is valid, bit 3 that an entry of
+/// this bucket or an earlier one overflowed past it, bits 4 to 6 name its generation.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flags(pub(super) u8);
+
+impl Flags {
+    const OVERFLOW: u8 = 1 << 3;
+    const GENERATION_SHIFT: u8 = 4;
+
+    #[inline]
+    pub(super) fn overflow(self) -> bool {
+        self.0 & Flags::OVERFLOW != 0
+    }
+
+    #[inline]
+    pub(super) fn with_overflow(self, on: bool) -> Flags {
+        Flags(self.0 & !Flags::OVERFLOW | u8::from(on) << 3)
+    }
+
+    #[inline]
+    pub(super) fn generation(self) -> u8 {
+        self.0 >> Flags::GENERATION_SHIFT & 7
+    }
+
+    #[inline]
+    pub(super) fn with_generation(self, generation: u8) -> Flags {
+        Flags(self.0 & 0x0f | generation << Flags::GENERATION_SHIFT)
+    }
+
+    #[inline]
+    fn timestamps(self, way: usize) -> bool {
+        self.0 >> way & 1 != 0
+    }
+
+    #[inline]
+    fn with_timestamps(self, way: usize, on: bool) -> Flags {
+        Flags(self.0 & !(1 << way) | u8::from(on) << way)
+    }
+}
+
+/// RCV.NXT, SND.NXT and TS.Recent as they are stored.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Value {
+    rcv_nxt: u32,
+    snd_nxt: u32,
+    ts_recent: u32,
+}
+
+impl Value {
+    const ZERO: Value = Value {
+        rcv_nxt: 0,
+        snd_nxt: 0,
+        ts_recent: 0,
+    };
+
+    #[inline]
+    fn new(entry: &Entry) -> Value {
+        Value {
+            rcv_nxt: entry.rcv_nxt.0,
+            snd_nxt: entry.snd_nxt.0,
+            ts_recent: entry.ts_recent.unwrap_or(0),
+        }
+    }
+
+    #[inline]
+    fn entry(self, timestamps: bool) -> Entry {
+        Entry {
+            rcv_nxt: Seq(self.rcv_nxt),
+            snd_nxt: Seq(self.snd_nxt),
+            ts_recent: timestamps.then_some(self.ts_recent),
+        }
+    }
+}
+
+/// IPv4: 20-byte entries, three in a cache line of 64 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct V4;
+
+/// A connection's name, 8 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct KeyV4 {
+    /// The variable address, in network order.
+    ip: [u8; 4],
+    /// The anchor in the low half, the variable port in the high half.
+    anchor_port: u32,
+}
+
+impl KeyV4 {
+    #[inline]
+    fn bits(&self) -> u64 {
+        u64::from(u32::from_ne_bytes(self.ip)) | u64::from(self.anchor_port) << 32
+    }
+}
+
+impl Family for V4 {
+    type Key = KeyV4;
+    type Bucket = BucketV4;
+    const ENTRY_BYTES: usize = size_of::<EntryV4>();
+
+    #[inline]
+    fn key(anchor: AnchorId, ip: Ip, port: u16) -> Option<KeyV4> {
+        Some(KeyV4 {
+            ip: ip.as_v4()?,
+            anchor_port: u32::from(anchor.0) | u32::from(port) << 16,
+        })
+    }
+
+    #[inline]
+    fn parts(key: &KeyV4) -> (AnchorId, Ip, u16) {
+        let anchor = AnchorId(key.anchor_port as u16);
+        (anchor, Ip::v4(key.ip), (key.anchor_port >> 16) as u16)
+    }
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct EntryV4 {
+    key: KeyV4,
+    value: Value,
+}
+
+/// Three IPv4 entries in one cache line.
+#[doc(hidden)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+pub struct BucketV4 {
+    entries: [EntryV4; WAYS],
+    ticks: [u8; WAYS],
+    flags: u8,
+}
+
+const _: () = assert!(size_of::<EntryV4>() == 20 && size_of::<BucketV4>() == 64);
+
+impl Bucket for BucketV4 {
+    type Key = KeyV4;
+
+    const EMPTY: BucketV4 = BucketV4 {
+        entries: [EntryV4 {
+            key: KeyV4 {
+                ip: [0; 4],
+                anchor_port: VACANT as u32,
+            },
+            value: Value::ZERO,
+        }; WAYS],
+        ticks: [0; WAYS],
+        flags: 0,
+    };
+
+    #[inline]
+    fn matches(&self, key: &KeyV4) -> u32 {
+        let bit = |way: usize| u32::from(self.entries[way].key.bits() == key.bits()) << way;
+        bit(0) | bit(1) | bit(2)
+    }
+
+    #[inline]
+    fn anchors(&self) -> [u16; WAYS] {
+        self.entries.map(|e| e.key.anchor_port as u16)
+    }
+
+    #[inline]
+    fn key(&self, way: usize) -> KeyV4 {
+        self.entries[way].key
+    }
+
+    #[inline]
+    fn entry(&self, way: usize) -> Entry {
+        self.entries[way].value.entry(self.flags().timestamps(way))
+    }
+
+    #[inline]
+    fn put(&mut self, way: usize, key: &KeyV4, entry: &Entry) {
+        self.entries[way] = EntryV4 {
+            key: *key,
+            value: Value::new(entry),
+        };
+        let on = entry.ts_recent.is_some();
+        self.flags = self.flags().with_timestamps(way, on).0;
+    }
+
+    #[inline]
+    fn set_anchors(&mut self, anchors: [u16; WAYS]) {
+        for (entry, anchor) in self.entries.iter_mut().zip(anchors) {
+            let port = entry.key.anchor_port & 0xffff_0000;
+            entry.key.anchor_port = port | u32::from(anchor);
+        }
+    }
+
+    #[inline]
+    fn set_ts_recent(&mut self, way: usize, ts: u32) {
+        self.entries[way].value.ts_recent = ts;
+        self.flags = self.flags().with_timestamps(way, true).0;
+    }
+
+    #[inline]
+    fn ticks(&self) -> &[u8; WAYS] {
+        &self.ticks
+    }
+
+    #[inline]
+    fn ticks_mut(&mut self) -> &mut [u8; WAYS] {
+        &mut self.ticks
+    }
+
+    #[inline]
+    fn flags(&self) -> Flags {
+        Flags(self.flags)
+    }
+
+    #[inline]
+    fn set_flags(&mut self, flags: Flags) {
+        self.flags = flags.0;
+    }
+
+    #[inline(always)]
+    fn prefetch(&self) {
+        crate::prefetch::prefetch(self);
+    }
+}
+
+/// IPv6: 32-byte entries, three in a pair of cache lines: keys, ticks and flags in the first,
+/// values in the second, so that a failed look-up and the sweep touch one line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct V6;
+
+/// A connection's name, 20 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct KeyV6 {
+    /// The variable address, in network order.
+    ip: [u8; 16],
+    /// The anchor in the low half, the variable port in the high half.
+    anchor_port: u32,
+}
+
+impl Family for V6 {
+    type Key = KeyV6;
+    type Bucket = BucketV6;
+    const ENTRY_BYTES: usize = size_of::<KeyV6>() + size_of::<Value>();
+
+    #[inline]
+    fn key(anchor: AnchorId, ip: Ip, port: u16) -> Option<KeyV6> {
+        (!ip.is_v4()).then(|| KeyV6 {
+            ip: ip.octets(),
+            anchor_port: u32::from(anchor.0) | u32::from(port) << 16,
+        })
+    }
+
+    #[inline]
+    fn parts(key: &KeyV6) -> (AnchorId, Ip, u16) {
+        let anchor = AnchorId(key.anchor_port as u16);
+        (anchor, Ip::v6(key.ip), (key.anchor_port >> 16) as u16)
+    }
+}
+
+/// Three IPv6 entries in a pair of cache lines.
+#[doc(hidden)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(128))]
+pub struct BucketV6 {
+    keys: [KeyV6; WAYS],
+    ticks: [u8; WAYS],
+    flags: u8,
+    values: [Value; WAYS],
+    unused: [u32; 7],
+}
+
+const _: () = assert!(
+    size_of::<KeyV6>() + size_of::<Value>() == 32
+        && size_of::<BucketV6>() == 128
+        && core::mem::offset_of!(BucketV6, values) == 64
+);
+
+impl Bucket for BucketV6 {
+    type Key = KeyV6;
+
+    const EMPTY: BucketV6 = BucketV6 {
+        keys: [KeyV6 {
+            ip: [0; 16],
+            anchor_port: VACANT as u32,
+        }; WAYS],
+        ticks: [0; WAYS],
+        flags: 0,
+        values: [Value::ZERO; WAYS],
+        unused: [0; 7],
+    };
+
+    #[inline]
+    fn matches(&self, key: &KeyV6) -> u32 {
+        let bit = |way: usize| {
+            let k = &self.keys[way];
+            let same_ip = u128::from_ne_bytes(k.ip) == u128::from_ne_bytes(key.ip);
+            u32::from(same_ip & (k.anchor_port == key.anchor_port)) << way
+        };
+        bit(0) | bit(1) | bit(2)
+    }
+
+    #[inline]
+    fn anchors(&self) -> [u16; WAYS] {
+        self.keys.map(|k| k.anchor_port as u16)
+    }
+
+    #[inline]
+    fn key(&self, way: usize) -> KeyV6 {
+        self.keys[way]
+    }
+
+    #[inline]
+    fn entry(&self, way: usize) -> Entry {
+        self.values[way].entry(self.flags().timestamps(way))
+    }
+
+    #[inline]
+    fn put(&mut self, way: usize, key: &KeyV6, entry: &Entry) {
+        self.keys[way] = *key;
+        self.values[way] = Value::new(entry);
+        let on = entry.ts_recent.is_some();
+        self.flags = self.flags().with_timestamps(way, on).0;
+    }
+
+    #[inline]
+    fn set_anchors(&mut self, anchors: [u16; WAYS]) {
+        for (key, anchor) in self.keys.iter_mut().zip(anchors) {
+            key.anchor_port = key.anchor_port & 0xffff_0000 | u32::from(anchor);
+        }
+    }
+
+    #[inline]
+    fn set_ts_recent(&mut self, way: usize, ts: u32) {
+        self.values[way].ts_recent = ts;
+        self.flags = self.flags().with_timestamps(way, true).0;
+    }
+
+    #[inline]
+    fn ticks(&self) -> &[u8; WAYS] {
+        &self.ticks
+    }
+
+    #[inline]
+    fn ticks_mut(&mut self) -> &mut [u8; WAYS] {
+        &mut self.ticks
+    }
+
+    #[inline]
+    fn flags(&self) -> Flags {
+        Flags(self.flags)
+    }
+
+    #[inline]
+    fn set_flags(&mut self, flags: Flags) {
+        self.flags = flags.0;
+    }
+
+    #[inline(always)]
+    fn prefetch(&self) {
+        crate::prefetch::prefetch(&self.keys);
+        crate::prefetch::prefetch(&self.values);
+    }
+}
