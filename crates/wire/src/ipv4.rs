@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::bytes::{array, be16, put16};
-use crate::checksum;
+use crate::checksum::{self, pseudo_header_v4};
 
 /// Protocol number of ICMP.
 pub const PROTOCOL_ICMP: u8 = 1;
@@ -13,6 +13,8 @@ pub const PROTOCOL_TCP: u8 = 6;
 /// Protocol number of UDP.
 pub const PROTOCOL_UDP: u8 = 17;
 
+/// The first byte of a header without options.
+const VERSION_AND_LENGTH: u8 = 0x45;
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
@@ -177,7 +179,7 @@ impl Header {
     #[inline]
     pub fn emit(&self, buf: &mut [u8], fill_checksum: bool) -> usize {
         let buf = &mut buf[..Header::LEN];
-        buf[0] = 0x45;
+        buf[0] = VERSION_AND_LENGTH;
         buf[1] = self.dscp_ecn;
         put16(buf, 2, self.total_len);
         put16(buf, 4, self.ident);
@@ -191,13 +193,20 @@ impl Header {
         put16(buf, 6, fragment);
         buf[8] = self.ttl;
         buf[9] = self.protocol;
-        put16(buf, CHECKSUM, 0);
         buf[12..16].copy_from_slice(&self.src);
         buf[16..20].copy_from_slice(&self.dst);
+        let mut checksum = 0;
         if fill_checksum {
-            let checksum = checksum::sum(buf).finish();
-            put16(buf, CHECKSUM, checksum);
+            // From the values: to read back what was just stored in small pieces would stall.
+            // Addresses, protocol and a length are what a pseudo-header consists of.
+            checksum = pseudo_header_v4(self.src, self.dst, self.protocol, self.total_len)
+                .add_u16(u16::from_be_bytes([VERSION_AND_LENGTH, self.dscp_ecn]))
+                .add_u16(self.ident)
+                .add_u16(fragment)
+                .add_u16(u16::from_be_bytes([self.ttl, 0]))
+                .finish();
         }
+        put16(buf, CHECKSUM, checksum);
         Header::LEN
     }
 }

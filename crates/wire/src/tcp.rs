@@ -73,29 +73,40 @@ impl Header {
             return Err(Error::Truncated);
         };
         let data_offset = usize::from(h[12] >> 4) * 4;
-        let options = if data_offset == Header::LEN {
-            Options::NONE
-        } else if data_offset < Header::LEN {
+        // Each path makes its own header where it is to be returned: one that is completed step
+        // by step is moved after it was written in small pieces, which stalls the loads.
+        if data_offset == Header::LEN {
+            return Ok((Header::from_fixed(h, Options::NONE), data_offset));
+        }
+        if data_offset < Header::LEN {
             return Err(Error::DataOffset);
-        } else {
-            match segment.get(Header::LEN..data_offset) {
-                Some(options) => Options::parse(options)?,
-                None => return Err(Error::Truncated),
-            }
+        }
+        let Some(options) = segment.get(Header::LEN..data_offset) else {
+            return Err(Error::Truncated);
         };
-        Ok((
-            Header {
-                src_port: be16(h, 0),
-                dst_port: be16(h, 2),
-                seq: Seq(be32(h, 4)),
-                ack: Seq(be32(h, 8)),
-                flags: Flags::from_bits(h[13]),
-                window: be16(h, 14),
-                urgent: be16(h, 18),
-                options,
-            },
-            data_offset,
-        ))
+        if let Some(timestamps) = Options::timestamps_alone(options) {
+            let options = Options {
+                timestamps: Some(timestamps),
+                ..Options::NONE
+            };
+            return Ok((Header::from_fixed(h, options), data_offset));
+        }
+        let options = Options::parse(options)?;
+        Ok((Header::from_fixed(h, options), data_offset))
+    }
+
+    #[inline(always)]
+    fn from_fixed(h: &[u8; Header::LEN], options: Options) -> Header {
+        Header {
+            src_port: be16(h, 0),
+            dst_port: be16(h, 2),
+            seq: Seq(be32(h, 4)),
+            ack: Seq(be32(h, 8)),
+            flags: Flags::from_bits(h[13]),
+            window: be16(h, 14),
+            urgent: be16(h, 18),
+            options,
+        }
     }
 
     /// Length on the wire: 20 to 60, a multiple of 4.

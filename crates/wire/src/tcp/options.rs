@@ -152,24 +152,7 @@ impl Options {
     ///
     /// # Errors
     /// [`Error::OptionLength`].
-    #[inline]
-    pub fn parse(bytes: &[u8]) -> Result<Options, Error> {
-        // The layout of nearly all segments of a connection that uses timestamps.
-        if let Ok(b) = <&[u8; 12]>::try_from(bytes)
-            && b[..4] == NOP_NOP_TIMESTAMPS
-        {
-            return Ok(Options {
-                timestamps: Some(Timestamps {
-                    val: be32(b, 4),
-                    ecr: be32(b, 8),
-                }),
-                ..Options::NONE
-            });
-        }
-        Options::parse_any(bytes)
-    }
-
-    pub(super) fn parse_any(mut bytes: &[u8]) -> Result<Options, Error> {
+    pub fn parse(mut bytes: &[u8]) -> Result<Options, Error> {
         let mut options = Options::NONE;
         while let [kind, rest @ ..] = bytes {
             match *kind {
@@ -188,6 +171,17 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// The timestamps, if `bytes` are NOP NOP timestamps and nothing else: the layout of nearly
+    /// all segments of a connection that uses them, and of those only.
+    #[inline(always)]
+    pub(super) fn timestamps_alone(bytes: &[u8]) -> Option<Timestamps> {
+        let b = <&[u8; 12]>::try_from(bytes).ok()?;
+        (b[..4] == NOP_NOP_TIMESTAMPS).then(|| Timestamps {
+            val: be32(b, 4),
+            ecr: be32(b, 8),
+        })
     }
 
     fn take(&mut self, kind: u8, body: &[u8]) {

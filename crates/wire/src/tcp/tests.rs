@@ -68,7 +68,12 @@ const TIMESTAMPS: Options = Options {
 fn data_segment_with_timestamps_takes_the_usual_layout() {
     let layout = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
     assert_eq!(options(&layout), Ok(TIMESTAMPS));
-    assert_eq!(Options::parse_any(&layout), Ok(TIMESTAMPS));
+    assert_eq!(Options::timestamps_alone(&layout), TIMESTAMPS.timestamps);
+    assert_eq!(
+        Options::parse(&layout),
+        Ok(TIMESTAMPS),
+        "without the short cut"
+    );
     let mut buf = [0; 12];
     assert_eq!(TIMESTAMPS.emit(&mut buf), 12);
     assert_eq!(buf, layout);
@@ -277,6 +282,16 @@ proptest! {
             prop_assert_eq!(again, Ok(expected));
             prop_assert_eq!(expected.sack.len(), understood.sack_blocks_emitted());
         }
-        prop_assert_eq!(Options::parse(&bytes), Options::parse_any(&bytes));
+    }
+
+    #[test]
+    fn short_cut_equals_the_long_way(
+        mut bytes in proptest::collection::vec(any::<u8>(), 12), head in prop_oneof![
+            3 => Just([1, 1, 8, 10]), 1 => Just([1, 8, 10, 1]), 1 => Just([4, 2, 8, 10]),
+        ],
+    ) {
+        bytes[..4].copy_from_slice(&head);
+        prop_assert_eq!(Options::timestamps_alone(&bytes).is_some(), head == [1, 1, 8, 10]);
+        prop_assert_eq!(options(&bytes), Options::parse(&bytes));
     }
 }
