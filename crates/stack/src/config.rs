@@ -201,6 +201,9 @@ pub enum ConfigError {
     /// A capacity of zero or too large.
     #[error("{0} must be {1} to {2}, not {3}")]
     BadCapacity(&'static str, u64, u64, u64),
+    /// The TIME-WAIT table cannot be made.
+    #[error("the TIME-WAIT table: {0}")]
+    TimeWait(String),
     /// The protocol's parameters.
     #[error(transparent)]
     Tcp(#[from] tcp::ConfigError),

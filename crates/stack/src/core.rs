@@ -1,10 +1,8 @@
 //! The state of one shard that does not depend on the application or on the frame pool.
 
-use core::hash::Hasher;
 use std::collections::VecDeque;
 
-use hashbrown::{DefaultHashBuilder, HashMap};
-use siphasher::sip::SipHasher13;
+use hashbrown::HashMap;
 use tcp::time::Instant;
 use tcp::time_wait::Side;
 use tcp::wheel::Wheel;
@@ -15,6 +13,7 @@ use crate::application::ListenerId;
 use crate::config::{Config, ConfigError, InterfaceAddress, Secrets, TimeWaitConfig};
 use crate::counters::Counters;
 use crate::frame::Offload;
+use crate::hash::Keyed;
 use crate::neighbor::Neighbors;
 use crate::rate::RateLimit;
 use crate::slab::Slab;
@@ -88,11 +87,11 @@ pub(crate) struct Core {
     pub(crate) neighbors: Neighbors,
     pub(crate) listeners: Vec<Listener>,
     /// Listeners by local address (every one of the host's, for a wildcard) and port.
-    pub(crate) listen_index: HashMap<(Ip, u16), ListenerId, DefaultHashBuilder>,
+    pub(crate) listen_index: HashMap<(Ip, u16), ListenerId, Keyed>,
     pub(crate) destinations: Vec<Destination>,
     pub(crate) resets: RateLimit,
     pub(crate) icmp_errors: RateLimit,
-    hasher: SipHasher13,
+    pub(crate) key: Keyed,
     pub(crate) secret: tcp::isn::Secret,
     pub(crate) real_time_at_zero_ns: u64,
     /// No new connections, passive or active.
@@ -141,7 +140,9 @@ impl Core {
         let mut tcp_configs = Vec::new();
         let mut fixed = Vec::new();
         let mut listeners = Vec::new();
-        let mut listen_index = HashMap::default();
+        let [k0, k1] = secrets.table;
+        let key = Keyed::new(k0, k1);
+        let mut listen_index = HashMap::with_hasher(key);
         for (id, l) in config.listeners.iter().enumerate() {
             let place = place_config(&mut tcp_configs, &l.tcp, config.mtu)?;
             for &ip in ours.iter().filter(|ip| l.address.is_none_or(|a| a == **ip)) {
@@ -181,7 +182,6 @@ impl Core {
         let time_wait = TimeWait::new(&config, &fixed, &tcp_configs)?;
         let chunks = |bytes: usize| u32::try_from(bytes.div_ceil(CHUNK)).unwrap_or(u32::MAX);
         let receive_memory = Memory::new(chunks(config.receive_memory), CHUNK as u32);
-        let [k0, k1] = secrets.table;
         let core = Core {
             slab: Slab::new(config.max_connections),
             dirty: VecDeque::with_capacity(n),
@@ -191,13 +191,13 @@ impl Core {
             counters: Counters::default(),
             challenge: ChallengeLimit::new(config.control_replies_per_second, k0 ^ k1),
             time_wait,
-            neighbors: Neighbors::new(config.max_neighbors),
+            neighbors: Neighbors::new(config.max_neighbors, key),
             listeners,
             listen_index,
             destinations,
             resets: RateLimit::new(config.control_replies_per_second),
             icmp_errors: RateLimit::new(config.control_replies_per_second),
-            hasher: SipHasher13::new_with_keys(k0, k1),
+            key,
             secret: secrets.isn,
             real_time_at_zero_ns: config.real_time_at_zero_ns,
             draining: false,
@@ -213,23 +213,10 @@ impl Core {
         Ok((core, receive_memory))
     }
 
-    /// The keyed hash of a four-tuple: one a packet, for every table. Keyed, because peers choose
-    /// the four-tuples.
+    /// The keyed hash of a four-tuple.
     #[inline]
     pub(crate) fn hash(&self, tuple: &FourTuple) -> u64 {
-        let mut hasher = self.hasher;
-        let ports = u32::from(tuple.local_port) | u32::from(tuple.remote_port) << 16;
-        if tuple.local.is_v4() {
-            let local = u32::from_ne_bytes(tuple.local.v4_octets());
-            let remote = u32::from_ne_bytes(tuple.remote.v4_octets());
-            hasher.write_u64(u64::from(local) | u64::from(remote) << 32);
-            hasher.write_u32(ports);
-        } else {
-            hasher.write(&tuple.local.octets());
-            hasher.write(&tuple.remote.octets());
-            hasher.write_u32(ports);
-        }
-        hasher.finish()
+        self.key.flow(tuple)
     }
 
     /// The ISN that the clock gives (RFC 6528).

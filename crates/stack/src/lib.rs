@@ -16,6 +16,7 @@ mod core;
 mod counters;
 mod demux;
 mod frame;
+mod hash;
 mod icmp;
 mod lifecycle;
 mod neighbor;

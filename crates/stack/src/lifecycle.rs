@@ -82,7 +82,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             );
             if consumed == 0 && readable > shown {
                 // What it waits for may lie in the next chunk: show them as one.
-                let slot = self.core.slab.get(index);
+                let slot = self.core.slab.get_mut(index);
                 self.scratch.resize(readable.min(SHOWN_AT_ONCE), 0);
                 shown = slot.conn.copy_readable(&self.receive_memory, &mut self.scratch);
                 let bytes = &self.scratch[..shown];
@@ -118,7 +118,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// Runs the timers that are due, `budget` at most; the rest follows in the next turn.
     pub(crate) fn run_timers(&mut self, now: Instant, budget: usize) {
-        let mut fired = core::mem::take(&mut self.fired);
+        let mut fired = ::core::mem::take(&mut self.fired);
         self.core
             .wheel
             .advance(now.as_millis(), budget, &mut |index| fired.push(index));
@@ -188,8 +188,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 }
             }
         }
-        let state = self.core.slab.get(index).conn.state();
-        if matches!(state, State::Closed | State::TimeWait) {
+        let slot = self.core.slab.get(index);
+        let over = match slot.conn.state() {
+            State::Closed => true,
+            // What is unread is still the application's.
+            State::TimeWait => slot.conn.readable() == 0 || !slot.has(flag::KNOWN),
+            _ => false,
+        };
+        if over {
             self.retire(now, index);
         } else {
             self.core.arm(index);
@@ -205,7 +211,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             let Some(due) = slot.conn.poll_transmit(&mut env) else {
                 return true;
             };
-            let (offset, len) = due.payload;
+            let (offset, len) = (due.offset, due.len);
             let memory = &core.send_memory;
             let conn = &mut slot.conn;
             let frame = core.link.tcp_frame(
@@ -298,7 +304,9 @@ impl Core {
                     self.wheel.schedule(index, tick);
                 }
             }
-            None => self.wheel.cancel(index),
+            None => {
+                self.wheel.cancel(index);
+            }
         }
     }
 
@@ -357,7 +365,7 @@ impl Core {
             return Err(ConnectError::NoNeighbor);
         };
         let ts_offset = self.secret.ts_offset(&tuple);
-        let conn = Connection::connect(&self.tcp_configs[usize::from(config)], iss, ts_offset);
+        let conn = Connection::connect(&self.tcp_configs[usize::from(config)], now, iss, ts_offset);
         let slot = Slot {
             conn,
             tuple,

@@ -5,9 +5,10 @@
 //! never taken away from under it. What to send is recorded here and fetched by the host.
 
 use hashbrown::HashMap;
-use hashbrown::DefaultHashBuilder;
 use tcp::time::Instant;
-use wire::{Ip, ethernet::MacAddr};
+use wire::{Ip, MacAddr};
+
+use crate::hash::Keyed;
 
 /// How long an answer is believed before it is asked for again.
 const REACHABLE_MS: u64 = 30_000;
@@ -63,18 +64,18 @@ pub(crate) enum Resolution {
 #[derive(Debug)]
 pub(crate) struct Neighbors {
     entries: Vec<Entry>,
-    by_ip: HashMap<Ip, u16, DefaultHashBuilder>,
+    by_ip: HashMap<Ip, u16, Keyed>,
     capacity: usize,
     next_due: Instant,
     solicit: Vec<Solicit>,
 }
 
 impl Neighbors {
-    pub(crate) fn new(capacity: u16) -> Neighbors {
+    pub(crate) fn new(capacity: u16, key: Keyed) -> Neighbors {
         let capacity = usize::from(capacity);
         Neighbors {
             entries: Vec::with_capacity(capacity),
-            by_ip: HashMap::with_capacity_and_hasher(capacity * 2, DefaultHashBuilder::default()),
+            by_ip: HashMap::with_capacity_and_hasher(capacity * 4, key),
             capacity,
             next_due: Instant::FAR_FUTURE,
             solicit: Vec::with_capacity(capacity * 2),
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn asks_three_times_then_fails_then_asks_again() {
-        let mut n = Neighbors::new(4);
+        let mut n = Neighbors::new(4, Keyed::new(1, 2));
         let id = n.acquire(A, at(0)).unwrap();
         assert_eq!(n.resolve(id, at(0)), Resolution::Pending);
         for ms in [0, 1000, 2000] {
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_used_neighbor_is_probed_by_unicast_and_stays_usable() {
-        let mut n = Neighbors::new(4);
+        let mut n = Neighbors::new(4, Keyed::new(1, 2));
         n.learn(A, MAC, true, at(0));
         let id = n.acquire(A, at(1)).unwrap();
         n.advance(at(30_000));
@@ -325,7 +326,7 @@ mod tests {
 
     #[test]
     fn unused_neighbors_are_forgotten_or_give_way() {
-        let mut n = Neighbors::new(1);
+        let mut n = Neighbors::new(1, Keyed::new(1, 2));
         n.learn(A, MAC, true, at(0));
         assert_eq!(n.learn(B, MAC, true, at(1)), Learned::Known);
         let id = n.acquire(B, at(2)).unwrap();
@@ -340,7 +341,7 @@ mod tests {
 
     #[test]
     fn nobody_asked_nobody_learns() {
-        let mut n = Neighbors::new(4);
+        let mut n = Neighbors::new(4, Keyed::new(1, 2));
         assert_eq!(n.learn(A, MAC, false, at(0)), Learned::Ignored);
     }
 }

@@ -56,7 +56,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// hashed as a whole, then prefetched, then looked up and processed in order. The frames go
     /// back to the pool. Segments that this makes due leave with [`Stack::transmit`].
     pub fn receive(&mut self, now: Instant, frames: &mut Vec<P::Frame>) {
-        let mut burst = core::mem::take(&mut self.burst);
+        let mut burst = ::core::mem::take(&mut self.burst);
         for frame in frames.iter() {
             burst.push(parse(frame, &self.core.link, &mut self.core.counters.host));
         }
@@ -114,7 +114,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.announce();
         }
         self.run_timers(now, TIMER_BUDGET);
-        self.expire_time_wait(now);
+        self.core.expire_time_wait(now);
         let failed = self.core.neighbors.advance(now);
         if failed > 0 {
             self.core.counters.host.neighbor_failures += u64::from(failed);

@@ -20,23 +20,23 @@ impl Connection {
     /// larger number that the caller's memory of the four-tuple demands; `ts_offset` is added to
     /// the timestamp clock.
     #[must_use]
-    pub fn connect(env: &mut Env<'_>, iss: Seq, ts_offset: u32) -> Connection {
-        Connection::new(env, State::SynSent, iss, ts_offset)
+    pub fn connect(config: &Config, now: Instant, iss: Seq, ts_offset: u32) -> Connection {
+        Connection::new(config, now, State::SynSent, iss, ts_offset)
     }
 
     /// A SYN for which [`crate::listen::on_segment`] says `Open`: a connection in SYN-RECEIVED, its
     /// SYN-ACK due.
     #[must_use]
     pub fn accept(env: &mut Env<'_>, syn: &Segment<'_>, iss: Seq, ts_offset: u32) -> Connection {
-        let mut c = Connection::new(env, State::SynReceived, iss, ts_offset);
+        let mut c = Connection::new(env.config, env.now, State::SynReceived, iss, ts_offset);
         c.flags |= Flag::PASSIVE;
         c.receive_syn(env, syn.header);
         c
     }
 
-    fn new(env: &mut Env<'_>, state: State, iss: Seq, ts_offset: u32) -> Connection {
+    fn new(config: &Config, now: Instant, state: State, iss: Seq, ts_offset: u32) -> Connection {
         let mut flags = Flag::SYN_DUE;
-        flags.set(Flag::LINGER_ZERO, env.config.linger_zero);
+        flags.set(Flag::LINGER_ZERO, config.linger_zero);
         Connection {
             flags,
             state,
@@ -61,17 +61,17 @@ impl Connection {
             ack_at: Instant::FAR_FUTURE,
             idle_at: Instant::FAR_FUTURE,
             congestion: Congestion::new(iss),
-            snd_mss: env.config.default_mss,
+            snd_mss: config.default_mss,
             segments_unacked: 0,
             acks_owed: 0,
-            progress_at: env.now,
+            progress_at: now,
             last_send: 0,
             iss,
             snd: Queue::new(),
             rcv: Queue::new(),
             irs: Seq(0),
             fin_seq: Seq(0),
-            rtt: Rtt::new(env.config),
+            rtt: Rtt::new(config),
             retries: 0,
             backoff: 0,
             keepalive_probes: 0,

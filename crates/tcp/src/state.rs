@@ -84,6 +84,8 @@ pub enum CloseReason {
     KeepaliveTimeout,
     /// The local user had closed and the peer sent no FIN within the FIN-WAIT-2 timeout.
     FinWait2Timeout,
+    /// Nobody on the way to the peer answers (RFC 1122 4.2.3.9).
+    Unreachable,
 }
 
 impl CloseReason {
@@ -100,6 +102,7 @@ impl CloseReason {
             CloseReason::UserTimeout => "user_timeout",
             CloseReason::KeepaliveTimeout => "keepalive_timeout",
             CloseReason::FinWait2Timeout => "fin_wait2_timeout",
+            CloseReason::Unreachable => "unreachable",
         }
     }
 }

@@ -63,6 +63,17 @@ impl Connection {
         self.rcv.peek(rcv_memory)
     }
 
+    /// Copies unread bytes from the first on to `dst`, without consuming them; returns how many.
+    pub fn copy_readable(&mut self, rcv_memory: &Memory, dst: &mut [u8]) -> usize {
+        let n = dst.len().min(self.readable());
+        self.rcv.copy_out(rcv_memory, 0, &mut dst[..n])
+    }
+
+    /// Ends the connection without a word to the peer: it cannot be reached.
+    pub fn fail(&mut self, reason: CloseReason) {
+        self.enter_closed(reason);
+    }
+
     /// The application has read `n` bytes. A window update may become due.
     pub fn consume(&mut self, env: &mut Env<'_>, n: usize) {
         let n = u32::try_from(n).unwrap_or(u32::MAX).min(self.rcv.len());
