@@ -169,8 +169,8 @@ impl Options {
                         preferred_lifetime: be32(option, 8),
                     });
                 }
-                //= RFC 4861 4.6
-                //# Nodes should silently ignore any options they do not recognize and continue
+                //= RFC 4861 4.3
+                //# Receivers MUST silently ignore any options they do not recognize and continue
                 //# processing the message.
                 _ => {}
             }

@@ -88,6 +88,14 @@ fn known_router_advertisement() {
     };
     assert_eq!(prefixes[3], expected);
 
+    let mut impossible = bytes[..40].to_vec();
+    impossible.extend(prefix(0));
+    impossible[42] = 129;
+    let Ok(Message::RouterAdvertisement(ra)) = parse(&context, &impossible) else {
+        panic!("{:?}", parse(&context, &impossible));
+    };
+    assert_eq!(ra.prefixes.as_slice(), [], "no prefix has 129 bits");
+
     let mut from_afar = context;
     from_afar.src[0] = 0x20;
     assert_eq!(parse(&from_afar, &bytes), Err(Error::Neighbor));

@@ -101,9 +101,9 @@ fn walk_extensions(payload: &[u8], first_next_header: u8) -> Result<Upper, Error
         let at = upper.offset;
         let header_len = match upper.protocol {
             NEXT_HEADER_HOP_BY_HOP => {
-                //= RFC 8200 4.3
-                //# The Hop-by-Hop Options header is identified by a Next Header value of 0 in
-                //# the IPv6 header
+                //= RFC 8200 4
+                //# The same action should be taken if a node encounters a Next Header value of
+                //# zero in any header other than an IPv6 header.
                 if let Some(offset) = upper.named_at {
                     return Err(Error::HopByHopNotFirst { offset });
                 }

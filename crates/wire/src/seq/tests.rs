@@ -30,9 +30,15 @@ fn window() {
     assert!(!(low - 1).in_window(low, u32::MAX));
 }
 
+/// Any distance, and often one where a comparison changes.
+fn distances() -> impl Strategy<Value = u32> {
+    let edges = vec![0, 1, HALF - 1, HALF, HALF + 1, u32::MAX];
+    prop_oneof![any::<u32>(), proptest::sample::select(edges)]
+}
+
 proptest! {
     #[test]
-    fn comparisons_agree(a in any::<u32>(), distance in any::<u32>()) {
+    fn comparisons_agree(a in any::<u32>(), distance in distances()) {
         let (a, b) = (Seq(a), Seq(a) + distance);
         prop_assert_eq!(b.offset_from(a), distance);
         prop_assert_eq!(a == b, distance == 0);
