@@ -1,1 +1,173 @@
-//! Placeholder.
+//! What the benchmarks share: a server and a client on one core, joined by memory.
+
+use stack::{
+    Application, CloseReason, Config, Context, DestinationConfig, DestinationId, Handle,
+    InterfaceAddress, ListenerConfig, MemFrame, MemPool, Secrets, Stack, TimeWaitConfig,
+};
+use tcp::time::Instant;
+use wire::{Ip, MacAddr};
+
+/// Answers every byte with one byte, and closes.
+#[derive(Default)]
+pub struct Server;
+
+impl Application for Server {
+    fn on_open(&mut self, _cx: &mut Context<'_>, _conn: Handle) {}
+    fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
+        cx.send(conn, b"a");
+        cx.close(conn);
+        data.len()
+    }
+    fn on_writable(&mut self, _cx: &mut Context<'_>, _conn: Handle) {}
+    fn on_peer_closed(&mut self, _cx: &mut Context<'_>, _conn: Handle) {}
+    fn on_closed(&mut self, _cx: &mut Context<'_>, _conn: Handle, _reason: CloseReason) {}
+}
+
+/// Opens connections, asks one byte, and closes when the server has.
+#[derive(Default)]
+pub struct Client {
+    /// Connections to have at a time.
+    pub concurrent: usize,
+    /// Those that ended as they should.
+    pub completed: u64,
+    /// Those that did not.
+    pub failed: u64,
+    open: usize,
+}
+
+impl Application for Client {
+    fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        cx.send(conn, b"q");
+    }
+    fn on_data(&mut self, _cx: &mut Context<'_>, _conn: Handle, data: &[u8]) -> usize {
+        data.len()
+    }
+    fn on_writable(&mut self, _cx: &mut Context<'_>, _conn: Handle) {}
+    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        cx.close(conn);
+    }
+    fn on_closed(&mut self, _cx: &mut Context<'_>, _conn: Handle, reason: CloseReason) {
+        self.open -= 1;
+        match reason {
+            CloseReason::Normal => self.completed += 1,
+            _ => self.failed += 1,
+        }
+    }
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        while self.open < self.concurrent && cx.connect(DestinationId(0)).is_ok() {
+            self.open += 1;
+        }
+    }
+    fn next_poll(&self) -> Option<Instant> {
+        (self.open < self.concurrent).then_some(Instant::ZERO)
+    }
+}
+
+/// A server and a client, joined by memory.
+pub struct Pair {
+    /// The server's host.
+    pub server: Stack<Server, MemPool>,
+    /// The client's host.
+    pub client: Stack<Client, MemPool>,
+    to_server: Vec<MemFrame>,
+    to_client: Vec<MemFrame>,
+    now: u64,
+}
+
+impl Pair {
+    /// A pair with `tuples` four-tuples, of which `concurrent` are in use at a time.
+    ///
+    /// # Panics
+    /// If the configuration is refused.
+    #[must_use]
+    pub fn new(tuples: u32, concurrent: usize, timestamps: bool, time_wait_ms: u32) -> Pair {
+        let tcp = tcp::Config {
+            timestamps,
+            nodelay: true,
+            ..tcp::Config::default()
+        };
+        let time_wait = TimeWaitConfig {
+            length_ms: time_wait_ms,
+            ..TimeWaitConfig::default()
+        };
+        let address = |last| Ip::v4([10, 0, 0, last]);
+        let host = |last: u8| {
+            let address = InterfaceAddress {
+                ip: address(last),
+                prefix: 8,
+            };
+            let mut config = Config::new(MacAddr([2, 0, 0, 0, 0, last]), address);
+            config.real_time_at_zero_ns = 1_700_000_000_000_000_000;
+            config.time_wait_capacity = tuples as usize + 1024;
+            config
+        };
+        let secrets = |byte: u8| Secrets {
+            isn: tcp::isn::Secret::new([byte; 32]),
+            table: [byte.into(), 7],
+        };
+        let mut server = host(1);
+        server.listeners.push(ListenerConfig {
+            address: None,
+            port: 80,
+            backlog: 65_536,
+            tcp: tcp.clone(),
+            time_wait,
+        });
+        let mut client = host(2);
+        let sources = tuples.div_ceil(60_000);
+        let sources: Vec<Ip> = (0..sources)
+            .map(|i| Ip::v4([10, 1, (i >> 8) as u8, i as u8]))
+            .collect();
+        for &ip in &sources {
+            client.addresses.push(InterfaceAddress { ip, prefix: 8 });
+        }
+        client.destinations.push(DestinationConfig {
+            address: address(1),
+            port: 80,
+            sources,
+            first_port: 1024,
+            last_port: 61_023,
+            limit: Some(tuples),
+            tcp,
+            time_wait,
+        });
+        let app = Client {
+            concurrent,
+            ..Client::default()
+        };
+        let pool = || MemPool::new(1 << 20);
+        Pair {
+            server: Stack::new(server, secrets(1), Server, pool()).expect("server"),
+            client: Stack::new(client, secrets(2), app, pool()).expect("client"),
+            to_server: Vec::new(),
+            to_client: Vec::new(),
+            now: 0,
+        }
+    }
+
+    /// One turn of both loops; `step_ns` nanoseconds pass.
+    pub fn turn(&mut self, step_ns: u64) {
+        self.now += step_ns;
+        let now = Instant::from_nanos(self.now);
+        self.client.receive(now, &mut self.to_client);
+        self.client.advance(now);
+        self.client.transmit(now);
+        self.to_server.append(self.client.out());
+        self.server.receive(now, &mut self.to_server);
+        self.server.advance(now);
+        self.server.transmit(now);
+        self.to_client.append(self.server.out());
+    }
+
+    /// Runs until `connections` more have completed.
+    ///
+    /// # Panics
+    /// If one fails.
+    pub fn run(&mut self, connections: u64, step_ns: u64) {
+        let target = self.client.app().completed + connections;
+        while self.client.app().completed < target {
+            self.turn(step_ns);
+            assert_eq!(self.client.app().failed, 0);
+        }
+    }
+}

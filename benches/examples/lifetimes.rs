@@ -1,0 +1,35 @@
+//! Runs whole connections on one core and prints their rate: for profilers and callgrind.
+//!
+//! Arguments: connections, tuples, concurrent, timestamps (0 or 1).
+
+use std::time::Instant;
+
+use tidewheel_benches::Pair;
+
+fn main() {
+    let args: Vec<u64> = std::env::args()
+        .skip(1)
+        .map(|a| a.parse().expect("numbers: connections tuples concurrent timestamps"))
+        .collect();
+    let arg = |i: usize, default| args.get(i).copied().unwrap_or(default);
+    let (connections, tuples) = (arg(0, 1_000_000), arg(1, 65_536));
+    let mut pair = Pair::new(tuples as u32, arg(2, 64) as usize, arg(3, 1) == 1, 60_000);
+    pair.run(tuples, 1_000);
+    let start = Instant::now();
+    pair.run(connections, 1_000);
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "{connections} connections in {seconds:.3} s: {:.0} a second, {:.1} ns each",
+        connections as f64 / seconds,
+        seconds * 1e9 / connections as f64
+    );
+    let count = pair.server.counters();
+    let per = |n: u64| n as f64 / (connections + tuples) as f64;
+    println!(
+        "server segments a connection: {:.4} in, {:.4} out",
+        per(count.host.rx_segments),
+        per(count.host.tx_segments)
+    );
+    println!("{:?}", pair.server.usage());
+    println!("{:?}", pair.client.usage());
+}
