@@ -1,0 +1,156 @@
+//! What the tests of all themes share: addresses, configurations, seeds and applications.
+#![allow(dead_code)] // each theme uses its part
+
+pub(crate) mod plain;
+pub(crate) mod traffic;
+
+use simnet::{Link, Network, StationId};
+use stack::{
+    Application, Config, DestinationConfig, InterfaceAddress, ListenerConfig, MemPool, Secrets,
+    Stack, TimeWaitConfig, Usage,
+};
+use wire::{Ip, MacAddr};
+
+/// The port that servers listen on.
+pub(crate) const PORT: u16 = 80;
+/// One way from station to station, in milliseconds, on [`LINK`].
+pub(crate) const ONE_WAY_MS: u64 = 1;
+/// Half a millisecond to the switch and as much from there.
+pub(crate) const LINK: Link = Link::ideal(500_000);
+
+/// The address of the n-th station, counted from 1.
+pub(crate) const fn ip(n: u8) -> Ip {
+    Ip::v4([10, 0, 0, n])
+}
+
+/// The Ethernet address of the n-th station, counted from 1.
+pub(crate) const fn mac(n: u8) -> MacAddr {
+    MacAddr([2, 0, 0, 0, 0, n])
+}
+
+/// Secrets that a seed determines; in production the operating system's generator does.
+pub(crate) fn secrets(seed: u64) -> Secrets {
+    let mut rng = simnet::Rng::new(seed ^ 0x5ec7_e75e);
+    let mut isn = [0; 32];
+    rng.fill(&mut isn);
+    Secrets {
+        isn: tcp::isn::Secret::new(isn),
+        table: [rng.next_u64(), rng.next_u64()],
+    }
+}
+
+/// A small host: 10.0.0.n/24 with 256 connections and 1,024 TIME-WAIT entries.
+pub(crate) fn host(n: u8) -> Config {
+    let address = InterfaceAddress {
+        ip: ip(n),
+        prefix: 24,
+    };
+    Config {
+        max_connections: 256,
+        time_wait_capacity: 1024,
+        receive_memory: 4 << 20,
+        send_memory: 4 << 20,
+        max_neighbors: 16,
+        // Some day in 2026: clocks that start at zero would hide mistakes of the upper bits.
+        real_time_at_zero_ns: 1_790_000_000_123_456_789,
+        ..Config::new(mac(n), address)
+    }
+}
+
+/// A listener on [`PORT`] of every address.
+pub(crate) fn listener(tcp: tcp::Config) -> ListenerConfig {
+    ListenerConfig {
+        address: None,
+        port: PORT,
+        backlog: 128,
+        tcp,
+        time_wait: TimeWaitConfig::default(),
+    }
+}
+
+/// [`PORT`] of station `n`, from `ports` local ports beginning with 55,000.
+pub(crate) fn destination(n: u8, ports: u16, tcp: tcp::Config) -> DestinationConfig {
+    DestinationConfig {
+        address: ip(n),
+        port: PORT,
+        sources: vec![],
+        first_port: 55_000,
+        last_port: 55_000 + ports - 1,
+        limit: None,
+        tcp,
+        time_wait: TimeWaitConfig::default(),
+    }
+}
+
+/// A stack with a pool of `frames` buffers.
+pub(crate) fn stack<A: Application>(
+    config: Config,
+    seed: u64,
+    app: A,
+    frames: usize,
+) -> Stack<A, MemPool> {
+    Stack::new(config, secrets(seed), app, MemPool::new(frames)).expect("a valid configuration")
+}
+
+/// The stations of [`pair`].
+pub(crate) const SERVER: StationId = StationId(0);
+pub(crate) const CLIENT: StationId = StationId(1);
+
+/// A server, station 1, that listens on [`PORT`], and a client, station 2, that connects to it from
+/// `ports` ports.
+pub(crate) fn configs(ports: u16, tcp: &tcp::Config) -> (Config, Config) {
+    let mut server = host(1);
+    server.listeners.push(listener(tcp.clone()));
+    let mut client = host(2);
+    client.destinations.push(destination(1, ports, tcp.clone()));
+    (server, client)
+}
+
+/// The two hosts on faultless cables, 1 ms from each other.
+pub(crate) fn pair<A: Application>(
+    (server, client): (Config, Config),
+    (server_app, client_app): (A, A),
+) -> Network<A> {
+    let mut net = Network::new(1);
+    net.add_host(stack(server, 11, server_app, 4096), LINK);
+    net.add_host(stack(client, 22, client_app, 4096), LINK);
+    net
+}
+
+/// Asserts that a host at rest holds nothing; `tuples` is how many local sockets it has.
+pub(crate) fn assert_nothing_held<A: Application>(
+    net: &mut Network<A>,
+    id: StationId,
+    tuples: u64,
+    context: &str,
+) {
+    let usage = net.host(id).usage();
+    let held = Usage {
+        time_wait_bytes: 0,
+        connection_bytes: 0,
+        ..usage
+    };
+    let nothing = Usage {
+        free_tuples: tuples,
+        ..Usage::default()
+    };
+    assert_eq!(held, nothing, "station {} leaks; {context}", id.0);
+    let frames = net.host_mut(id).pool_mut().in_use();
+    assert_eq!(frames, 0, "station {} leaks frames; {context}", id.0);
+}
+
+/// How many seeds to run: `SIMNET_SEEDS`, or 100.
+pub(crate) fn seeds() -> u64 {
+    std::env::var("SIMNET_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(100)
+}
+
+/// The first seed: `SIMNET_SEED`, or 0. With `SIMNET_SEEDS=1` a single run is repeated.
+pub(crate) fn first_seed() -> u64 {
+    std::env::var("SIMNET_SEED")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0)
+}
