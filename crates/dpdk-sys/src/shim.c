@@ -145,23 +145,6 @@ int shim_mac_get(uint16_t port, uint8_t mac[6])
 
 #define RETA_GROUPS (1024 / RTE_ETH_RETA_GROUP_SIZE)
 
-int shim_reta_query(uint16_t port, uint16_t *queues, uint16_t size)
-{
-	struct rte_eth_rss_reta_entry64 reta[RETA_GROUPS];
-	uint16_t i;
-	int ret;
-
-	if (size > RETA_GROUPS * RTE_ETH_RETA_GROUP_SIZE)
-		return -EINVAL;
-	memset(reta, 0, sizeof(reta));
-	for (i = 0; i < size; i++)
-		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= UINT64_C(1) << (i % RTE_ETH_RETA_GROUP_SIZE);
-	ret = rte_eth_dev_rss_reta_query(port, reta, size);
-	for (i = 0; ret == 0 && i < size; i++)
-		queues[i] = reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
-	return ret;
-}
-
 int shim_reta_update(uint16_t port, const uint16_t *queues, uint16_t size)
 {
 	struct rte_eth_rss_reta_entry64 reta[RETA_GROUPS];
@@ -192,11 +175,6 @@ int shim_mbuf_raw_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, 
 	return rte_mempool_get_bulk(pool, (void **)mbufs, count);
 }
 
-void shim_mbuf_raw_free_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, uint32_t count)
-{
-	rte_mempool_put_bulk(pool, (void **)mbufs, count);
-}
-
 void shim_mbuf_free(struct rte_mbuf *mbuf)
 {
 	rte_pktmbuf_free(mbuf);
@@ -205,11 +183,6 @@ void shim_mbuf_free(struct rte_mbuf *mbuf)
 int shim_mbuf_linearize(struct rte_mbuf *mbuf)
 {
 	return rte_pktmbuf_linearize(mbuf);
-}
-
-uint16_t shim_pool_data_room(struct rte_mempool *pool)
-{
-	return rte_pktmbuf_data_room_size(pool);
 }
 
 uint32_t shim_ring_dequeue_burst(struct rte_ring *ring, void **objects, uint32_t count)

@@ -103,7 +103,7 @@ static const uint32_t SHIM_ETH_LINK_SPEED_UNKNOWN = RTE_ETH_SPEED_NUM_UNKNOWN;
 
 /* --- Process. --- */
 
-/* The releases's number, e.g. "DPDK 22.11.11". */
+/* The release's number, e.g. "DPDK 22.11.11". */
 const char *shim_version(void);
 /* rte_errno of the calling thread. */
 int shim_errno(void);
@@ -167,8 +167,7 @@ int shim_rx_queue_setup(uint16_t port, uint16_t queue, uint16_t descriptors, uin
 int shim_tx_queue_setup(uint16_t port, uint16_t queue, uint16_t descriptors, uint32_t socket);
 int shim_link_get(uint16_t port, struct shim_link *link);
 int shim_mac_get(uint16_t port, uint8_t mac[6]);
-/* Which queue each entry of the redirection table names; 0 or a negative errno. */
-int shim_reta_query(uint16_t port, uint16_t *queues, uint16_t size);
+/* Sets which queue each entry of the redirection table names; 0 or a negative errno. */
 int shim_reta_update(uint16_t port, const uint16_t *queues, uint16_t size);
 
 /* --- The data path. --- */
@@ -177,12 +176,9 @@ uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, u
 uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count);
 /* All or nothing: 0, or a negative errno. The mbufs are raw: call nothing but a reset on them. */
 int shim_mbuf_raw_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, uint32_t count);
-/* For mbufs of `pool` that are direct, of one segment, and have one owner. */
-void shim_mbuf_raw_free_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, uint32_t count);
 void shim_mbuf_free(struct rte_mbuf *mbuf);
 /* Copies all segments into the first one; 0, or -1 when its tailroom does not suffice. */
 int shim_mbuf_linearize(struct rte_mbuf *mbuf);
-uint16_t shim_pool_data_room(struct rte_mempool *pool);
 
 /* Takes at most `count` objects from the ring, for the one who empties it. */
 uint32_t shim_ring_dequeue_burst(struct rte_ring *ring, void **objects, uint32_t count);

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use dpdk_sys as sys;
 
-use crate::{Mbuf, Mempool};
+use crate::{HEADROOM, Mbuf, Mempool};
 
 /// Buffers moved between the stock and the pool at once.
 const BATCH: usize = 32;
@@ -13,20 +13,23 @@ const BATCH: usize = 32;
 const STOCK: usize = 4 * BATCH;
 
 /// A stock of free buffers for one worker: most of the time, taking and returning a buffer is a move
-/// within an array, and the pool is called for a batch.
+/// within an array, and a pool is called for a batch.
 ///
-/// A returned buffer that belongs to this pool is the next to be taken, while it is still in the CPU's
-/// cache. Those of other pools, and chains, are returned to their pools a batch at a time: up to 31
-/// wait here, until [`flush`](Self::flush).
+/// A returned buffer is the next to be taken, while it is still in the CPU's cache, whichever pool it is
+/// from: on a link in memory, what one side receives comes out of the other side's pool, and going back
+/// through that pool would touch all its memory in turn. At most 128 buffers of other pools are kept so;
+/// [`flush`](Self::flush) returns them.
 pub struct MbufCache {
     pool: Mempool,
-    /// Direct buffers of one segment of `pool`, as the pool gave them.
+    /// Octets of the buffers of `pool`.
+    buf_len: u16,
+    /// Direct buffers of one segment and of that size.
     stock: Vec<NonNull<sys::rte_mbuf>>,
-    /// Frames to be freed otherwise.
-    others: Vec<Mbuf>,
+    /// Chains, and what else cannot be used again at once.
+    others: Vec<NonNull<sys::rte_mbuf>>,
 }
 
-// SAFETY: the stock's buffers have no other owner, and pools accept buffers from any thread.
+// SAFETY: these buffers have no other owner, and pools accept buffers from any thread.
 unsafe impl Send for MbufCache {}
 
 impl MbufCache {
@@ -35,6 +38,7 @@ impl MbufCache {
     pub fn new(pool: &Mempool) -> Self {
         Self {
             pool: pool.clone(),
+            buf_len: pool.frame_room() + HEADROOM,
             stock: Vec::with_capacity(STOCK),
             others: Vec::with_capacity(BATCH),
         }
@@ -59,15 +63,15 @@ impl MbufCache {
     /// Returns a buffer.
     #[inline]
     pub fn free(&mut self, mbuf: Mbuf) {
-        if mbuf.is_plain_of(self.pool.as_ptr()) {
+        if mbuf.is_plain(self.buf_len) {
             if self.stock.len() == STOCK {
-                self.spill(BATCH);
+                free_oldest(&mut self.stock, BATCH);
             }
             self.stock.push(mbuf.into_raw());
         } else {
-            self.others.push(mbuf);
+            self.others.push(mbuf.into_raw());
             if self.others.len() == BATCH {
-                free_all(&mut self.others);
+                free_oldest(&mut self.others, BATCH);
             }
         }
     }
@@ -82,8 +86,8 @@ impl MbufCache {
 
     /// Gives everything back to the pools, as a worker does that has nothing to do.
     pub fn flush(&mut self) {
-        self.spill(self.stock.len());
-        free_all(&mut self.others);
+        free_oldest(&mut self.stock, STOCK);
+        free_oldest(&mut self.others, BATCH);
     }
 
     #[cold]
@@ -105,34 +109,15 @@ impl MbufCache {
             }
         }
     }
-
-    /// Returns the `n` buffers that have been in the stock for longest.
-    #[cold]
-    fn spill(&mut self, n: usize) {
-        if n == 0 {
-            return;
-        }
-        // SAFETY: the first `n` of the stock are plain buffers of this pool that we own; they leave
-        // the stock right after.
-        unsafe {
-            sys::shim_mbuf_raw_free_bulk(
-                self.pool.as_ptr(),
-                self.stock.as_mut_ptr().cast(),
-                n as u32,
-            );
-        }
-        self.stock.drain(..n);
-    }
 }
 
-/// Frees frames of any pools, in one call.
-fn free_all(mbufs: &mut Vec<Mbuf>) {
-    let n = mbufs.len();
-    // Ownership passes to DPDK.
-    // SAFETY: shortening; the elements stay initialised for the call below.
-    unsafe { mbufs.set_len(0) };
-    // SAFETY: `Mbuf` is a transparent pointer, and nobody else reaches these `n` any more.
+/// Returns the `n` mbufs that have been there for longest, or all if they are fewer, to their pools.
+#[cold]
+fn free_oldest(mbufs: &mut Vec<NonNull<sys::rte_mbuf>>, n: usize) {
+    let n = n.min(mbufs.len());
+    // SAFETY: these `n` are owned by the array alone, and leave it right after.
     unsafe { sys::rte_pktmbuf_free_bulk(mbufs.as_mut_ptr().cast(), n as u32) };
+    mbufs.drain(..n);
 }
 
 impl Drop for MbufCache {

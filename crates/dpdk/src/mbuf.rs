@@ -57,7 +57,7 @@ impl Mbuf {
     }
 
     /// # Safety
-    /// `raw` is a direct mbuf of one segment straight from its pool, that nobody else owns.
+    /// `raw` is a direct mbuf of one segment that nobody else owns, possibly straight from its pool.
     #[inline]
     pub(crate) unsafe fn from_pool(raw: NonNull<sys::rte_mbuf>) -> Self {
         let mut mbuf = Self(raw);
@@ -78,10 +78,11 @@ impl Mbuf {
         raw
     }
 
-    /// Whether the buffer can go back to `pool` as it is: direct, one segment, one owner.
+    /// Whether the buffer can be used again at once as one of `buf_len` octets: direct, one segment, one
+    /// owner.
     #[inline]
-    pub(crate) fn is_plain_of(&self, pool: *mut sys::rte_mempool) -> bool {
-        get!(self, pool) == pool
+    pub(crate) fn is_plain(&self, buf_len: u16) -> bool {
+        get!(self, buf_len) == buf_len
             && get!(self, nb_segs) == 1
             && get!(self, refcnt) == 1
             && get!(self, ol_flags) & (sys::SHIM_MBUF_EXTERNAL | sys::SHIM_MBUF_INDIRECT) == 0
