@@ -43,14 +43,18 @@ pub(crate) struct Link {
     pub(crate) mac: MacAddr,
     pub(crate) vlan: Option<u16>,
     pub(crate) addresses: Vec<InterfaceAddress>,
+    /// The addresses without their prefixes, in order.
+    sorted: Vec<Ip>,
     pub(crate) gateway: Option<Ip>,
     pub(crate) offload: Offload,
 }
 
 impl Link {
+    #[inline]
     pub(crate) fn is_ours(&self, ip: Ip) -> bool {
-        // One to a few addresses: a scan is faster than any map. Many are looked up by hash.
-        self.addresses.iter().any(|a| a.ip == ip)
+        // One address is the common case; a load generator may have tens of thousands.
+        self.addresses.first().is_some_and(|a| a.ip == ip)
+            || self.addresses.len() > 1 && self.sorted.binary_search(&ip).is_ok()
     }
 
     /// Where a packet for `ip` goes first.
@@ -140,6 +144,8 @@ impl Core {
         let mut tcp_configs = Vec::new();
         let mut fixed = Vec::new();
         let mut listeners = Vec::new();
+        let mut sorted = ours.clone();
+        sorted.sort_unstable();
         let [k0, k1] = secrets.table;
         let key = Keyed::new(k0, k1);
         let mut listen_index = HashMap::with_hasher(key);
@@ -206,6 +212,7 @@ impl Core {
                 mac: config.mac,
                 vlan: config.vlan,
                 addresses: config.addresses,
+                sorted,
                 gateway: config.gateway,
                 offload: config.offload,
             },
