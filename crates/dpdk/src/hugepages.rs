@@ -133,4 +133,19 @@ mod tests {
         assert_eq!(read_pages(&folder), Some(expected));
         assert_eq!(read_pages(root.path()), None);
     }
+
+    #[test]
+    fn a_reservation_is_given_back_or_refused_without_a_trace() {
+        let total = || -> u64 { pages().iter().map(|pages| pages.total).sum() };
+        let before = total();
+        match reserve(2) {
+            Ok(reservation) => {
+                assert_eq!(total(), before + 2);
+                drop(reservation);
+            }
+            // Not root, or a machine without huge pages.
+            Err(error) => assert!(error.to_string().contains("huge"), "{error}"),
+        }
+        assert_eq!(total(), before);
+    }
 }

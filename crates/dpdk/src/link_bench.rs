@@ -127,6 +127,9 @@ impl End {
             return;
         }
         for frame in &self.rx {
+            frame.prefetch_data();
+        }
+        for frame in &self.rx {
             if frame.len() == self.frame_len && frame[..14] == self.template[..14] {
                 self.tally.received += 1;
             } else {
