@@ -220,8 +220,10 @@ mod tests {
             count: 0,
             ..Keepalive::default()
         };
-        let mut c = Config::default();
-        c.keepalive = Some(k);
+        let c = Config {
+            keepalive: Some(k),
+            ..Config::default()
+        };
         assert_eq!(c.validate(), Err(ConfigError::Keepalive));
     }
 
