@@ -8,18 +8,28 @@
 //! This module knows sequence numbers, timestamps and expiry. It must never know a live
 //! connection, a packet buffer, a clock or a secret: `now`, hashes and ISNs are passed in.
 
+pub mod ack_limit;
 pub mod anchor;
+pub mod counters;
 pub mod expiry;
 pub mod family;
+pub mod isn;
 mod memory;
+pub mod policy;
 mod sweep;
 pub mod table;
+pub mod verdict;
 
+pub use ack_limit::{AckLimiter, AckLimits, Permit};
 pub use anchor::{Anchor, AnchorError, AnchorId, Anchors, Side};
+pub use counters::Counters;
 pub use expiry::ClassId;
 pub use family::{Family, KeyV4, KeyV6, V4, V6};
+pub use isn::{client_isn, iss};
 pub use memory::Pages;
+pub use policy::{Arrived, Known, Rules, decide};
 pub use table::{BuildError, Config, Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Stats, Table};
+pub use verdict::{AckReason, Decision, DropReason, Recycle, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.
 pub type TimeWaitV4 = Table<V4>;

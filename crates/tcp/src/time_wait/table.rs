@@ -352,8 +352,10 @@ impl<F: Family> Table<F> {
         let (place, kind) = self.place(home, key);
         let evicted = match kind {
             Place::Vacant if self.live >= self.capacity => {
-                let near = self.oldest(home, EVICTION_WINDOW);
-                let victim = near.or_else(|| self.oldest(home, PROBE_LIMIT));
+                // Near, but not in the end of the table, where no entry is at home.
+                let from = |window| home.min(self.homes.saturating_sub(window));
+                let near = self.oldest(from(EVICTION_WINDOW), EVICTION_WINDOW);
+                let victim = near.or_else(|| self.oldest(from(PROBE_LIMIT), PROBE_LIMIT));
                 let evicted = victim.and_then(|slot| self.evict(slot));
                 self.stats.evicted_capacity += u64::from(evicted.is_some());
                 evicted

@@ -1,0 +1,127 @@
+//! How many acknowledgments TIME-WAIT sends.
+//!
+//! A retransmitted FIN always gets its acknowledgment. Any other acknowledgment is a courtesy, and
+//! there is at most one of them an entry and half second, and a budget for all of them together,
+//! so that strays and attackers do not make this host a source of traffic. And an entry gets at
+//! most one acknowledgment, of either kind, in a receive burst.
+//!
+//! Entries have no room for this; it is remembered by hash in two small arrays. Where two entries
+//! share a place in the first, the pair gets no more acknowledgments than one would; where they
+//! share a place in the second, a burst may see an acknowledgment twice. Both err to the safe side.
+
+use super::verdict::AckReason;
+use crate::challenge::ChallengeLimit;
+use crate::time::Instant;
+
+/// The least time between two acknowledgments of invalid segments to one entry.
+pub const INTERVAL_MS: u32 = 500;
+
+/// Places of the array for bursts: eight times a burst of 64.
+const BURST_PLACES: usize = 512;
+
+/// Limits of one core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AckLimits {
+    /// Places to remember entries in, rounded up to a power of two: so many acknowledgments of
+    /// invalid segments may be sent in a half second at most.
+    pub places: usize,
+    /// Acknowledgments of invalid segments a second (RFC 5961 section 7). 0: none.
+    pub per_second: u32,
+}
+
+impl Default for AckLimits {
+    /// Far above what strays cause.
+    fn default() -> AckLimits {
+        AckLimits {
+            places: 16_384,
+            per_second: 10_000,
+        }
+    }
+}
+
+/// What the limits say to an acknowledgment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Permit {
+    /// Send it.
+    Send,
+    /// Suppressed: the entry had one in this burst.
+    SameBurst,
+    /// Suppressed: the entry had one in the last half second.
+    Interval,
+    /// Suppressed: the budget is spent.
+    Budget,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    hash: u64,
+    burst: u64,
+}
+
+/// Limits the acknowledgments of one core.
+#[derive(Debug)]
+pub struct AckLimiter {
+    /// When the last acknowledgment of an invalid segment went to an entry of this place: the low
+    /// bits of milliseconds.
+    last_ms: Box<[u32]>,
+    answered: Box<[Answered]>,
+    /// The current burst, from 1.
+    burst: u64,
+    budget: ChallengeLimit,
+}
+
+impl AckLimiter {
+    /// A limiter with a full budget. `seed` makes the budget of each second unpredictable.
+    #[must_use]
+    pub fn new(limits: &AckLimits, seed: u64, now: Instant) -> AckLimiter {
+        let places = limits.places.clamp(1, 1 << 24).next_power_of_two();
+        let long_ago = (now.as_millis() as u32).wrapping_sub(INTERVAL_MS);
+        AckLimiter {
+            last_ms: vec![long_ago; places].into(),
+            answered: vec![Answered { hash: 0, burst: 0 }; BURST_PLACES].into(),
+            burst: 1,
+            budget: ChallengeLimit::new(limits.per_second, seed),
+        }
+    }
+
+    /// A receive burst begins.
+    #[inline]
+    pub fn begin_burst(&mut self) {
+        self.burst += 1;
+    }
+
+    /// Whether to send an acknowledgment to the entry with this hash; if so, it counts as sent.
+    //= RFC 9293 3.10.7.4
+    //# For example, if the TCP endpoint is processing a series of queued segments, it MUST process
+    //# them all before sending any ACK segments (MUST-59).
+    //
+    // All acknowledgments of an entry in a burst say the same, so the first speaks for all.
+    #[inline]
+    pub fn permit(&mut self, reason: AckReason, hash: u64, now: Instant) -> Permit {
+        let answered = &mut self.answered[hash as usize % BURST_PLACES];
+        let this = Answered {
+            hash,
+            burst: self.burst,
+        };
+        if answered.hash == this.hash && answered.burst == this.burst {
+            return Permit::SameBurst;
+        }
+        if reason != AckReason::RetransmittedFin {
+            let now_ms = now.as_millis() as u32;
+            // The upper bits: the lower ones choose the place above.
+            let place = (hash >> 32) as usize & (self.last_ms.len() - 1);
+            if now_ms.wrapping_sub(self.last_ms[place]) < INTERVAL_MS {
+                return Permit::Interval;
+            }
+            if !self.budget.take(now) {
+                return Permit::Budget;
+            }
+            self.last_ms[place] = now_ms;
+        }
+        *answered = this;
+        Permit::Send
+    }
+}
+
+#[cfg(test)]
+mod tests;

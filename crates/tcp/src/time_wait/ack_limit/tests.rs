@@ -1,0 +1,105 @@
+use super::*;
+
+const OLD: AckReason = AckReason::OldDuplicate;
+const FIN: AckReason = AckReason::RetransmittedFin;
+
+fn limiter(places: usize, per_second: u32) -> AckLimiter {
+    AckLimiter::new(&AckLimits { places, per_second }, 7, Instant::ZERO)
+}
+
+fn hash(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[test]
+fn one_an_entry_and_half_second_and_never_sooner() {
+    let mut limiter = limiter(1024, 1000);
+    let mut sent = Vec::new();
+    for ms in 0..5000 {
+        limiter.begin_burst();
+        match limiter.permit(OLD, hash(1), Instant::from_millis(ms)) {
+            Permit::Send => sent.push(ms),
+            other => assert_eq!(other, Permit::Interval),
+        }
+    }
+    assert_eq!(sent, (0..10).map(|n| n * 500).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_first_is_not_suppressed_whenever_the_clock_began() {
+    for start in [0, 499, 501, u64::from(u32::MAX), u64::from(u32::MAX) + 7] {
+        let now = Instant::from_millis(start);
+        let mut limiter = AckLimiter::new(&AckLimits::default(), 1, now);
+        assert_eq!(limiter.permit(OLD, hash(1), now), Permit::Send);
+    }
+}
+
+#[test]
+fn a_shared_place_suppresses_more_not_less() {
+    let mut limiter = limiter(1, 1000);
+    assert_eq!(limiter.permit(OLD, hash(1), Instant::ZERO), Permit::Send);
+    limiter.begin_burst();
+    assert_eq!(
+        limiter.permit(OLD, hash(2), Instant::ZERO),
+        Permit::Interval
+    );
+    let later = Instant::from_millis(500);
+    limiter.begin_burst();
+    assert_eq!(limiter.permit(OLD, hash(2), later), Permit::Send);
+    limiter.begin_burst();
+    assert_eq!(limiter.permit(OLD, hash(1), later), Permit::Interval);
+    // One that follows in the same burst was answered by it.
+    limiter.begin_burst();
+    let later = Instant::from_millis(1000);
+    assert_eq!(limiter.permit(OLD, hash(1), later), Permit::Send);
+    assert_eq!(limiter.permit(OLD, hash(1), later), Permit::SameBurst);
+}
+
+#[test]
+fn the_budget_bounds_all_together() {
+    let mut limiter = limiter(1 << 20, 100);
+    let (mut sent, mut spent) = (0, 0);
+    for n in 0..10_000 {
+        limiter.begin_burst();
+        match limiter.permit(OLD, hash(n), Instant::from_millis(n % 1000)) {
+            Permit::Send => sent += 1,
+            Permit::Budget => spent += 1,
+            other => assert_eq!(other, Permit::Interval),
+        }
+    }
+    assert!((50..=200).contains(&sent) && spent > 9000, "{sent} {spent}");
+    let mut none = self::limiter(1024, 0);
+    assert_eq!(none.permit(OLD, hash(1), Instant::ZERO), Permit::Budget);
+}
+
+#[test]
+fn a_retransmitted_fin_is_never_starved() {
+    let mut limiter = limiter(1, 0);
+    for n in 0..10_000 {
+        limiter.begin_burst();
+        limiter.permit(OLD, hash(n), Instant::ZERO);
+        assert_eq!(limiter.permit(FIN, hash(n), Instant::ZERO), Permit::Send);
+    }
+}
+
+#[test]
+fn one_acknowledgment_an_entry_and_burst_of_whatever_kind() {
+    let mut limiter = limiter(1024, 1000);
+    let now = Instant::ZERO;
+    assert_eq!(limiter.permit(FIN, hash(1), now), Permit::Send);
+    assert_eq!(limiter.permit(FIN, hash(1), now), Permit::SameBurst);
+    assert_eq!(limiter.permit(OLD, hash(1), now), Permit::SameBurst);
+    assert_eq!(limiter.permit(FIN, hash(2), now), Permit::Send);
+    limiter.begin_burst();
+    assert_eq!(limiter.permit(OLD, hash(1), now), Permit::Send);
+    assert_eq!(limiter.permit(FIN, hash(1), now), Permit::SameBurst);
+    limiter.begin_burst();
+    assert_eq!(limiter.permit(FIN, hash(1), now), Permit::Send);
+}
+
+#[test]
+fn the_hash_zero_is_a_hash() {
+    let mut limiter = limiter(16, 10);
+    assert_eq!(limiter.permit(FIN, 0, Instant::ZERO), Permit::Send);
+    assert_eq!(limiter.permit(FIN, 0, Instant::ZERO), Permit::SameBurst);
+}

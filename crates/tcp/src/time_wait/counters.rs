@@ -1,0 +1,185 @@
+//! One counter for each decision.
+
+use super::ack_limit::Permit;
+use super::verdict::{AckReason, DropReason, Recycle, Verdict};
+
+macro_rules! counters {
+    ($(#[doc = $doc:literal] $name:ident = $ty:ident($pattern:path);)*) => {
+        /// How often each decision was made.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub struct Counters {
+            $(#[doc = $doc] pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Calls `f` with the name, the meaning and the value of each counter, in the order of
+            /// the fields. Names begin with `tw_`.
+            pub fn for_each(&self, mut f: impl FnMut(&'static str, &'static str, u64)) {
+                $(f(concat!("tw_", stringify!($name)), $doc.trim_ascii(), self.$name);)*
+            }
+
+            fn field(&mut self, event: Event) -> Option<&mut u64> {
+                match event {
+                    $(Event::$ty($pattern) => Some(&mut self.$name),)*
+                    Event::Permit(Permit::Send) => None,
+                }
+            }
+        }
+    };
+}
+
+enum Event {
+    Recycle(Recycle),
+    Ack(AckReason),
+    Drop(DropReason),
+    Permit(Permit),
+}
+
+counters! {
+    /// SYNs honoured: newer timestamp.
+    recycled_newer_timestamp = Recycle(Recycle::NewerTimestamp);
+    /// SYNs honoured: equal timestamp, new sequence number.
+    recycled_equal_timestamp = Recycle(Recycle::EqualTimestamp);
+    /// SYNs honoured: no timestamp any more, new sequence number.
+    recycled_timestamps_end = Recycle(Recycle::TimestampsEnd);
+    /// SYNs honoured: a timestamp where there were none, old sequence number.
+    recycled_timestamps_begin = Recycle(Recycle::TimestampsBegin);
+    /// SYNs honoured: new sequence number.
+    recycled_sequence = Recycle(Recycle::Sequence);
+    /// Retransmitted FINs to acknowledge.
+    ack_retransmitted_fin = Ack(AckReason::RetransmittedFin);
+    /// Old duplicates to acknowledge.
+    ack_old_duplicate = Ack(AckReason::OldDuplicate);
+    /// Segments that PAWS rejects, to acknowledge.
+    ack_paws_rejected = Ack(AckReason::PawsRejected);
+    /// Segments beyond the window to acknowledge.
+    ack_beyond_window = Ack(AckReason::BeyondWindow);
+    /// Segments with text or a FIN after the FIN, to acknowledge.
+    ack_beyond_fin = Ack(AckReason::BeyondFin);
+    /// Acknowledgments of what was not sent, to acknowledge.
+    ack_acks_unsent = Ack(AckReason::AcksUnsent);
+    /// SYN,ACKs to challenge.
+    ack_syn_ack = Ack(AckReason::SynAck);
+    /// RSTs ignored that would have ended TIME-WAIT.
+    rst_exact = Drop(DropReason::RstExact);
+    /// RSTs ignored elsewhere in the window.
+    rst_in_window = Drop(DropReason::RstInWindow);
+    /// RSTs ignored outside of the window.
+    rst_out_of_window = Drop(DropReason::RstOutOfWindow);
+    /// SYNs refused: older timestamp.
+    syn_older_timestamp = Drop(DropReason::SynOlderTimestamp);
+    /// SYNs refused: equal timestamp, old sequence number.
+    syn_equal_timestamp = Drop(DropReason::SynEqualTimestamp);
+    /// SYNs refused: no timestamp, old sequence number.
+    syn_old_sequence = Drop(DropReason::SynOldSequence);
+    /// SYNs refused: nobody listens.
+    syn_no_listener = Drop(DropReason::SynNoListener);
+    /// SYNs refused: the backlog is full.
+    syn_backlog_full = Drop(DropReason::SynBacklogFull);
+    /// SYNs with FIN dropped.
+    syn_fin = Drop(DropReason::SynFin);
+    /// Segments without ACK dropped.
+    no_ack = Drop(DropReason::NoAck);
+    /// Segments without timestamps dropped.
+    no_timestamp = Drop(DropReason::NoTimestamp);
+    /// Acknowledgments of our FIN seen again.
+    expected_ack = Drop(DropReason::ExpectedAck);
+    /// Bare acknowledgments of less than everything dropped.
+    old_ack = Drop(DropReason::OldAck);
+    /// Acknowledgments not sent: the entry had one in the same burst.
+    suppressed_same_burst = Permit(Permit::SameBurst);
+    /// Acknowledgments not sent: the entry had one in the last half second.
+    suppressed_interval = Permit(Permit::Interval);
+    /// Acknowledgments not sent: the core's budget was spent.
+    suppressed_budget = Permit(Permit::Budget);
+}
+
+impl Counters {
+    /// Counts a verdict.
+    #[inline]
+    pub fn record(&mut self, verdict: Verdict) {
+        self.count(match verdict {
+            Verdict::Recycle(reason) => Event::Recycle(reason),
+            Verdict::Ack(reason) => Event::Ack(reason),
+            Verdict::Drop(reason) => Event::Drop(reason),
+        });
+    }
+
+    /// Counts what the limits said to the acknowledgment of a verdict.
+    #[inline]
+    pub fn record_permit(&mut self, permit: Permit) {
+        self.count(Event::Permit(permit));
+    }
+
+    #[inline]
+    fn count(&mut self, event: Event) {
+        if let Some(field) = self.field(event) {
+            *field += 1;
+        }
+    }
+
+    /// SYNs honoured because their timestamp proved them new.
+    #[must_use]
+    pub fn recycled_by_timestamp(&self) -> u64 {
+        self.recycled_newer_timestamp + self.recycled_timestamps_begin
+    }
+
+    /// SYNs honoured because their sequence number proved them new.
+    #[must_use]
+    pub fn recycled_by_sequence(&self) -> u64 {
+        self.recycled_equal_timestamp + self.recycled_timestamps_end + self.recycled_sequence
+    }
+
+    /// SYNs refused, for whatever reason.
+    #[must_use]
+    pub fn syn_refused(&self) -> u64 {
+        self.syn_older_timestamp
+            + self.syn_equal_timestamp
+            + self.syn_old_sequence
+            + self.syn_no_listener
+            + self.syn_backlog_full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_for_each_decision_and_a_sum_for_each_kind() {
+        use {AckReason as A, DropReason as D, Recycle as R};
+        let verdicts = [
+            R::NewerTimestamp,
+            R::EqualTimestamp,
+            R::TimestampsEnd,
+            R::TimestampsBegin,
+            R::Sequence,
+        ]
+        .map(Verdict::Recycle)
+        .into_iter()
+        .chain([A::RetransmittedFin, A::OldDuplicate, A::SynAck].map(Verdict::Ack))
+        .chain([D::SynOldSequence, D::SynNoListener, D::ExpectedAck].map(Verdict::Drop));
+        let mut counters = Counters::default();
+        for (i, verdict) in verdicts.enumerate() {
+            let before = counters;
+            counters.record(verdict);
+            let mut changed = 0;
+            let mut old = Vec::new();
+            before.for_each(|name, _, n| old.push((name, n)));
+            let mut place = 0;
+            counters.for_each(|name, meaning, n| {
+                assert_eq!(old[place].0, name);
+                assert!(meaning.ends_with('.') && meaning.trim() == meaning);
+                changed += n - old[place].1;
+                place += 1;
+            });
+            assert_eq!((changed, place), (1, 28), "verdict {i}");
+        }
+        assert_eq!(counters.recycled_by_timestamp(), 2);
+        assert_eq!(counters.recycled_by_sequence(), 3);
+        assert_eq!(counters.syn_refused(), 2);
+        counters.record_permit(Permit::Send);
+        counters.record_permit(Permit::Interval);
+        assert_eq!(counters.suppressed_interval, 1);
+    }
+}

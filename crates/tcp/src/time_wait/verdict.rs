@@ -1,0 +1,91 @@
+//! What a segment meets in TIME-WAIT: enums whose names say why.
+
+/// Why a four-tuple is recycled: the SYN is honoured, the entry goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Recycle {
+    /// Both incarnations use timestamps, and the SYN's is newer than any seen.
+    NewerTimestamp,
+    /// Both use timestamps, the SYN's equals the newest seen, and its sequence number is new.
+    EqualTimestamp,
+    /// Only the old incarnation used timestamps; the SYN's sequence number is new.
+    TimestampsEnd,
+    /// Only the new incarnation uses timestamps, and the SYN's sequence number is old: the segments
+    /// of the old one are told by having no timestamp.
+    TimestampsBegin,
+    /// The old incarnation did not use timestamps; the SYN's sequence number is new.
+    Sequence,
+}
+
+/// Why an acknowledgment is sent; the segment is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AckReason {
+    /// The peer has not seen the acknowledgment of its FIN. Never rate-limited, and the only thing
+    /// that restarts the timer.
+    RetransmittedFin,
+    /// All of it lies before RCV.NXT.
+    OldDuplicate,
+    /// Its timestamp is older than TS.Recent.
+    PawsRejected,
+    /// It begins at RCV.NXT + RCV.WND or later.
+    BeyondWindow,
+    /// It has text or a FIN after the peer's FIN.
+    BeyondFin,
+    /// It acknowledges what was never sent.
+    AcksUnsent,
+    /// A SYN,ACK.
+    SynAck,
+}
+
+/// Why nothing happens but that the segment is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DropReason {
+    /// A RST at RCV.NXT: the one that would end TIME-WAIT by RFC 9293 (RFC 1337 F1).
+    RstExact,
+    /// A RST elsewhere in the window.
+    RstInWindow,
+    /// A RST outside of the window.
+    RstOutOfWindow,
+    /// A SYN whose timestamp is older than TS.Recent.
+    SynOlderTimestamp,
+    /// A SYN whose timestamp equals TS.Recent and whose sequence number is old.
+    SynEqualTimestamp,
+    /// A SYN without timestamps whose sequence number is old.
+    SynOldSequence,
+    /// A SYN that would recycle, but nobody listens. The caller's verdict.
+    SynNoListener,
+    /// A SYN that would recycle, but the backlog is full. The caller's verdict.
+    SynBacklogFull,
+    /// A SYN with FIN.
+    SynFin,
+    /// Neither SYN, ACK nor RST.
+    NoAck,
+    /// Timestamps were in use, and it has none.
+    NoTimestamp,
+    /// The acknowledgment of our FIN, again: what TIME-WAIT expects to see.
+    ExpectedAck,
+    /// A bare acknowledgment at RCV.NXT of less than everything.
+    OldAck,
+}
+
+/// What becomes of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Verdict {
+    /// Find the listener and open a new connection in place of the entry.
+    Recycle(Recycle),
+    /// Send `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>` with the anchor's window, and with timestamps if
+    /// the entry has TS.Recent, as far as the [`AckLimiter`](super::AckLimiter) permits.
+    Ack(AckReason),
+    /// Drop the segment.
+    Drop(DropReason),
+}
+
+/// A [`Verdict`] and what it does to the entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// What becomes of the segment.
+    pub verdict: Verdict,
+    /// The timer starts anew: [`Table::restart`](super::Table::restart).
+    pub restart: bool,
+    /// A newer TS.Recent: [`Table::set_ts_recent`](super::Table::set_ts_recent).
+    pub ts_recent: Option<u32>,
+}
