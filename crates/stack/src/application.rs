@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use tcp::time::Instant;
 use tcp::CloseReason;
+use tcp::time::Instant;
 
 use crate::context::Context;
 

@@ -11,7 +11,9 @@ use crate::slab::{Origin, flag};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No local (address, port) pair of the destination may be used now.
-    #[error("no local address and port is free for this destination: widen the port range, add source addresses or wait")]
+    #[error(
+        "no local address and port is free for this destination: widen the port range, add source addresses or wait"
+    )]
     NoTupleFree {
         /// When the pair that has rested longest may be used, if time alone frees it.
         next_free: Option<Instant>,

@@ -185,7 +185,7 @@ impl Core {
                 time_wait: d.time_wait,
             });
         }
-        let time_wait = TimeWait::new(&config, &fixed, &tcp_configs)?;
+        let time_wait = TimeWait::new(&config, &fixed, &tcp_configs, k0.rotate_left(32) ^ k1)?;
         let chunks = |bytes: usize| u32::try_from(bytes.div_ceil(CHUNK)).unwrap_or(u32::MAX);
         let receive_memory = Memory::new(chunks(config.receive_memory), CHUNK as u32);
         let core = Core {
@@ -261,9 +261,12 @@ fn place_config(
 ) -> Result<u16, ConfigError> {
     let mut config = config.clone();
     config.mss = config.mss.min(mtu - 40);
-    let place = configs.iter().position(|c| *c == config).unwrap_or_else(|| {
-        configs.push(config);
-        configs.len() - 1
-    });
+    let place = configs
+        .iter()
+        .position(|c| *c == config)
+        .unwrap_or_else(|| {
+            configs.push(config);
+            configs.len() - 1
+        });
     u16::try_from(place).map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))
 }

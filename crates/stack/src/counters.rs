@@ -133,8 +133,8 @@ pub struct Counters {
     pub host: Host,
     /// The protocol.
     pub tcp: tcp::Counters,
-    // TIME-WAIT
-
+    /// TIME-WAIT decisions.
+    pub time_wait: tcp::time_wait::Counters,
 }
 
 impl Counters {
@@ -143,7 +143,7 @@ impl Counters {
     pub fn for_each(&self, mut f: impl FnMut(&'static str, &'static str, u64)) {
         self.host.for_each(&mut f);
         self.tcp.for_each(&mut f);
-
+        self.time_wait.for_each(&mut f);
     }
 }
 

@@ -158,7 +158,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// Sends a segment without text that no connection keeps, to the station whose frame it
     /// answers. Returns whether it went.
-    pub(crate) fn reply(&mut self, to: MacAddr, tuple: &FourTuple, header: &wire_tcp::Header) -> bool {
+    pub(crate) fn reply(
+        &mut self,
+        to: MacAddr,
+        tuple: &FourTuple,
+        header: &wire_tcp::Header,
+    ) -> bool {
         if !self.has_room() {
             self.core.counters.host.drop_tx_no_room += 1;
             return false;
@@ -182,7 +187,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 }
 
 impl crate::core::Core {
-    fn listener_for(&self, tuple: &FourTuple) -> Option<ListenerId> {
+    pub(crate) fn listener_for(&self, tuple: &FourTuple) -> Option<ListenerId> {
         self.listen_index
             .get(&(tuple.local, tuple.local_port))
             .copied()

@@ -40,7 +40,13 @@ impl<A, P: FramePool> Stack<A, P> {
         }
     }
 
-    fn on_icmp(&mut self, src_mac: MacAddr, header: &ipv4::Header, payload: &[u8], broadcast: bool) {
+    fn on_icmp(
+        &mut self,
+        src_mac: MacAddr,
+        header: &ipv4::Header,
+        payload: &[u8],
+        broadcast: bool,
+    ) {
         match icmpv4::Message::parse(payload) {
             //= RFC 1122 3.2.2.6
             //# An ICMP Echo Request destined to an IP broadcast or IP

@@ -35,8 +35,6 @@ pub use config::{
 };
 pub use context::{ConnectError, Context};
 pub use counters::{Counters, Host as HostCounters};
-pub use frame::{
-    Frame, FramePool, MemFrame, MemPool, Offload, RxChecksum, TxOffload, Verdict,
-};
+pub use frame::{Frame, FramePool, MemFrame, MemPool, Offload, RxChecksum, TxOffload, Verdict};
 pub use stack::{OUT_CAPACITY, Stack, Usage};
 pub use tcp::CloseReason;

@@ -84,7 +84,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 // What it waits for may lie in the next chunk: show them as one.
                 let slot = self.core.slab.get_mut(index);
                 self.scratch.resize(readable.min(SHOWN_AT_ONCE), 0);
-                shown = slot.conn.copy_readable(&self.receive_memory, &mut self.scratch);
+                shown = slot
+                    .conn
+                    .copy_readable(&self.receive_memory, &mut self.scratch);
                 let bytes = &self.scratch[..shown];
                 consumed = self
                     .app

@@ -145,7 +145,11 @@ impl Neighbors {
         entry.state = State::Reachable;
         entry.due = due;
         self.wake_at(due);
-        if waited { Learned::Resolved } else { Learned::Known }
+        if waited {
+            Learned::Resolved
+        } else {
+            Learned::Known
+        }
     }
 
     /// Runs what is due: repeats requests, ages entries. Returns how many neighbours failed.
@@ -164,7 +168,10 @@ impl Neighbors {
                     State::Incomplete(n) if n < TRIES => {
                         entry.state = State::Incomplete(n + 1);
                         entry.due = now.plus_millis(RETRY_MS);
-                        self.solicit.push(Solicit { ip: entry.ip, to: None });
+                        self.solicit.push(Solicit {
+                            ip: entry.ip,
+                            to: None,
+                        });
                     }
                     State::Incomplete(_) => {
                         entry.state = State::Failed;
@@ -174,7 +181,10 @@ impl Neighbors {
                     State::Reachable if entry.users > 0 => {
                         entry.state = State::Probe(1);
                         entry.due = now.plus_millis(RETRY_MS);
-                        self.solicit.push(Solicit { ip: entry.ip, to: Some(entry.mac) });
+                        self.solicit.push(Solicit {
+                            ip: entry.ip,
+                            to: Some(entry.mac),
+                        });
                     }
                     // Nobody uses it: keep it, unasked, until it is forgotten.
                     State::Reachable => {
@@ -215,7 +225,11 @@ impl Neighbors {
 
     /// When [`Neighbors::advance`] has something to do.
     pub(crate) fn deadline(&self) -> Instant {
-        if self.solicit.is_empty() { self.next_due } else { Instant::ZERO }
+        if self.solicit.is_empty() {
+            self.next_due
+        } else {
+            Instant::ZERO
+        }
     }
 
     /// Users of all entries: 0 when no connection is left.
@@ -308,16 +322,34 @@ mod tests {
         n.learn(A, MAC, true, at(0));
         let id = n.acquire(A, at(1)).unwrap();
         n.advance(at(30_000));
-        assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: Some(MAC) }));
+        assert_eq!(
+            n.next_solicit(),
+            Some(Solicit {
+                ip: A,
+                to: Some(MAC)
+            })
+        );
         assert_eq!(n.resolve(id, at(30_001)), Resolution::Known(MAC));
         assert_eq!(n.learn(A, MAC, false, at(30_002)), Learned::Known);
         n.advance(at(31_000));
         assert_eq!(n.next_solicit(), None);
         // Silence: two more requests, the last to everybody, then failure.
         n.advance(at(60_002));
-        assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: Some(MAC) }));
+        assert_eq!(
+            n.next_solicit(),
+            Some(Solicit {
+                ip: A,
+                to: Some(MAC)
+            })
+        );
         n.advance(at(61_002));
-        assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: Some(MAC) }));
+        assert_eq!(
+            n.next_solicit(),
+            Some(Solicit {
+                ip: A,
+                to: Some(MAC)
+            })
+        );
         n.advance(at(62_002));
         assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: None }));
         assert_eq!(n.advance(at(63_002)), 1);

@@ -57,6 +57,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// back to the pool. Segments that this makes due leave with [`Stack::transmit`].
     pub fn receive(&mut self, now: Instant, frames: &mut Vec<P::Frame>) {
         let mut burst = ::core::mem::take(&mut self.burst);
+        self.core.time_wait.begin_burst();
         for frame in frames.iter() {
             burst.push(parse(frame, &self.core.link, &mut self.core.counters.host));
         }
@@ -181,7 +182,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     }
 
     /// The application with a context: for owners that act for it, such as tests.
-    pub fn with_app<R>(&mut self, now: Instant, f: impl FnOnce(&mut A, &mut Context<'_>) -> R) -> R {
+    pub fn with_app<R>(
+        &mut self,
+        now: Instant,
+        f: impl FnOnce(&mut A, &mut Context<'_>) -> R,
+    ) -> R {
         f(
             &mut self.app,
             &mut Context {

@@ -1,16 +1,22 @@
 //! TIME-WAIT around the table and the rules of `tcp::time_wait`: entering, what a segment meets
 //! there, recycling, expiry, and reuse by an active open.
 
+use ::core::time::Duration;
+
 use tcp::time::Instant;
+use tcp::time_wait::isn::{GAP, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
-    Anchor, ClassId, Config as TableConfig, Entry, Inserted, Pages, Slot, Table, V4,
+    self, AckLimiter, AckLimits, AckReason, Anchor, Arrived, ClassId, Config as TableConfig,
+    DropReason, Entry, Family, Inserted, Known, Pages, Permit, Recycle, Rules, Slot, Table, V4,
+    Verdict, decide,
 };
 use tcp::{Config as TcpConfig, Segment};
+use wire::tcp::{Flags, Header, Options, Timestamps};
 use wire::{FourTuple, Seq};
 
 use crate::application::{Application, DestinationId};
 use crate::config::{Config, ConfigError};
-use crate::core::{Core, Fixed};
+use crate::core::{Core, Fixed, ts_clock};
 use crate::frame::FramePool;
 use crate::parse::TcpFrame;
 use crate::stack::Stack;
@@ -23,6 +29,17 @@ const SWEEP_BUDGET: usize = 512;
 /// TIME-WAIT entries of every family, with the sockets that they belong to.
 pub(crate) struct TimeWait {
     v4: Table<V4>,
+    /// The protocol's parameters of each anchor.
+    configs: Vec<u16>,
+    acks: AckLimiter,
+}
+
+/// An entry, and what its socket says of it.
+struct Found {
+    slot: Slot,
+    window: u32,
+    window_field: u16,
+    config: u16,
 }
 
 impl TimeWait {
@@ -30,6 +47,7 @@ impl TimeWait {
         config: &Config,
         fixed: &[Fixed],
         tcp_configs: &[TcpConfig],
+        seed: u64,
     ) -> Result<TimeWait, ConfigError> {
         let mut durations_ms: Vec<u64> = fixed.iter().map(|f| f.length_ms.into()).collect();
         durations_ms.sort_unstable();
@@ -37,29 +55,42 @@ impl TimeWait {
         if durations_ms.is_empty() {
             durations_ms.push(0);
         }
+        let limits = AckLimits {
+            per_second: config.control_replies_per_second,
+            ..AckLimits::default()
+        };
         let table = TableConfig {
             capacity: config.time_wait_capacity,
             durations_ms: durations_ms.clone(),
             pages: Pages::default(),
         };
         let error = |e: &dyn core::fmt::Display| ConfigError::TimeWait(e.to_string());
+        let mut configs = Vec::new();
         let mut v4 = Table::new(&table, Instant::ZERO).map_err(|e| error(&e))?;
         for f in fixed {
             let class = durations_ms
                 .iter()
                 .position(|&ms| ms == u64::from(f.length_ms));
             let tcp = &tcp_configs[usize::from(f.config)];
-            v4.add_anchor(Anchor {
-                side: f.side,
-                ip: f.ip,
-                port: f.port,
-                class: ClassId(class.unwrap_or(0) as u8),
-                window: tcp.rcv_buf,
-                window_shift: tcp.rcv_wind_shift(),
-            })
-            .map_err(|e| error(&e))?;
+            let id = v4
+                .add_anchor(Anchor {
+                    side: f.side,
+                    ip: f.ip,
+                    port: f.port,
+                    class: ClassId(class.unwrap_or(0) as u8),
+                    window: tcp.rcv_buf,
+                    window_shift: tcp.rcv_wind_shift(),
+                })
+                .map_err(|e| error(&e))?;
+            if id.index() == configs.len() {
+                configs.push(f.config);
+            }
         }
-        Ok(TimeWait { v4 })
+        Ok(TimeWait {
+            v4,
+            configs,
+            acks: AckLimiter::new(&limits, seed, Instant::ZERO),
+        })
     }
 
     #[inline]
@@ -76,9 +107,21 @@ impl TimeWait {
     }
 
     #[inline]
-    fn find(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Slot> {
+    fn find(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Found> {
         let key = self.v4.key(tuple)?;
-        self.v4.find(hash, &key, now)
+        let slot = self.v4.find(hash, &key, now)?;
+        let anchor = self.v4.anchor(&key)?;
+        Some(Found {
+            slot,
+            window: anchor.window,
+            window_field: anchor.window_field(),
+            config: *self.configs.get(V4::parts(&key).0.index())?,
+        })
+    }
+
+    /// A receive burst begins: an entry gets at most one acknowledgment in it.
+    pub(crate) fn begin_burst(&mut self) {
+        self.acks.begin_burst();
     }
 }
 
@@ -119,7 +162,7 @@ impl Core {
             return Ok(clock);
         };
         if last.time_wait
-            && let Some(slot) = self.time_wait.find(hash, tuple, now)
+            && let Some(Found { slot, .. }) = self.time_wait.find(hash, tuple, now)
         {
             let config = self.destinations[usize::from(id.0)].time_wait;
             let timestamps = self.time_wait.v4.entry(slot).ts_recent.is_some();
@@ -134,7 +177,11 @@ impl Core {
             self.time_wait.v4.remove(slot);
             self.counters.host.time_wait_local_reuse += 1;
         }
-        Ok(client_isn(last.snd_nxt, clock))
+        let gap = match last.tsval {
+            Some(_) => GAP_WITH_TIMESTAMPS,
+            None => GAP,
+        };
+        Ok(time_wait::client_isn(last.snd_nxt, clock, gap))
     }
 }
 
@@ -158,14 +205,94 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         frame: &TcpFrame,
         segment: &Segment<'_>,
     ) -> bool {
-        let Some(_slot) = self.core.time_wait.find(frame.hash, &frame.tuple, now) else {
+        let core = &mut self.core;
+        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
             return false;
         };
-        let _ = segment;
+        let known = Known {
+            entry: core.time_wait.v4.entry(found.slot),
+            window: found.window,
+            would_use_timestamps: core.tcp_configs[usize::from(found.config)].timestamps,
+            ts_recent_age: Duration::ZERO,
+        };
+        let arrived = Arrived {
+            header: segment.header,
+            text_len: segment.payload.len() as u32,
+        };
+        let decision = decide(&Rules::default(), &known, &arrived);
+        if decision.restart {
+            core.time_wait.v4.restart(found.slot, now);
+        }
+        if let Some(ts_recent) = decision.ts_recent {
+            core.time_wait.v4.set_ts_recent(found.slot, ts_recent);
+        }
+        let verdict = match decision.verdict {
+            Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
+            Verdict::Ack(reason) => {
+                self.acknowledge(now, frame, &found, reason);
+                decision.verdict
+            }
+            Verdict::Drop(_) => decision.verdict,
+        };
+        self.core.counters.time_wait.record(verdict);
         true
     }
-}
 
-fn client_isn(last: Seq, clock: Seq) -> Seq {
-    if clock.ge(last) { clock } else { last + 1 }
+    /// A SYN that is proven new takes the entry's place, if there is who may accept it; otherwise
+    /// the entry stays.
+    fn recycle(
+        &mut self,
+        now: Instant,
+        frame: &TcpFrame,
+        segment: &Segment<'_>,
+        found: &Found,
+        known: &Known,
+        reason: Recycle,
+    ) -> Verdict {
+        let Some(id) = self.core.listener_for(&frame.tuple) else {
+            return Verdict::Drop(DropReason::SynNoListener);
+        };
+        if !self.may_accept(id) {
+            return Verdict::Drop(DropReason::SynBacklogFull);
+        }
+        let clock = self.core.clock_isn(&frame.tuple, now);
+        let timestamps = known.would_use_timestamps && segment.header.options.timestamps.is_some();
+        let iss = time_wait::iss(known.entry.snd_nxt, clock, timestamps);
+        if !self.accept(now, id, frame, segment, iss) {
+            return Verdict::Drop(DropReason::SynBacklogFull);
+        }
+        self.core.time_wait.v4.remove(found.slot);
+        Verdict::Recycle(reason)
+    }
+
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.
+    fn acknowledge(&mut self, now: Instant, frame: &TcpFrame, found: &Found, reason: AckReason) {
+        let core = &mut self.core;
+        let permit = core.time_wait.acks.permit(reason, frame.hash, now);
+        core.counters.time_wait.record_permit(permit);
+        if permit != Permit::Send {
+            return;
+        }
+        // Read again: what the segment taught is in it.
+        let entry = core.time_wait.v4.entry(found.slot);
+        let timestamps = entry.ts_recent.map(|ecr| Timestamps {
+            val: ts_clock(core.real_time_at_zero_ns, now)
+                .wrapping_add(core.secret.ts_offset(&frame.tuple)),
+            ecr,
+        });
+        let header = Header {
+            src_port: frame.tuple.local_port,
+            dst_port: frame.tuple.remote_port,
+            seq: entry.snd_nxt,
+            ack: entry.rcv_nxt,
+            flags: Flags::ACK,
+            window: found.window_field,
+            urgent: 0,
+            options: Options {
+                timestamps,
+                ..Options::NONE
+            },
+        };
+        self.reply(frame.src_mac, &frame.tuple, &header);
+    }
 }

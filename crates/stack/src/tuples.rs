@@ -98,7 +98,12 @@ impl TuplePool {
         let Some(&last) = pool.queue.back() else {
             return Err(ConfigError::NoTuples(config.address, config.port));
         };
-        let unused = Record { snd_nxt: Seq(0), tsval: 0, at_ms: 0, flags: 0 };
+        let unused = Record {
+            snd_nxt: Seq(0),
+            tsval: 0,
+            at_ms: 0,
+            flags: 0,
+        };
         pool.records = vec![unused; last as usize + 1];
         Ok(pool)
     }
@@ -216,15 +221,18 @@ mod tests {
     fn only_owned_and_untaken_pairs() {
         let even: Owner = Box::new(|t| t.local_port % 2 == 0);
         let taken = |ip: Ip, port: u16| ip == SOURCES[0] && port == 1002;
-        let pool =
-            TuplePool::new(&config(1000, 1003, None), &SOURCES, Some(&even), taken).unwrap();
+        let pool = TuplePool::new(&config(1000, 1003, None), &SOURCES, Some(&even), taken).unwrap();
         assert_eq!(pool.free(), 3);
         let none: Owner = Box::new(|_| false);
         assert!(matches!(
-            TuplePool::new(&config(1000, 1003, None), &SOURCES, Some(&none), |_, _| false),
+            TuplePool::new(&config(1000, 1003, None), &SOURCES, Some(&none), |_, _| {
+                false
+            }),
             Err(ConfigError::NoTuples(..))
         ));
-        let pool = TuplePool::new(&config(1, 65_535, Some(70_000)), &SOURCES, None, |_, _| false);
+        let pool = TuplePool::new(&config(1, 65_535, Some(70_000)), &SOURCES, None, |_, _| {
+            false
+        });
         assert_eq!(pool.unwrap().free(), 70_000);
     }
 }
