@@ -22,6 +22,7 @@ mod check;
 mod eal;
 mod error;
 mod host;
+mod hosted;
 mod limits;
 mod listen;
 mod port;

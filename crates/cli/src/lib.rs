@@ -5,7 +5,11 @@
 //! how results are shown. It must never know a packet, a sequence number or a DPDK call: what
 //! moves bytes is `stack`, what moves frames is `runtime`.
 
+pub mod apps;
 pub mod args;
+pub mod bench;
 pub mod check;
 pub mod config;
 pub mod http;
+#[cfg(test)]
+mod testing;

@@ -32,10 +32,18 @@ pub struct Tcp {
     pub rto_min: Millis<1, 60_000>,
     /// Greatest retransmission time-out, 1s to 1h. Default `"60s"` (RFC 6298 2.5).
     pub rto_max: Millis<1_000, 3_600_000>,
-    /// Retransmissions of a SYN or SYN-ACK before giving up, 0 to 15. Default 6.
+    /// Retransmissions of our SYN before an active open fails, 0 to 15. Default 7 (RFC 9293
+    /// MUST-23).
     pub syn_retries: Count<0, 15>,
+    /// Retransmissions of a SYN-ACK before a half-open connection is forgotten, 0 to 15. Default 5.
+    pub synack_retries: Count<0, 15>,
     /// Retransmissions of data before giving up, 1 to 30. Default 15.
     pub data_retries: Count<1, 30>,
+    /// Data unacknowledged for so long ends the connection (RFC 9293 3.8.3), 0s to 24h. Default
+    /// `"0s"`: only `data_retries` does.
+    pub user_timeout: Millis<0, 86_400_000>,
+    /// Initial congestion window in segments, 1 to 64. Default 10 (RFC 6928).
+    pub initial_window: Count<1, 64>,
     /// How long FIN-WAIT-2 lasts once the application is gone, 1s to 1h. Default `"60s"`.
     pub fin_wait2_timeout: Millis<1_000, 3_600_000>,
     /// `[tcp.keepalive]`: probes of an idle connection (RFC 9293 3.8.4). Default: none.
@@ -55,8 +63,11 @@ impl Default for Tcp {
             rto_initial: Millis::of(1_000),
             rto_min: Millis::of(200),
             rto_max: Millis::of(60_000),
-            syn_retries: Count::of(6),
+            syn_retries: Count::of(7),
+            synack_retries: Count::of(5),
             data_retries: Count::of(15),
+            user_timeout: Millis::of(0),
+            initial_window: Count::of(10),
             fin_wait2_timeout: Millis::of(60_000),
             keepalive: None,
         }

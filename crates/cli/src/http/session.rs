@@ -175,10 +175,10 @@ impl Session {
         }
     }
 
-    /// Whether a response has been begun and not ended.
+    /// Whether everything was said: what the client still sends does not matter.
     #[must_use]
-    pub const fn is_sending(&self) -> bool {
-        self.output.is_some()
+    pub fn is_over(&self) -> bool {
+        self.ending == Ending::Told
     }
 
     fn begin(&mut self, site: &Site, request: &Request<'_>) {

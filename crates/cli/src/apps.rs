@@ -1,0 +1,141 @@
+//! The applications of `serve`, several at once in one stack: which one answers a connection is
+//! decided by the listener that accepted it.
+
+use std::io;
+use std::sync::Arc;
+
+use stack::{Application, Context, Handle};
+use tcp::CloseReason;
+use tcp::time::Instant;
+
+use crate::config::{App, Close, Listen};
+use crate::http::Site;
+
+mod grace;
+mod http;
+
+use grace::Grace;
+use http::Connection;
+
+/// What answers the connections of one listener. Shared by all workers.
+#[derive(Clone, Debug)]
+pub enum Service {
+    /// Sends back what it receives (RFC 862).
+    Echo,
+    /// Receives and ignores (RFC 863).
+    Discard,
+    /// Answers HTTP requests.
+    Http {
+        /// What it serves.
+        site: Arc<Site>,
+        /// The client is to close first.
+        client_closes: bool,
+    },
+}
+
+impl Service {
+    /// The application of `listen`, its file loaded.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn new(listen: &Listen) -> io::Result<Service> {
+        Ok(match listen.app {
+            App::Echo => Service::Echo,
+            App::Discard => Service::Discard,
+            App::Http => Service::Http {
+                site: Arc::new(match &listen.file {
+                    Some(file) => Site::of_file(file)?,
+                    None => Site::of_size(usize::try_from(listen.body_len()).unwrap_or(usize::MAX)),
+                }),
+                client_closes: listen.closes() == Close::Client,
+            },
+        })
+    }
+}
+
+/// All applications of one worker.
+pub struct Apps {
+    /// In the order of the stack's listeners.
+    services: Vec<Service>,
+    connections: Vec<Connection>,
+    grace: Grace,
+}
+
+impl Apps {
+    /// `services` in the order of the stack's listeners, for a stack of `max_connections`.
+    #[must_use]
+    pub fn new(services: Vec<Service>, max_connections: usize) -> Apps {
+        Apps {
+            services,
+            connections: vec![Connection::default(); max_connections],
+            grace: Grace::new(max_connections),
+        }
+    }
+}
+
+/// The service of a connection. One that no listener of ours accepted does not exist; its bytes
+/// would be discarded.
+macro_rules! service {
+    ($self:ident, $cx:ident, $conn:ident) => {
+        $cx.listener($conn)
+            .and_then(|id| $self.services.get(usize::from(id.0)))
+            .unwrap_or(&Service::Discard)
+    };
+}
+
+impl Application for Apps {
+    fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        if let Service::Http { .. } = service!(self, cx, conn) {
+            self.connections[conn.index()].open(conn);
+        }
+    }
+
+    fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
+        match service!(self, cx, conn) {
+            // What does not fit into the send buffer stays in the receive buffer and closes the
+            // window: the peer is slowed down to the pace at which it reads its echo.
+            Service::Echo => cx.send(conn, data),
+            Service::Discard => data.len(),
+            Service::Http {
+                site,
+                client_closes,
+            } => {
+                let connection = &mut self.connections[conn.index()];
+                connection.on_data(cx, &mut self.grace, site, *client_closes, data)
+            }
+        }
+    }
+
+    fn on_writable(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        match service!(self, cx, conn) {
+            Service::Echo => cx.resume(conn),
+            Service::Discard => {}
+            Service::Http {
+                site,
+                client_closes,
+            } => {
+                let connection = &mut self.connections[conn.index()];
+                connection.on_writable(cx, &mut self.grace, site, *client_closes);
+            }
+        }
+    }
+
+    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        match service!(self, cx, conn) {
+            Service::Echo | Service::Discard => cx.close(conn),
+            Service::Http { .. } => self.connections[conn.index()].on_peer_closed(cx),
+        }
+    }
+
+    fn on_closed(&mut self, _cx: &mut Context<'_>, conn: Handle, _reason: CloseReason) {
+        self.connections[conn.index()].closed();
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        self.grace.expire(cx, &mut self.connections);
+    }
+
+    fn next_poll(&self) -> Option<Instant> {
+        self.grace.next()
+    }
+}

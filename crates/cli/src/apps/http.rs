@@ -1,0 +1,130 @@
+//! HTTP on a connection of the stack: the server core's decisions carried out.
+
+use stack::{Context, Handle};
+use tcp::time::Instant;
+
+use super::grace::{GRACE, Grace};
+use crate::http::{Next, Session, Sink, Site};
+
+/// The state of one connection.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Connection {
+    session: Session,
+    handle: Option<Handle>,
+    /// Since when the client has kept us waiting for what it has begun.
+    waits_since: Option<Instant>,
+    /// Whether this slot is in the queue of [`Grace`]. It outlives the connection.
+    queued: bool,
+}
+
+/// The send buffer of one connection.
+struct SendBuffer<'a, 'c> {
+    cx: &'a mut Context<'c>,
+    conn: Handle,
+}
+
+impl Sink for SendBuffer<'_, '_> {
+    #[inline]
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        self.cx.send(self.conn, bytes)
+    }
+}
+
+impl Connection {
+    pub(super) fn open(&mut self, conn: Handle) {
+        self.session = Session::new();
+        self.handle = Some(conn);
+        self.waits_since = None;
+    }
+
+    pub(super) fn closed(&mut self) {
+        self.handle = None;
+        self.waits_since = None;
+    }
+
+    pub(super) fn on_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        grace: &mut Grace,
+        site: &Site,
+        client_closes: bool,
+        data: &[u8],
+    ) -> usize {
+        let Some(conn) = self.handle else {
+            return data.len();
+        };
+        let sink = &mut SendBuffer { cx, conn };
+        let (used, next) = self.session.on_data(site, client_closes, data, sink);
+        if next == Next::Read {
+            if used < data.len() {
+                self.wait(cx.now(), grace, conn);
+            } else if !self.session.is_over() {
+                self.waits_since = None;
+            }
+        } else {
+            self.follow(cx, grace, conn, next);
+        }
+        used
+    }
+
+    pub(super) fn on_writable(
+        &mut self,
+        cx: &mut Context<'_>,
+        grace: &mut Grace,
+        site: &Site,
+        client_closes: bool,
+    ) {
+        let Some(conn) = self.handle else {
+            return;
+        };
+        let sink = &mut SendBuffer { cx, conn };
+        let next = self.session.on_writable(site, client_closes, sink);
+        self.follow(cx, grace, conn, next);
+        if next != Next::Write {
+            // Requests that came in the meantime were held back.
+            cx.resume(conn);
+        }
+    }
+
+    pub(super) fn on_peer_closed(&mut self, cx: &mut Context<'_>) {
+        if let Some(conn) = self.handle
+            && self.session.on_peer_closed() == Next::Close
+        {
+            cx.close(conn);
+        }
+    }
+
+    /// Closes the connection if its grace is over; whether it still has some.
+    pub(super) fn still_waits(&mut self, cx: &mut Context<'_>) -> bool {
+        self.queued = match (self.handle, self.waits_since) {
+            (Some(conn), Some(since)) if since + GRACE <= cx.now() => {
+                cx.close(conn);
+                false
+            }
+            (Some(_), Some(_)) => true,
+            _ => false,
+        };
+        self.queued
+    }
+
+    fn follow(&mut self, cx: &mut Context<'_>, grace: &mut Grace, conn: Handle, next: Next) {
+        match next {
+            Next::Read | Next::Write => {}
+            Next::Close => cx.close(conn),
+            Next::Linger => {
+                cx.shutdown_write(conn);
+                self.wait(cx.now(), grace, conn);
+            }
+            Next::AwaitClose => self.wait(cx.now(), grace, conn),
+        }
+    }
+
+    /// From now on, unless it does already, the client keeps us waiting.
+    fn wait(&mut self, now: Instant, grace: &mut Grace, conn: Handle) {
+        self.waits_since.get_or_insert(now);
+        if !self.queued {
+            self.queued = true;
+            grace.start(now, conn.index());
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The bench's client: opens connections at a pace, checks every byte, and says what happened.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use crossbeam::channel::{Receiver, Sender};
+use hdrhistogram::Histogram;
+use stack::{Application, Context, DestinationId, Handle};
+use tcp::CloseReason;
+use tcp::time::Instant;
+
+use super::pattern::Pattern;
+use super::plan::{Counts, Exchange, Pace, Plan, Published, Report};
+use super::server::send_pattern;
+
+/// How often new plans are looked for and counters published.
+const HOUSEKEEPING: Duration = Duration::from_micros(250);
+/// The most launches in one turn of the loop, so that a burst never starves what is alive.
+const LAUNCHES_A_TURN: u32 = 32;
+/// The longest connect latency told apart, in nanoseconds: 100 s.
+const MAX_LATENCY: u64 = 100_000_000_000;
+
+/// One connection.
+#[derive(Clone, Copy, Default)]
+struct Opened {
+    /// When it should have been launched.
+    intended: Instant,
+    sent: u64,
+    received: u64,
+    /// It had a wrong byte and was counted.
+    failed: bool,
+}
+
+/// The client of one worker.
+pub struct Client {
+    exchange: Exchange,
+    destinations: Vec<DestinationId>,
+    /// Whose turn it is.
+    turn: usize,
+    pattern: Pattern,
+    connections: Vec<Opened>,
+    plan: Plan,
+    counts: Counts,
+    /// Launches of this plan.
+    launched: u64,
+    /// When this plan began, and the counters then.
+    began: Instant,
+    base: Counts,
+    latency: Histogram<u64>,
+    /// No launch before this: the stack has said that none is possible.
+    held_up_until: Instant,
+    next_housekeeping: Instant,
+    plans: Receiver<Plan>,
+    reports: Sender<Report>,
+    published: Arc<Published>,
+}
+
+impl Client {
+    /// A client at rest for a stack of `max_connections`, that opens connections to
+    /// `destinations` in turn. Each plan received ends the one before
+    /// it, whose report is sent.
+    ///
+    /// # Errors
+    /// The histogram cannot be made.
+    pub fn new(
+        exchange: Exchange,
+        destinations: Vec<DestinationId>,
+        max_connections: usize,
+        plans: Receiver<Plan>,
+        reports: Sender<Report>,
+        published: Arc<Published>,
+    ) -> Result<Client, hdrhistogram::CreationError> {
+        Ok(Client {
+            exchange,
+            destinations,
+            turn: 0,
+            pattern: Pattern::new(),
+            connections: vec![Opened::default(); max_connections],
+            plan: Plan::REST,
+            counts: Counts::default(),
+            launched: 0,
+            began: Instant::ZERO,
+            base: Counts::default(),
+            latency: Histogram::new_with_bounds(1, MAX_LATENCY, 3)?,
+            held_up_until: Instant::ZERO,
+            next_housekeeping: Instant::ZERO,
+            plans,
+            reports,
+            published,
+        })
+    }
+
+    /// Follows the next plan, if there is one, and publishes the counters.
+    fn keep_house(&mut self, now: Instant) {
+        self.next_housekeeping = now + HOUSEKEEPING;
+        // Before the report: whoever has it may count on the counters being as new.
+        self.published.write(&self.counts);
+        if let Ok(plan) = self.plans.try_recv() {
+            let report = Report {
+                elapsed: now.since(self.began),
+                counts: self.counts.since(&self.base),
+                latency: self.latency.clone(),
+            };
+            // Nobody may be interested any more.
+            let _ = self.reports.try_send(report);
+            self.latency.reset();
+            self.plan = plan;
+            self.launched = 0;
+            self.began = now;
+            self.base = self.counts;
+            self.held_up_until = Instant::ZERO;
+        }
+    }
+
+    /// When the next launch should be; `None` if there is to be none.
+    fn next_launch(&self, now: Instant) -> Option<Instant> {
+        if self.plan.limit.is_some_and(|limit| self.launched >= limit) {
+            return None;
+        }
+        let live = self.counts.live();
+        match self.plan.pace {
+            Pace::Rest => None,
+            Pace::Closed { concurrency } => (live < u64::from(concurrency)).then_some(now),
+            Pace::Open { rate, concurrency } => (live < u64::from(concurrency)).then(|| {
+                let offset = u128::from(self.launched) * 1_000_000_000 / u128::from(rate.max(1));
+                self.began + Duration::from_nanos(u64::try_from(offset).unwrap_or(u64::MAX))
+            }),
+        }
+    }
+
+    fn launch(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now();
+        if now < self.held_up_until {
+            return;
+        }
+        for _ in 0..LAUNCHES_A_TURN {
+            let Some(intended) = self.next_launch(now).filter(|at| *at <= now) else {
+                return;
+            };
+            let Some(&destination) = self.destinations.get(self.turn) else {
+                return;
+            };
+            match cx.connect(destination) {
+                Ok(conn) => {
+                    self.turn = (self.turn + 1) % self.destinations.len();
+                    self.launched += 1;
+                    self.counts.launched += 1;
+                    self.connections[conn.index()] = Opened {
+                        intended,
+                        ..Opened::default()
+                    };
+                }
+                // The launch stays due: nothing is silently lost.
+                Err(_) => {
+                    self.counts.put_off += 1;
+                    self.held_up_until = now + HOUSEKEEPING;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Closes if the whole response is there and it is the client's turn.
+    fn after_bytes(&self, cx: &mut Context<'_>, conn: Handle) {
+        let opened = &self.connections[conn.index()];
+        if !self.exchange.server_closes && opened.received == self.exchange.response_bytes {
+            cx.close(conn);
+        }
+    }
+}
+
+impl Application for Client {
+    fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        let opened = &mut self.connections[conn.index()];
+        if self.plan.latency {
+            let waited = cx.now().since(opened.intended).as_nanos();
+            self.latency
+                .saturating_record(u64::try_from(waited).unwrap_or(u64::MAX));
+        }
+        let end = self.exchange.request_bytes;
+        if send_pattern(cx, conn, &self.pattern, &mut opened.sent, end)
+            && self.exchange.response_bytes == 0
+        {
+            self.after_bytes(cx, conn);
+        }
+    }
+
+    fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
+        let opened = &mut self.connections[conn.index()];
+        let right = self.pattern.matches(opened.received, data);
+        opened.received += data.len() as u64;
+        if !right || opened.received > self.exchange.response_bytes {
+            if !opened.failed {
+                opened.failed = true;
+                self.counts.wrong_bytes += 1;
+            }
+            cx.abort(conn);
+        } else {
+            self.after_bytes(cx, conn);
+        }
+        data.len()
+    }
+
+    fn on_writable(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        let opened = &mut self.connections[conn.index()];
+        let end = self.exchange.request_bytes;
+        if send_pattern(cx, conn, &self.pattern, &mut opened.sent, end)
+            && self.exchange.response_bytes == 0
+        {
+            self.after_bytes(cx, conn);
+        }
+    }
+
+    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        cx.close(conn);
+    }
+
+    fn on_closed(&mut self, _cx: &mut Context<'_>, conn: Handle, reason: CloseReason) {
+        self.counts.ended += 1;
+        let opened = &self.connections[conn.index()];
+        if opened.failed {
+            return;
+        }
+        match reason {
+            CloseReason::Normal if opened.received == self.exchange.response_bytes => {
+                self.counts.completed += 1;
+            }
+            CloseReason::Normal | CloseReason::DataLost => self.counts.wrong_bytes += 1,
+            CloseReason::Reset => self.counts.resets += 1,
+            CloseReason::Refused => self.counts.refusals += 1,
+            // The host gave up (unanswered SYN, data, FIN or ARP), or was told to stop.
+            _ => self.counts.timeouts += 1,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now();
+        if now >= self.next_housekeeping {
+            self.keep_house(now);
+        }
+        self.launch(cx);
+    }
+
+    fn next_poll(&self) -> Option<Instant> {
+        let launch = match self.plan.pace {
+            Pace::Rest => None,
+            // A further one may be due at once; how much earlier than the others does not matter.
+            Pace::Closed { .. } | Pace::Open { .. } => self.next_launch(self.began),
+        };
+        let housekeeping = self.next_housekeeping;
+        Some(launch.map_or(housekeeping, |at| {
+            at.max(self.held_up_until).min(housekeeping)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

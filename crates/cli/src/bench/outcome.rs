@@ -1,0 +1,219 @@
+//! What the bench found: the object that `--json` prints, and whether it is valid.
+
+use core::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::args::{BenchArgs, Profile};
+use super::phases::{Measured, rate};
+
+/// What the bare link carries on the same cores, in packets a second each way.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Baseline {
+    /// Measured before the bench.
+    pub before: f64,
+    /// Measured after it.
+    pub after: f64,
+}
+
+/// The result of a bench. Counters are of the measured window with everything that began in it;
+/// rates are of the window alone.
+#[derive(Serialize, Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// Length of the measured window, by the client's clock.
+    pub seconds: f64,
+    /// Connections completed in the window: response checked, both ends closed.
+    pub connections: u64,
+    /// The same, a second.
+    pub connections_per_second: f64,
+    /// TCP segments that the server received and sent, over the connections.
+    pub packets_per_connection: f64,
+    /// Packets a second that the server received.
+    pub rx_pps: f64,
+    /// Packets a second that the server sent.
+    pub tx_pps: f64,
+    /// Time-outs, resets, refusals and wrong bytes together.
+    pub errors: u64,
+    /// Segments retransmitted by either end.
+    pub retransmissions: u64,
+    /// Frames that the link lost.
+    pub link_drops: u64,
+    /// SYNs accepted in TIME-WAIT because their sequence number proved them new.
+    pub recycled_by_sequence: u64,
+    /// SYNs accepted in TIME-WAIT because their timestamp proved them new.
+    pub recycled_by_timestamp: u64,
+    /// SYNs refused in TIME-WAIT.
+    pub syn_refused: u64,
+    /// The most TIME-WAIT entries of the server.
+    pub time_wait_peak: u64,
+    /// Bytes of one TIME-WAIT entry (IPv4).
+    pub tw_entry_bytes: u64,
+    /// All memory of the table and its expiry, over the peak.
+    pub tw_all_in_bytes_per_entry: f64,
+    /// Packets a second each way of the bare link on the same cores: the mean of before and after.
+    pub link_baseline_pps: f64,
+    /// The busier direction's packets a second over `link_baseline_pps`.
+    pub link_share: f64,
+    /// From the intended launch to ESTABLISHED, in microseconds, at half the rate.
+    pub connect_latency_us: Latency,
+    /// Processor time of the control thread.
+    pub control_thread_cpu_seconds: f64,
+    /// Whether the figures mean what they say.
+    pub valid: bool,
+    /// Why they do not.
+    pub problems: Vec<String>,
+}
+
+/// Percentiles in microseconds.
+#[derive(Serialize, Clone, Copy, PartialEq, Debug, Default)]
+pub struct Latency {
+    /// Median.
+    pub p50: f64,
+    /// 99 of 100 were faster.
+    pub p99: f64,
+    /// 999 of 1000 were faster.
+    pub p99_9: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+impl Latency {
+    fn of(histogram: &Histogram<u64>) -> Latency {
+        let micros = |nanos: u64| nanos as f64 / 1_000.0;
+        let at = |quantile| micros(histogram.value_at_quantile(quantile));
+        Latency {
+            p50: at(0.5),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: micros(histogram.max()),
+        }
+    }
+}
+
+impl Outcome {
+    /// The result of `measured`.
+    #[must_use]
+    pub fn new(args: &BenchArgs, measured: &Measured, baseline: Baseline, entry: u64) -> Outcome {
+        let Measured {
+            window,
+            before,
+            at_end,
+            after,
+            counts,
+            ..
+        } = measured;
+        let rx_pps = rate(
+            at_end.server.host.rx_frames - before.server.host.rx_frames,
+            window.elapsed,
+        );
+        let tx_pps = rate(
+            at_end.server.host.tx_frames - before.server.host.tx_frames,
+            window.elapsed,
+        );
+        let link_baseline_pps = f64::midpoint(baseline.before, baseline.after);
+        let retransmitted = |s: &super::testbed::Sample| {
+            s.server.tcp.retransmitted_segments + s.client.tcp.retransmitted_segments
+        };
+        let time_wait = |of: fn(&tcp::time_wait::Counters) -> u64| {
+            of(&after.server.time_wait) - of(&before.server.time_wait)
+        };
+        let table = after.usage.time_wait_bytes;
+        let latency = measured.latency.as_ref();
+        let mut outcome = Outcome {
+            seconds: window.elapsed.as_secs_f64(),
+            connections: window.counts.completed,
+            connections_per_second: rate(window.counts.completed, window.elapsed),
+            packets_per_connection: over(segments(measured), counts.completed),
+            rx_pps,
+            tx_pps,
+            errors: counts.errors(),
+            retransmissions: retransmitted(after) - retransmitted(before),
+            link_drops: after.link_drops - before.link_drops,
+            recycled_by_sequence: time_wait(tcp::time_wait::Counters::recycled_by_sequence),
+            recycled_by_timestamp: time_wait(tcp::time_wait::Counters::recycled_by_timestamp),
+            syn_refused: time_wait(tcp::time_wait::Counters::syn_refused),
+            time_wait_peak: measured.time_wait_peak,
+            tw_entry_bytes: entry,
+            tw_all_in_bytes_per_entry: over(table, measured.time_wait_peak),
+            link_baseline_pps,
+            link_share: if link_baseline_pps > 0.0 {
+                rx_pps.max(tx_pps) / link_baseline_pps
+            } else {
+                0.0
+            },
+            connect_latency_us: latency.map_or(Latency::default(), |l| Latency::of(&l.latency)),
+            control_thread_cpu_seconds: (after.control_cpu).max(Duration::ZERO).as_secs_f64(),
+            valid: true,
+            problems: Vec::new(),
+        };
+        outcome.problems = outcome.judge(args, measured);
+        outcome.valid = outcome.problems.is_empty();
+        outcome
+    }
+
+    /// What keeps the figures from meaning what they say.
+    fn judge(&self, args: &BenchArgs, measured: &Measured) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut say = |wrong: bool, problem: String| {
+            if wrong {
+                problems.push(problem);
+            }
+        };
+        let host = |of: fn(&stack::HostCounters) -> u64| {
+            of(&measured.after.server.host) - of(&measured.before.server.host)
+        };
+        let accepted = host(|host| host.passive_opens);
+        // Whoever closed first keeps TIME-WAIT, and reuse is its decision.
+        let recycled = if args.exchange().server_closes {
+            self.recycled_by_sequence + self.recycled_by_timestamp
+        } else {
+            let reuse = |s: &super::testbed::Sample| s.client.host.time_wait_local_reuse;
+            reuse(&measured.after) - reuse(&measured.before)
+        };
+        say(
+            measured.counts.completed == 0,
+            "no connection was completed".into(),
+        );
+        say(
+            self.errors > 0,
+            format!(
+                "{} errors: {} time-outs, {} resets, {} refusals, {} with wrong bytes",
+                self.errors,
+                measured.counts.timeouts,
+                measured.counts.resets,
+                measured.counts.refusals,
+                measured.counts.wrong_bytes
+            ),
+        );
+        say(
+            recycled != accepted,
+            format!(
+                "{recycled} of {accepted} accepted SYNs recycled a four-tuple in TIME-WAIT: the \
+                 others found it unused or expired"
+            ),
+        );
+        say(
+            args.profile == Profile::Dperf && segments(measured) != 6 * measured.counts.completed,
+            format!(
+                "profile dperf is {:.3} packets a connection instead of 6.000",
+                self.packets_per_connection
+            ),
+        );
+        problems
+    }
+}
+
+/// TCP segments of the server, both ways, from the window's beginning to its last connection's end.
+fn segments(measured: &Measured) -> u64 {
+    let of = |s: &super::testbed::Sample| s.server.host.rx_segments + s.server.host.tx_segments;
+    of(&measured.after) - of(&measured.before)
+}
+
+fn over(count: u64, of: u64) -> f64 {
+    if of == 0 {
+        0.0
+    } else {
+        count as f64 / of as f64
+    }
+}

@@ -1,0 +1,245 @@
+//! The bench's course: every tuple once, the measured window, the end of what was begun in it,
+//! and a second window for latency.
+
+use core::fmt;
+use core::time::Duration;
+
+use anyhow::bail;
+
+use super::args::BenchArgs;
+use super::plan::{Counts, Pace, Plan, Report};
+use super::testbed::{Sample, Testbed};
+
+/// The bench gives up when nothing has moved for so long.
+const STUCK: Duration = Duration::from_secs(20);
+/// How often the phases look at what happens.
+const LOOK: Duration = Duration::from_millis(50);
+/// The longest window for latency.
+const LATENCY_WINDOW: Duration = Duration::from_secs(5);
+
+/// Where the bench is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Each tuple is used for the first time.
+    Fill,
+    /// The measured window.
+    Measure,
+    /// Connections begun in a window come to their end.
+    Drain,
+    /// An open loop at half the measured rate.
+    Latency,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Phase::Fill => "fill",
+            Phase::Measure => "measure",
+            Phase::Drain => "drain",
+            Phase::Latency => "latency",
+        })
+    }
+}
+
+/// What is shown while the bench runs.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Progress {
+    /// Where it is.
+    pub phase: Phase,
+    /// Since the phase began.
+    pub elapsed: Duration,
+    /// What the client did in it.
+    pub counts: Counts,
+    /// Connections completed in the last second.
+    pub rate: f64,
+    /// TIME-WAIT entries of the server.
+    pub time_wait: u64,
+}
+
+/// What was measured.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The measured window, by the client's clock.
+    pub window: Report,
+    /// What the client did from the window's beginning to the end of the last connection that
+    /// began in it.
+    pub counts: Counts,
+    /// Counters before the window, when no connection was alive.
+    pub before: Sample,
+    /// Counters when the window ended.
+    pub at_end: Sample,
+    /// Counters when its last connection had ended.
+    pub after: Sample,
+    /// The most TIME-WAIT entries seen on the server.
+    pub time_wait_peak: u64,
+    /// The window for latency; `None` if nothing was completed before.
+    pub latency: Option<Report>,
+}
+
+/// A run in progress.
+struct Run<'a, T> {
+    bed: &'a mut T,
+    show: &'a mut dyn FnMut(&Progress),
+    time_wait_peak: u64,
+}
+
+/// Runs the whole course on `bed`; `show` is told once a second what happens.
+///
+/// # Errors
+/// The bed fails, or nothing moves any more.
+pub fn run<T: Testbed>(
+    bed: &mut T,
+    args: &BenchArgs,
+    show: &mut dyn FnMut(&Progress),
+) -> anyhow::Result<Measured> {
+    let mut run = Run {
+        bed,
+        show,
+        time_wait_peak: 0,
+    };
+    // The range of the option is that of the type.
+    let concurrency = u32::try_from(args.concurrency.get()).unwrap_or(u32::MAX);
+    let duration = args.duration.duration();
+    let at_full_speed = |limit| Plan {
+        pace: Pace::Closed { concurrency },
+        limit,
+        latency: false,
+    };
+
+    let tuples = args.tuples.get();
+    let begun = run.bed.counts();
+    run.bed.follow(at_full_speed(Some(tuples)))?;
+    run.until(Phase::Fill, &begun, |counts| counts.launched == tuples)?;
+    run.drain()?;
+
+    let before = run.bed.sample()?;
+    let begun = run.bed.counts();
+    run.bed.follow(at_full_speed(None))?;
+    run.stay(Phase::Measure, &begun, duration)?;
+    let window = run.bed.follow(Plan::REST)?;
+    let at_end = run.bed.sample()?;
+    run.drain()?;
+    let after = run.bed.sample()?;
+    let counts = run.bed.counts().since(&begun);
+
+    let latency = run.latency(&window, concurrency, duration)?;
+    Ok(Measured {
+        window,
+        counts,
+        before,
+        at_end,
+        after,
+        time_wait_peak: run.time_wait_peak,
+        latency,
+    })
+}
+
+impl<T: Testbed> Run<'_, T> {
+    /// An open loop at half the rate of `window`.
+    fn latency(
+        &mut self,
+        window: &Report,
+        concurrency: u32,
+        duration: Duration,
+    ) -> anyhow::Result<Option<Report>> {
+        let rate = (rate(window.counts.completed, window.elapsed) / 2.0) as u64;
+        if rate == 0 {
+            return Ok(None);
+        }
+        let begun = self.bed.counts();
+        self.bed.follow(Plan {
+            pace: Pace::Open { rate, concurrency },
+            limit: None,
+            latency: true,
+        })?;
+        self.stay(Phase::Latency, &begun, duration.min(LATENCY_WINDOW))?;
+        let report = self.bed.follow(Plan::REST)?;
+        self.drain()?;
+        Ok(Some(report))
+    }
+
+    /// Waits until nothing is alive.
+    fn drain(&mut self) -> anyhow::Result<()> {
+        self.bed.follow(Plan::REST)?;
+        let begun = self.bed.counts();
+        self.until(Phase::Drain, &begun, |counts| counts.ended >= begun.live())
+    }
+
+    /// Waits until what the client has done since `begun` is enough.
+    fn until(
+        &mut self,
+        phase: Phase,
+        begun: &Counts,
+        enough: impl Fn(&Counts) -> bool,
+    ) -> anyhow::Result<()> {
+        let mut moved = Duration::ZERO;
+        let mut last = Counts::default();
+        self.watch(phase, begun, |counts, elapsed| {
+            if counts.ended != last.ended || counts.launched != last.launched {
+                (last, moved) = (*counts, elapsed);
+            }
+            if elapsed - moved > STUCK {
+                bail!(
+                    "nothing has moved for {} s in phase {phase}: {} connections are alive, \
+                     {} launches were put off, {} errors so far",
+                    STUCK.as_secs(),
+                    counts.live(),
+                    counts.put_off,
+                    counts.errors(),
+                );
+            }
+            Ok(enough(counts))
+        })
+    }
+
+    /// Stays in a phase for `time`.
+    fn stay(&mut self, phase: Phase, begun: &Counts, time: Duration) -> anyhow::Result<()> {
+        self.watch(phase, begun, |_, elapsed| Ok(elapsed >= time))
+    }
+
+    /// Looks at what happens until `done` says so, and shows it once a second.
+    fn watch(
+        &mut self,
+        phase: Phase,
+        begun: &Counts,
+        mut done: impl FnMut(&Counts, Duration) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let (mut elapsed, mut shown, mut completed) = (Duration::ZERO, Duration::ZERO, 0);
+        loop {
+            let counts = self.bed.counts().since(begun);
+            if done(&counts, elapsed)? {
+                return self.note_peak().map(|_| ());
+            }
+            if elapsed - shown >= Duration::from_secs(1) {
+                let progress = Progress {
+                    phase,
+                    elapsed,
+                    counts,
+                    rate: rate(counts.completed - completed, elapsed - shown),
+                    time_wait: self.note_peak()?,
+                };
+                (shown, completed) = (elapsed, counts.completed);
+                (self.show)(&progress);
+            }
+            self.bed.wait(LOOK)?;
+            elapsed += LOOK;
+        }
+    }
+
+    fn note_peak(&mut self) -> anyhow::Result<u64> {
+        let now = self.bed.sample()?.usage.time_wait;
+        self.time_wait_peak = self.time_wait_peak.max(now);
+        Ok(now)
+    }
+}
+
+/// So many in that time, a second.
+#[must_use]
+pub fn rate(count: u64, time: Duration) -> f64 {
+    let seconds = time.as_secs_f64();
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}

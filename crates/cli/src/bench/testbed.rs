@@ -1,0 +1,45 @@
+//! What the bench needs of whatever carries it: a client that follows plans, a server that can be
+//! looked at, and time that passes.
+
+use core::time::Duration;
+
+use super::plan::{Counts, Plan, Report};
+
+/// Counters of both hosts and of the link at a moment; those that count only grow.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// The server's counters.
+    pub server: stack::Counters,
+    /// The client's counters.
+    pub client: stack::Counters,
+    /// What the server holds.
+    pub usage: stack::Usage,
+    /// Frames that the link lost, both ways.
+    pub link_drops: u64,
+    /// Processor time of the control thread since it began.
+    pub control_cpu: Duration,
+}
+
+/// Something that carries a bench.
+pub trait Testbed {
+    /// Gives the client its next plan and returns the report of the one before.
+    ///
+    /// # Errors
+    /// A worker is gone.
+    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report>;
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// A worker is gone, or the user wants to stop.
+    fn wait(&mut self, time: Duration) -> anyhow::Result<()>;
+
+    /// The client's counters now.
+    fn counts(&self) -> Counts;
+
+    /// Counters of everything now.
+    ///
+    /// # Errors
+    /// A worker is gone.
+    fn sample(&mut self) -> anyhow::Result<Sample>;
+}
