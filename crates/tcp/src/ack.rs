@@ -104,7 +104,8 @@ impl Connection {
         if partial {
             env.counters.partial_acks += 1;
             //= RFC 6582 3.2
-            //# If this is a partial ACK, retransmit the first unacknowledged segment.
+            //# If this ACK does *not* acknowledge all of the data up to and including recover, then this
+            //# is a partial ACK.  In this case, retransmit the first unacknowledged segment.
             self.flags |= Flag::HEAD_DUE;
         } else {
             self.flags.remove(Flag::HEAD_DUE);
@@ -139,7 +140,7 @@ impl Connection {
         if self.flags.contains(Flag::PERSIST) {
             //= RFC 9293 3.8.6.1
             //# As long as the receiving TCP peer continues to send acknowledgments in response to
-            //# the probe segments, the sending TCP endpoint MUST allow the connection to stay open
+            //# the probe segments, the sending TCP peer MUST allow the connection to stay open
             self.retries = 0;
             return;
         }
@@ -236,7 +237,7 @@ impl Connection {
         //# RTT samples MUST NOT be made using segments that were retransmitted (and thus for which
         //# it is ambiguous whether the reply was for the first instance of the packet or a later
         //# instance).  The only case when TCP can safely take RTT samples from retransmitted
-        //# segments is when the TCP timestamp option is employed
+        //# segments is when the TCP timestamp option [...] is employed
         if let Some(ts) = h.options.timestamps
             && ts.ecr != 0
         {

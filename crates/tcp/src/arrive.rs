@@ -175,8 +175,7 @@ impl Connection {
             //# state), then the connection was refused; signal the user "connection refused".
             State::SynReceived if !self.is_passive() => CloseReason::Refused,
             //= RFC 9293 3.10.7.4
-            //# CLOSING STATE, LAST-ACK STATE, TIME-WAIT STATE: If the RST bit is set, then enter the
-            //# CLOSED state, delete the TCB, and return.
+            //# If the RST bit is set, then enter the CLOSED state, delete the TCB, and return.
             State::Closing | State::LastAck => CloseReason::Normal,
             //= RFC 9293 3.10.7.4
             //# Users should also receive an unsolicited general "connection reset" signal.

@@ -129,8 +129,8 @@ impl Congestion {
             return false;
         }
         //= RFC 6582 3.2
-        //# If so, the sender [...] checks to see if the Cumulative Acknowledgment field covers more
-        //# than recover.
+        //# When the third duplicate ACK is received, the TCP sender first checks the value of recover
+        //# to see if the Cumulative Acknowledgment field covers more than recover.
         if self.dup_acks != DUPTHRESH || !ack.gt(self.recover) {
             return false;
         }

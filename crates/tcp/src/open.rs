@@ -179,8 +179,8 @@ impl Connection {
         }
         if retries > 1 {
             //= RFC 6928 2
-            //# the resulting IW be the default 10 (as recommended above) unless multiple SYN or
-            //# SYN/ACK retransmissions
+            //# refrain from resetting the initial window to 1 segment, unless there have been more than
+            //# one SYN or SYN/ACK retransmissions or true loss detection has been made.
             segments = 1;
         }
         self.congestion.cwnd = initial_window(segments, self.snd_mss);
@@ -194,8 +194,7 @@ impl Connection {
         }
         self.restart_keepalive(env);
         //= RFC 9293 3.10.4
-        //# SYN-RECEIVED STATE: [...] otherwise, queue for processing after entering ESTABLISHED
-        //# state.
+        //# otherwise, queue for processing after entering ESTABLISHED state.
         if self.flags.contains(Flag::FIN_QUEUED) {
             self.state = State::FinWait1;
         }
@@ -211,18 +210,6 @@ impl Connection {
         self.segments_unacked = 0;
         self.last_ack_sent = self.rcv_nxt;
         let window = self.announce_window(env.config);
-        let mut options = Options::NONE;
-        //= RFC 7323 3.2
-        //# Once TSopt has been successfully negotiated [...] the TSopt MUST be sent in every non-<RST>
-        //# segment for the duration of the connection
-        if self.flags.contains(Flag::TIMESTAMPS) {
-            let val = env.ts_clock.wrapping_add(self.ts_offset);
-            self.last_tsval = val;
-            options.timestamps = Some(Timestamps {
-                val,
-                ecr: self.ts_recent,
-            });
-        }
         Header {
             src_port: 0,
             dst_port: 0,
@@ -231,7 +218,27 @@ impl Connection {
             flags: flags | Flags::ACK,
             window,
             urgent: 0,
-            options,
+            options: self.timestamps(env),
+        }
+    }
+
+    /// The options of every segment but a SYN.
+    #[inline]
+    pub(crate) fn timestamps(&mut self, env: &Env<'_>) -> Options {
+        //= RFC 7323 3.2
+        //# Once TSopt has been successfully negotiated, that is both <SYN> and <SYN,ACK> contain TSopt,
+        //# the TSopt MUST be sent in every non-<RST> segment for the duration of the connection, and
+        //# SHOULD be sent in an <RST> segment
+        if !self.flags.contains(Flag::TIMESTAMPS) {
+            return Options::NONE;
+        }
+        self.last_tsval = env.ts_clock.wrapping_add(self.ts_offset);
+        Options {
+            timestamps: Some(Timestamps {
+                val: self.last_tsval,
+                ecr: self.ts_recent,
+            }),
+            ..Options::NONE
         }
     }
 

@@ -71,13 +71,13 @@ impl Connection {
         //# Send a reset segment: <SEQ=SND.NXT><CTL=RST>
         //
         // With the acknowledgment, as every host sends it: the peer may be in SYN-SENT.
-        let header = Header {
+        Some(control(Header {
             seq: self.snd_nxt,
             ack: self.rcv_nxt,
             flags: Flags::RST | Flags::ACK,
+            options: self.timestamps(env),
             ..Header::default()
-        };
-        Some(control(header))
+        }))
     }
 
     fn transmit_syn(&mut self, env: &mut Env<'_>) -> Option<Transmit> {
@@ -145,7 +145,7 @@ impl Connection {
             self.flags.remove(Flag::KEEPALIVE_DUE);
             env.counters.keepalive_probes_sent += 1;
             //= RFC 9293 3.8.4
-            //# Keep-alive packets [...] SEG.SEQ = SND.NXT-1
+            //# An implementation SHOULD send a keep-alive segment with no data (SHLD-12)
             let seq = self.snd_nxt - 1;
             return Some(control(self.ack_header(env, seq, Flags::ACK)));
         }
@@ -196,8 +196,9 @@ impl Connection {
         let mut len = unsent.min(usable).min(mss);
         if self.flags.contains(Flag::PROBE_DUE) {
             //= RFC 9293 3.8.6.1
-            //# The transmitting host SHOULD send the first zero-window probe when a zero window has
-            //# existed for the retransmission timeout period
+            //# The sending TCP peer must regularly transmit at least one octet of new data (if
+            //# available), or retransmit to the receiving TCP peer even if the send window is zero, in
+            //# order to "probe" the window.
             self.flags.remove(Flag::PROBE_DUE);
             env.counters.window_probes_sent += 1;
             len = len.max(unsent.min(1));
@@ -224,7 +225,7 @@ impl Connection {
         if len == unsent {
             //= RFC 9293 3.8.6.2.1
             //# (2) or if the data is pushed and all queued data can be sent now, i.e., if:
-            //# [SND.NXT = SND.UNA and] PUSHED and D <= U (the bracketed condition is imposed by the
+            //# [SND.NXT = SND.UNA and] PUSHed and D <= U (the bracketed condition is imposed by the
             //# Nagle algorithm);
             //
             // What a FIN ends will never grow to a full segment.
@@ -235,7 +236,7 @@ impl Connection {
         }
         //= RFC 9293 3.8.6.2.1
         //# (3) or if at least a fraction Fs of the maximum window can be sent, i.e., if:
-        //# [SND.NXT = SND.UNA and] PUSHED and min(D,U) >= Fs * Max(SND.WND);
+        //# [SND.NXT = SND.UNA and] min(D,U) >= Fs * Max(SND.WND);
         len > 0 && (len >= self.max_snd_wnd / 2 || self.is_again())
     }
 
@@ -277,8 +278,8 @@ impl Connection {
         }
         if piece.last && piece.len > 0 {
             //= RFC 9293 3.9.1.2
-            //# if PUSH flags are not implemented on SEND calls [...] MUST set the PSH bit in the last
-            //# buffered segment (i.e., when there is no more queued data to be sent) (MUST-61).
+            //# MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued data
+            //# to be sent) (MUST-61).
             flags |= Flags::PSH;
         }
         Transmit {

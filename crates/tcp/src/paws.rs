@@ -26,8 +26,8 @@ impl Connection {
         if !Seq(ts.val).lt(Seq(self.ts_recent)) {
             return false;
         }
-        //= RFC 7323 5.5
-        //# TS.Recent is invalidated if the connection is idle for more than 24 days
+        // RFC 7323 5.5: after 24 days of silence a clock of 1 ms may have gone half way round, and
+        // TS.Recent says nothing any more.
         age_clock(now).wrapping_sub(self.ts_recent_at) <= TWENTY_FOUR_DAYS
     }
 

@@ -21,7 +21,7 @@ impl Connection {
             return;
         }
         //= RFC 9293 3.10.7.4
-        //# CLOSE-WAIT STATE [...] This should not occur since a FIN has been received from the
+        //# This should not occur since a FIN has been received from the
         //# remote side.  Ignore the segment text.
         if self.flags.contains(Flag::FIN_RECEIVED) || self.state == State::SynReceived {
             return;
@@ -30,8 +30,8 @@ impl Connection {
         let end = seq + len;
         if self.flags.contains(Flag::ORPHAN) && end.gt(self.rcv_nxt) && len > 0 {
             //= RFC 9293 3.6.1
-            //# if new data is received after CLOSE is called, its TCP SHOULD send a RST to show that
-            //# data was lost.
+            //# if new data is received after CLOSE is called, its TCP implementation SHOULD send a RST to show that
+            //# data was lost (SHLD-3).
             env.counters.data_after_close += 1;
             self.reset(CloseReason::DataLost);
             out.events |= Events::CLOSED;
@@ -106,7 +106,7 @@ impl Connection {
         if self.flags.contains(Flag::ORPHAN) && !rest.is_empty() {
             //= RFC 9293 3.6.1
             //# If such a host issues a CLOSE call while received data is still pending in the TCP
-            //# connection [...] its TCP SHOULD send a RST to show that data was lost.
+            //# connection [...] its TCP implementation SHOULD send a RST to show that data was lost (SHLD-3).
             env.counters.data_after_close += 1;
             self.reset(CloseReason::DataLost);
             return Events::CLOSED;
@@ -195,7 +195,7 @@ impl Connection {
             }
             State::FinWait1 => self.state = State::Closing,
             //= RFC 9293 3.10.7.4
-            //# FIN-WAIT-2 STATE: Enter the TIME-WAIT state.
+            //# Enter the TIME-WAIT state.
             State::FinWait2 => {
                 self.enter_time_wait();
                 events |= Events::TIME_WAIT;

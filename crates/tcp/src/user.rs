@@ -94,23 +94,22 @@ impl Connection {
         }
         match self.state {
             //= RFC 9293 3.10.4
-            //# SYN-SENT STATE: Delete the TCB and return "error: connection closing" responses to
-            //# any queued SENDs, or RECEIVEs.
+            //# Delete the TCB and return "error: closing" responses to any queued SENDs, or RECEIVEs.
             State::SynSent => {
                 self.enter_closed(CloseReason::Aborted);
                 return;
             }
             //= RFC 9293 3.10.4
-            //# SYN-RECEIVED STATE: If no SENDs have been issued and there is no pending data to
+            //# If no SENDs have been issued and there is no pending data to
             //# send, then form a FIN segment and send it, and enter FIN-WAIT-1 state; otherwise,
             //# queue for processing after entering ESTABLISHED state.
             State::SynReceived => {}
             //= RFC 9293 3.10.4
-            //# ESTABLISHED STATE: Queue this until all preceding SENDs have been segmentized, then
+            //# Queue this until all preceding SENDs have been segmentized, then
             //# form a FIN segment and send it.  In any case, enter FIN-WAIT-1 state.
             State::Established => self.state = State::FinWait1,
             //= RFC 9293 3.10.4
-            //# CLOSE-WAIT STATE: Queue this request until all preceding SENDs have been segmentized;
+            //# Queue this request until all preceding SENDs have been segmentized;
             //# then send a FIN segment, enter LAST-ACK state.
             State::CloseWait => self.state = State::LastAck,
             _ => return,
@@ -146,16 +145,14 @@ impl Connection {
         match self.state {
             State::Closed => {}
             //= RFC 9293 3.10.5
-            //# SYN-RECEIVED STATE, ESTABLISHED STATE, FIN-WAIT-1 STATE, FIN-WAIT-2 STATE,
-            //# CLOSE-WAIT STATE: Send a reset segment
+            //# Send a reset segment: <SEQ=SND.NXT><CTL=RST>
             State::SynReceived
             | State::Established
             | State::FinWait1
             | State::FinWait2
             | State::CloseWait => self.reset(reason),
             //= RFC 9293 3.10.5
-            //# CLOSING STATE, LAST-ACK STATE, TIME-WAIT STATE: Respond with "ok" and delete the TCB,
-            //# enter CLOSED state, and return.
+            //# Respond with "ok" and delete the TCB, enter CLOSED state, and return.
             State::SynSent | State::Closing | State::LastAck | State::TimeWait => {
                 self.enter_closed(reason);
             }

@@ -28,7 +28,7 @@ impl Connection {
         let gain = self.window_gain(config);
         let mut wnd = self.rcv_wnd();
         //= RFC 9293 3.8.6.2.2
-        //# avoid SWS by keeping RCV.NXT+RCV.WND fixed until the reduction satisfies:
+        //# keep RCV.NXT+RCV.WND fixed until the reduction satisfies:
         //# RCV.BUFF - RCV.USER - RCV.WND >= min( Fr * RCV.BUFF, Eff.snd.MSS )
         if gain >= (config.rcv_buf / 2).min(u32::from(config.mss)).max(1) {
             wnd += gain;

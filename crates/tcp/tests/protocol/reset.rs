@@ -37,7 +37,8 @@ fn a_reset_outside_of_the_window_is_ignored() {
 #[test]
 fn a_reset_at_a_zero_window_is_processed() {
     //= RFC 9293 3.10.7.4
-    //# If the RCV.WND is zero, [...] special allowance should be made to accept [...] RSTs. (MUST-66)
+    //# If the RCV.WND is zero, no segments will be acceptable, but special allowance should be made to
+    //# accept valid ACKs, URGs, and RSTs.
     let mut s = Script::established(tcp::Config {
         rcv_buf: 100,
         ..bare()
