@@ -84,7 +84,7 @@ fn generate_bindings(flags: &[String]) {
             .allowlist_function("rte_thread_(un)?register")
             .allowlist_function("rte_get_tsc_hz")
             .allowlist_function("rte_dev_(probe|remove)")
-            .allowlist_function("rte_eth_dev_(start|stop|close|adjust_nb_rx_tx_desc)")
+            .allowlist_function("rte_eth_dev_(start|stop|close|get_mtu|adjust_nb_rx_tx_desc)")
             .allowlist_function("rte_eth_promiscuous_(enable|disable)")
             .allowlist_function("rte_eth_stats_get")
             .allowlist_function("rte_eth_xstats_(get|get_names)")

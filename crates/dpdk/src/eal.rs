@@ -299,7 +299,7 @@ fn argv(args: &EalArgs, prefix: &str, memory: Memory) -> Result<Vec<CString>, Er
 fn explain(errno: i32, args: &EalArgs, log: String) -> Error {
     match errno {
         libc::EALREADY => Error::AlreadyInitialised,
-        _ if log.to_lowercase().contains("hugepage") => Error::NoHugepages {
+        _ if log.contains("Cannot get hugepage information") => Error::NoHugepages {
             needed_mb: args.memory_mb.into(),
             free_mb: hugepages::free_bytes() >> 20,
         },

@@ -59,13 +59,16 @@ pub enum Error {
         driver: Option<String>,
     },
 
-    /// The device exists, but EAL was not told to look at it.
+    /// The device exists under a suitable driver, but EAL did not take it.
     #[error(
-        "PCI device {device} was not named when EAL was initialised: list it among the allowed PCI devices"
+        "PCI device {device} was not taken: list it among the allowed PCI devices; if it is, DPDK's driver for it refused \
+         or is not installed. {log}"
     )]
     NotAllowed {
         /// The PCI address.
         device: String,
+        /// DPDK's own words.
+        log: String,
     },
 
     /// The device arguments were refused.

@@ -70,7 +70,7 @@ fn diagnose_in(devices: &Path, devargs: &str, errno: i32, log: String) -> Error 
                     log,
                 },
                 libc::EINVAL => Error::BadDevargs { devargs, log },
-                _ => Error::NotAllowed { device },
+                _ => Error::NotAllowed { device, log },
             },
             driver => Error::WrongDriver { device, driver },
         };

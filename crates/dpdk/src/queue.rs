@@ -50,6 +50,9 @@ impl RxQueue {
     pub fn rx_burst(&mut self, frames: &mut Vec<Mbuf>) -> usize {
         let spare = frames.spare_capacity_mut();
         let room = spare.len().min(u16::MAX.into()) as u16;
+        if room == 0 {
+            return 0;
+        }
         // SAFETY: the port is started and outlives this handle, which is the only one of the queue;
         // the driver writes at most `room` pointers, and `Mbuf` is a transparent pointer.
         let n =
@@ -78,7 +81,7 @@ impl TxQueue {
     }
 
     /// Sends frames from the front of `frames` and returns how many the queue took; the others stay, in
-    /// order, at the front.
+    /// order, at the front. Some drivers free what they have sent only when called, even for nothing.
     #[inline]
     pub fn tx_burst(&mut self, frames: &mut Vec<Mbuf>) -> usize {
         let len = frames.len();

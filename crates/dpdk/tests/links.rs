@@ -125,8 +125,19 @@ fn ring_carries_frames_both_ways_and_leaks_none() {
         let (mut a_queues, mut b_queues) = (start(&mut a, &a_pool), start(&mut b, &b_pool));
         assert!(a.link().expect("link").up);
         exchange(&mut a_queues, &a_pool, &mut b_queues, &b_pool);
+        let enabled = a.enabled().expect("started");
+        assert_eq!(
+            (enabled.mtu, enabled.rx_queues, enabled.tx_queues),
+            (1500, 1, 1)
+        );
+        assert!(enabled.rss.is_none() && enabled.reta.is_empty());
         let stats = a.stats().expect("statistics");
         assert_eq!((stats.ipackets, stats.opackets), (5, 5));
+        let xstats = a.xstats().expect("extended statistics");
+        assert!(
+            xstats.contains(&("rx_good_packets".into(), 5)),
+            "{xstats:?}"
+        );
         assert_eq!((a_pool.available(), b_pool.available()), (511, 511));
 
         // What lies in the ring when the link goes is freed, too.

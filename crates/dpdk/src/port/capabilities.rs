@@ -159,9 +159,18 @@ pub(crate) fn read(port: u16, name: &str) -> Result<Capabilities, Error> {
         reta_size: info.reta_size,
         max_rx_queues: info.max_rx_queues,
         max_tx_queues: info.max_tx_queues,
-        mtu: info.min_mtu..=info.max_mtu,
+        mtu: info.min_mtu..=max_mtu(info.max_mtu, info.max_rx_pktlen),
         max_rx_pktlen: info.max_rx_pktlen,
     })
+}
+
+/// A driver that leaves the largest MTU open bounds it by the longest frame, FCS included.
+fn max_mtu(max_mtu: u16, max_rx_pktlen: u32) -> u16 {
+    let by_frame = max_rx_pktlen.saturating_sub(14 + 4);
+    match u16::try_from(by_frame) {
+        Ok(by_frame) if max_mtu == u16::MAX => by_frame,
+        _ => max_mtu,
+    }
 }
 
 /// `offloads` in DPDK's words: for receiving and for sending.
@@ -203,6 +212,13 @@ mod tests {
             raw_rss(RssFields::IPV4_TCP | RssFields::IPV6_TCP),
             sys::SHIM_RSS_IPV4_TCP | sys::SHIM_RSS_IPV6_TCP
         );
+    }
+
+    #[test]
+    fn the_frame_bounds_an_open_mtu() {
+        assert_eq!(max_mtu(u16::MAX, 1518), 1500);
+        assert_eq!(max_mtu(u16::MAX, u32::MAX), u16::MAX);
+        assert_eq!(max_mtu(9000, 1518), 9000);
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Enabled {
     pub rx_descriptors: u16,
     /// Descriptors of each transmit queue.
     pub tx_descriptors: u16,
+    /// Largest IP packet in octets.
+    pub mtu: u16,
     /// Work that the device has taken over.
     pub offloads: Offloads,
     /// Key and fields in use; `None` when the device does not spread by them.
@@ -143,11 +145,17 @@ pub(crate) fn apply(
     if config.promiscuous {
         set_promiscuous(device, true)?;
     }
+    let mut mtu = 0;
+    // SAFETY: `mtu` is writable.
+    call("rte_eth_dev_get_mtu", || unsafe {
+        sys::rte_eth_dev_get_mtu(port, &mut mtu)
+    })?;
     Ok(Enabled {
         rx_queues: config.rx_queues,
         tx_queues: config.tx_queues,
         rx_descriptors,
         tx_descriptors,
+        mtu,
         offloads,
         rss,
         reta,
