@@ -80,7 +80,7 @@ fn every_return_is_served_as_fast_as_it_comes() {
             assert_eq!(recycled, 500 - u64::from(tuples), "{what}");
             assert_eq!(time_wait(&net, |c| c.tcp.retransmitted_segments), 0, "{what}");
             assert_eq!(net.host(SERVER).usage().time_wait, u64::from(tuples), "{what}");
-            net.run_ms(61_000);
+            net.run_ms(common::TIME_WAIT_GONE_MS);
             common::assert_nothing_held(&mut net, SERVER, 0, &what);
             common::assert_nothing_held(&mut net, CLIENT, tuples.into(), &what);
         }
@@ -276,7 +276,7 @@ fn a_lost_last_ack_is_answered_by_the_entry() {
     assert!(again.since(at).as_millis() >= 200);
     net.run_until(at.plus_millis(60_100));
     assert_eq!(net.host(SERVER).usage().time_wait, 1, "restarted by the FIN");
-    net.run_until(again.plus_millis(61_000));
+    net.run_until(again.plus_millis(common::TIME_WAIT_GONE_MS));
     assert_eq!(net.host(SERVER).usage().time_wait, 0);
 }
 
@@ -368,6 +368,6 @@ fn an_old_syn_that_passes_for_new_restores_time_wait() {
     assert_eq!((usage.live, usage.time_wait), (0, 1));
     net.run_until(entered.plus_millis(59_000));
     assert_eq!(net.host(SERVER).usage().time_wait, 1);
-    net.run_until(entered.plus_millis(61_100));
+    net.run_until(entered.plus_millis(common::TIME_WAIT_GONE_MS));
     common::assert_nothing_held(&mut net, SERVER, 0, "its time was not prolonged");
 }

@@ -138,7 +138,7 @@ fn simultaneous_close_ends_in_two_time_waits_and_silence() {
         assert_eq!(net.host(id).usage().time_wait, 1);
         assert_eq!(net.host(id).app().ended(CloseReason::Normal), 1);
     }
-    net.run_ms(61_000);
+    net.run_ms(common::TIME_WAIT_GONE_MS);
     assert_eq!(segments(&net).len(), before + 4);
     for (id, tuples) in [(CLIENT, 1), (SERVER, 0)] {
         common::assert_nothing_held(&mut net, id, tuples, "after TIME-WAIT");

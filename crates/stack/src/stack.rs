@@ -151,7 +151,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let timers = self.core.wheel.next_deadline().map(Instant::from_millis);
         let neighbors = self.core.neighbors.deadline();
         let neighbors = (neighbors < Instant::FAR_FUTURE).then_some(neighbors);
-        [timers, neighbors, self.app.next_poll()]
+        let time_wait = self.core.time_wait.next_sweep();
+        [timers, neighbors, time_wait, self.app.next_poll()]
             .into_iter()
             .flatten()
             .min()

@@ -98,6 +98,11 @@ impl TimeWait {
         self.v4.prefetch(hash);
     }
 
+    /// When a slice of the table is to be swept.
+    pub(crate) fn next_sweep(&self) -> Option<Instant> {
+        self.v4.next_sweep(SWEEP_BUDGET)
+    }
+
     pub(crate) fn live(&self) -> usize {
         self.v4.live()
     }

@@ -1,0 +1,245 @@
+//! Peers that fall silent: cut cables, closed windows, idle hours. Connections end by their timers or
+//! survive, as configured, and hold nothing afterwards.
+
+mod common;
+
+use common::plain::{Plain, Told};
+use common::{CLIENT, SERVER, assert_nothing_held, configs, pair};
+use simnet::{Network, StationId};
+use stack::{CloseReason, DestinationId};
+use tcp::Keepalive;
+use wire::tcp::Flags;
+
+fn connected(tcp: &tcp::Config) -> Network<Plain> {
+    let mut net = pair(configs(1, tcp), (Plain::default(), Plain::default()));
+    net.run_ms(5);
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.run_ms(20);
+    assert_eq!(net.host(SERVER).app().events(), [Told::Open]);
+    net
+}
+
+fn send(net: &mut Network<Plain>, id: StationId, bytes: &[u8]) {
+    net.with_app(id, |app, cx| {
+        let conn = app.last();
+        app.send(cx, conn, bytes);
+    });
+}
+
+/// How the only connection of a station ended, and after how many seconds.
+fn end(net: &Network<Plain>, id: StationId) -> Option<(CloseReason, u64)> {
+    net.host(id).app().told.iter().find_map(|(at, _, told)| match told {
+        Told::Closed(reason) => Some((*reason, at.as_millis() / 1_000)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_cut_cable_ends_both_sides_by_their_timers() {
+    let tcp = tcp::Config {
+        data_retries: 6,
+        keepalive: Some(Keepalive {
+            idle_ms: 10_000,
+            interval_ms: 4_000,
+            count: 4,
+        }),
+        ..tcp::Config::default()
+    };
+    let mut net = connected(&tcp);
+    net.link_mut(SERVER).connected = false;
+    // The client has something to say; the server only waits.
+    send(&mut net, CLIENT, b"anybody there?");
+    net.run_ms(120_000);
+    let (reason, seconds) = end(&net, CLIENT).expect("the client gives up");
+    assert_eq!(reason, CloseReason::TimedOut);
+    // 0.2 s doubled six times and waited out: 25.4 s.
+    assert!((24..=27).contains(&seconds), "{seconds}");
+    assert_eq!(net.host(CLIENT).counters().tcp.retransmitted_segments, 6);
+    let (reason, seconds) = end(&net, SERVER).expect("the server gives up");
+    assert_eq!(reason, CloseReason::KeepaliveTimeout);
+    // Before the neighbour itself is found to be gone: probes are not sent to nobody.
+    assert!((25..=28).contains(&seconds), "{seconds}");
+    assert_eq!(net.host(SERVER).counters().tcp.keepalive_probes_sent, 4);
+    assert_nothing_held(&mut net, CLIENT, 1, "after the timeout");
+    assert_nothing_held(&mut net, SERVER, 0, "after the timeout");
+}
+
+#[test]
+fn the_user_timeout_comes_first_if_it_is_shorter() {
+    let tcp = tcp::Config {
+        user_timeout_ms: 5_000,
+        ..tcp::Config::default()
+    };
+    let mut net = connected(&tcp);
+    net.link_mut(CLIENT).connected = false;
+    send(&mut net, CLIENT, b"anybody there?");
+    net.run_ms(20_000);
+    let (reason, seconds) = end(&net, CLIENT).expect("the client gives up");
+    assert_eq!(reason, CloseReason::UserTimeout);
+    assert!((5..=7).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn an_open_into_the_void_is_given_up() {
+    let tcp = tcp::Config {
+        syn_retries: 3,
+        ..tcp::Config::default()
+    };
+    let mut net = pair(configs(1, &tcp), (Plain::default(), Plain::default()));
+    net.run_ms(5);
+    // ARP is answered, SYNs are lost.
+    let rule = net.add_rule(simnet::Action::Drop, simnet::Which::All, |seen| {
+        seen.segment().is_some()
+    });
+    let start = net.now();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.run_ms(60_000);
+    let times: Vec<u64> = net
+        .log()
+        .records()
+        .filter(|r| r.fate == simnet::Fate::Dropped)
+        .map(|r| r.at.since(start).as_millis() as u64)
+        .collect();
+    assert_eq!(net.taken(rule), 4);
+    for (time, expected) in times.iter().zip([0, 1_000, 3_000, 7_000]) {
+        assert!((expected..expected + 20).contains(time), "{times:?}");
+    }
+    let (reason, seconds) = end(&net, CLIENT).expect("it is given up");
+    assert_eq!((reason, seconds), (CloseReason::TimedOut, 15));
+    assert_nothing_held(&mut net, CLIENT, 1, "after the timeout");
+}
+
+#[test]
+fn a_window_closed_for_an_hour_opens_again() {
+    let tcp = tcp::Config {
+        rcv_buf: 10_000,
+        ..tcp::Config::default()
+    };
+    let mut net = connected(&tcp);
+    let bytes: Vec<u8> = (0..100_000u32).map(|i| (i / 5) as u8).collect();
+    net.host_mut(SERVER).app_mut().deaf = true;
+    send(&mut net, CLIENT, &bytes);
+    net.run_ms(3_600_000);
+    let count = net.host(CLIENT).counters().tcp;
+    // RFC 9293 3.8.6.1: as long as the probes are answered, the connection stays open. Backed off
+    // to a minute they are some sixty.
+    assert!((50..=80).contains(&count.window_probes_sent), "{}", count.window_probes_sent);
+    assert_eq!(end(&net, CLIENT), None);
+    assert!(net.host(SERVER).usage().receive_chunks * 2_048 >= 10_000);
+    assert!(net.host(SERVER).usage().receive_chunks <= 10);
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        cx.resume(app.last());
+    });
+    // The window update is sent by the receiver: nobody waits for a probe.
+    net.run_ms(2_000);
+    assert_eq!(net.host(SERVER).app().received, bytes, "{}", net.log().tail(20));
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
+}
+
+#[test]
+fn a_lost_window_update_does_not_stop_a_transfer() {
+    let tcp = tcp::Config {
+        rcv_buf: 5_000,
+        ..tcp::Config::default()
+    };
+    let mut net = connected(&tcp);
+    net.host_mut(SERVER).app_mut().deaf = true;
+    send(&mut net, CLIENT, &[9; 20_000]);
+    net.run_ms(10_000);
+    let rule = net.add_rule(simnet::Action::Drop, simnet::Which::First(1), |seen| {
+        seen.from == SERVER && seen.segment().is_some()
+    });
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        cx.resume(app.last());
+    });
+    net.run_ms(60_000);
+    assert_eq!(net.taken(rule), 1);
+    assert_eq!(net.host(SERVER).app().received.len(), 20_000, "{}", net.log().tail(20));
+}
+
+#[test]
+fn an_idle_connection_is_silent_unless_kept_alive() {
+    for keepalive in [None, Some(Keepalive { idle_ms: 60_000, ..Keepalive::default() })] {
+        let tcp = tcp::Config {
+            keepalive,
+            ..tcp::Config::default()
+        };
+        let mut net = connected(&tcp);
+        let before = net.log().sent_segments().count();
+        net.run_ms(3 * 3_600_000);
+        let segments = net.log().sent_segments().count() - before;
+        match keepalive {
+            None => assert_eq!(segments, 0, "{}", net.log().tail(20)),
+            // Probe and answer, at least once a minute or two for three hours.
+            Some(_) => assert!((180..=720).contains(&segments), "{segments}"),
+        }
+        send(&mut net, CLIENT, b"good morning");
+        net.run_ms(100);
+        assert_eq!(net.host(SERVER).app().received, b"good morning");
+        assert_eq!((end(&net, CLIENT), end(&net, SERVER)), (None, None));
+    }
+}
+
+#[test]
+fn a_peer_that_never_closes_is_left_in_fin_wait_2_for_a_minute() {
+    let mut net = connected(&tcp::Config::default());
+    net.with_app(CLIENT, |app, cx| cx.close(app.last()));
+    net.run_ms(59_000);
+    assert_eq!(end(&net, CLIENT), None);
+    net.run_ms(3_000);
+    let (reason, _) = end(&net, CLIENT).expect("FIN-WAIT-2 ends");
+    assert_eq!(reason, CloseReason::FinWait2Timeout);
+    // The server learns of it when it has something to say.
+    assert_eq!(net.host(SERVER).app().events(), [Told::Open, Told::PeerClosed]);
+    send(&mut net, SERVER, b"too late");
+    net.run_ms(1_000);
+    assert_eq!(end(&net, SERVER).map(|e| e.0), Some(CloseReason::Reset));
+    assert_nothing_held(&mut net, SERVER, 0, "after the reset");
+}
+
+#[test]
+fn a_half_closed_connection_still_receives() {
+    let mut net = connected(&tcp::Config::default());
+    net.with_app(CLIENT, |app, cx| cx.shutdown_write(app.last()));
+    // Half-closed, not closed: it may stay so for as long as it likes.
+    net.run_ms(600_000);
+    send(&mut net, SERVER, &[3; 30_000]);
+    net.run_ms(5_000);
+    assert_eq!(net.host(CLIENT).app().received.len(), 30_000, "{}", net.log().tail(20));
+    net.with_app(SERVER, |app, cx| cx.close(app.last()));
+    net.run_ms(1_000);
+    assert_eq!(end(&net, CLIENT).map(|e| e.0), Some(CloseReason::Normal));
+    assert_eq!(end(&net, SERVER).map(|e| e.0), Some(CloseReason::Normal));
+}
+
+#[test]
+fn a_host_that_stops_at_once_resets_everybody() {
+    let mut net = connected(&tcp::Config::default());
+    net.host_mut(SERVER).abort_all();
+    net.run_ms(100);
+    assert_eq!(end(&net, SERVER).map(|e| e.0), Some(CloseReason::Aborted));
+    assert_eq!(end(&net, CLIENT).map(|e| e.0), Some(CloseReason::Reset));
+    let resets = net.log().sent_segments().filter(|(_, s)| s.has(Flags::RST));
+    assert_eq!(resets.count(), 1);
+}
+
+#[test]
+fn a_draining_host_finishes_what_it_has_and_takes_nothing_new() {
+    let mut net = pair(
+        configs(4, &tcp::Config::default()),
+        (Plain::default(), Plain::default()),
+    );
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.run_ms(20);
+    net.host_mut(SERVER).drain();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.run_ms(500);
+    assert_eq!(net.host(SERVER).app().count(Told::Open), 1);
+    assert!(net.host(SERVER).counters().host.drop_draining >= 1);
+    let first = net.host(CLIENT).app().told[0].1;
+    net.with_app(CLIENT, |app, cx| app.send(cx, first, b"go on"));
+    net.run_ms(100);
+    assert_eq!(net.host(SERVER).app().received, b"go on");
+}
