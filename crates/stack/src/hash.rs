@@ -1,6 +1,6 @@
 //! Keyed hashing: peers choose four-tuples and addresses, so every table's hash has a secret.
 
-use core::hash::{BuildHasher, Hasher};
+use core::hash::BuildHasher;
 
 use siphasher::sip::SipHasher13;
 use wire::FourTuple;
@@ -17,18 +17,20 @@ impl Keyed {
     /// The hash of a four-tuple: one a packet, for every table.
     #[inline]
     pub(crate) fn flow(&self, tuple: &FourTuple) -> u64 {
-        let mut hasher = self.0;
-        let ports = u32::from(tuple.local_port) | u32::from(tuple.remote_port) << 16;
+        let [l0, l1] = tuple.local_port.to_ne_bytes();
+        let [r0, r1] = tuple.remote_port.to_ne_bytes();
+        // One call on one slice: piecewise hashing costs twice as much.
         if tuple.local.is_v4() {
-            let local = u32::from_ne_bytes(tuple.local.v4_octets());
-            let remote = u32::from_ne_bytes(tuple.remote.v4_octets());
-            hasher.write_u64(u64::from(local) | u64::from(remote) << 32);
+            let [a, b, c, d] = tuple.local.v4_octets();
+            let [e, f, g, h] = tuple.remote.v4_octets();
+            self.0.hash(&[a, b, c, d, e, f, g, h, l0, l1, r0, r1])
         } else {
-            hasher.write(&tuple.local.octets());
-            hasher.write(&tuple.remote.octets());
+            let mut bytes = [0; 36];
+            bytes[..16].copy_from_slice(&tuple.local.octets());
+            bytes[16..32].copy_from_slice(&tuple.remote.octets());
+            bytes[32..].copy_from_slice(&[l0, l1, r0, r1]);
+            self.0.hash(&bytes)
         }
-        hasher.write_u32(ports);
-        hasher.finish()
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Neighbors {
     entries: Vec<Entry>,
     by_ip: HashMap<Ip, u16, Keyed>,
     capacity: usize,
+    /// The one asked for last: most connections go the same way.
+    last: (Ip, u16),
     next_due: Instant,
     solicit: Vec<Solicit>,
 }
@@ -77,6 +79,7 @@ impl Neighbors {
             entries: Vec::with_capacity(capacity),
             by_ip: HashMap::with_capacity_and_hasher(capacity * 4, key),
             capacity,
+            last: (Ip::UNSPECIFIED_V6, 0),
             next_due: Instant::FAR_FUTURE,
             solicit: Vec::with_capacity(capacity * 2),
         }
@@ -84,6 +87,10 @@ impl Neighbors {
 
     /// The place of `ip`, made if there is room, and one more user of it.
     pub(crate) fn acquire(&mut self, ip: Ip, now: Instant) -> Option<NeighborId> {
+        if self.last.0 == ip {
+            self.entries[usize::from(self.last.1)].users += 1;
+            return Some(NeighborId(self.last.1));
+        }
         let id = match self.by_ip.get(&ip) {
             Some(&id) => id,
             None => {
@@ -97,6 +104,7 @@ impl Neighbors {
             }
         };
         self.entries[usize::from(id)].users += 1;
+        self.last = (ip, id);
         Some(NeighborId(id))
     }
 
@@ -205,6 +213,7 @@ impl Neighbors {
                     }
                     State::Probe(_) | State::Failed if entry.users == 0 => {
                         self.by_ip.remove(&entry.ip);
+                        self.last = (Ip::UNSPECIFIED_V6, 0);
                         entry.state = State::Free;
                         continue;
                     }
@@ -264,6 +273,7 @@ impl Neighbors {
                 .filter(|(_, e)| e.users == 0)
                 .min_by_key(|(_, e)| e.due)?;
             self.by_ip.remove(&old.ip);
+            self.last = (Ip::UNSPECIFIED_V6, 0);
             self.entries[victim] = fresh;
             victim
         };

@@ -136,7 +136,8 @@ fn ipv4<F: Frame>(
     //= RFC 9293 3.9.2.3
     //# A TCP implementation MUST silently discard an incoming
     //# segment that is addressed to a broadcast or multicast address
-    if broadcast || link.is_ours(src) {
+    // And one that claims to come from where it goes.
+    if broadcast || src == dst {
         count.drop_ip_not_ours += 1;
         return Parsed::Dropped;
     }
