@@ -1,20 +1,18 @@
 //! The bench's client: opens connections at a pace, checks every byte, and says what happened.
 
 use core::time::Duration;
-use std::sync::Arc;
 
-use crossbeam::channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 use stack::{Application, Context, DestinationId, Handle};
 use tcp::CloseReason;
 use tcp::time::Instant;
 
 use super::pattern::Pattern;
-use super::plan::{Counts, Exchange, Pace, Plan, Published, Report};
+use super::plan::{Counts, Exchange, Pace, Plan, Report};
 use super::server::send_pattern;
 
-/// How often new plans are looked for and counters published.
-const HOUSEKEEPING: Duration = Duration::from_micros(250);
+/// How long to wait after a launch was not possible.
+const PUT_OFF: Duration = Duration::from_micros(250);
 /// The most launches in one turn of the loop, so that a burst never starves what is alive.
 const LAUNCHES_A_TURN: u32 = 32;
 /// The longest connect latency told apart, in nanoseconds: 100 s.
@@ -49,16 +47,11 @@ pub struct Client {
     latency: Histogram<u64>,
     /// No launch before this: the stack has said that none is possible.
     held_up_until: Instant,
-    next_housekeeping: Instant,
-    plans: Receiver<Plan>,
-    reports: Sender<Report>,
-    published: Arc<Published>,
 }
 
 impl Client {
     /// A client at rest for a stack of `max_connections`, that opens connections to
-    /// `destinations` in turn. Each plan received ends the one before
-    /// it, whose report is sent.
+    /// `destinations` in turn.
     ///
     /// # Errors
     /// The histogram cannot be made.
@@ -66,9 +59,6 @@ impl Client {
         exchange: Exchange,
         destinations: Vec<DestinationId>,
         max_connections: usize,
-        plans: Receiver<Plan>,
-        reports: Sender<Report>,
-        published: Arc<Published>,
     ) -> Result<Client, hdrhistogram::CreationError> {
         Ok(Client {
             exchange,
@@ -83,33 +73,29 @@ impl Client {
             base: Counts::default(),
             latency: Histogram::new_with_bounds(1, MAX_LATENCY, 3)?,
             held_up_until: Instant::ZERO,
-            next_housekeeping: Instant::ZERO,
-            plans,
-            reports,
-            published,
         })
     }
 
-    /// Follows the next plan, if there is one, and publishes the counters.
-    fn keep_house(&mut self, now: Instant) {
-        self.next_housekeeping = now + HOUSEKEEPING;
-        // Before the report: whoever has it may count on the counters being as new.
-        self.published.write(&self.counts);
-        if let Ok(plan) = self.plans.try_recv() {
-            let report = Report {
-                elapsed: now.since(self.began),
-                counts: self.counts.since(&self.base),
-                latency: self.latency.clone(),
-            };
-            // Nobody may be interested any more.
-            let _ = self.reports.try_send(report);
-            self.latency.reset();
-            self.plan = plan;
-            self.launched = 0;
-            self.began = now;
-            self.base = self.counts;
-            self.held_up_until = Instant::ZERO;
-        }
+    /// Follows `plan` from `now` on. Returns what came of the plan before it.
+    pub fn follow(&mut self, now: Instant, plan: Plan) -> Report {
+        let report = Report {
+            elapsed: now.since(self.began),
+            counts: self.counts.since(&self.base),
+            latency: self.latency.clone(),
+        };
+        self.latency.reset();
+        self.plan = plan;
+        self.launched = 0;
+        self.began = now;
+        self.base = self.counts;
+        self.held_up_until = Instant::ZERO;
+        report
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// When the next launch should be; `None` if there is to be none.
@@ -153,7 +139,7 @@ impl Client {
                 // The launch stays due: nothing is silently lost.
                 Err(_) => {
                     self.counts.put_off += 1;
-                    self.held_up_until = now + HOUSEKEEPING;
+                    self.held_up_until = now + PUT_OFF;
                     return;
                 }
             }
@@ -234,23 +220,13 @@ impl Application for Client {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
-        let now = cx.now();
-        if now >= self.next_housekeeping {
-            self.keep_house(now);
-        }
         self.launch(cx);
     }
 
     fn next_poll(&self) -> Option<Instant> {
-        let launch = match self.plan.pace {
-            Pace::Rest => None,
-            // A further one may be due at once; how much earlier than the others does not matter.
-            Pace::Closed { .. } | Pace::Open { .. } => self.next_launch(self.began),
-        };
-        let housekeeping = self.next_housekeeping;
-        Some(launch.map_or(housekeeping, |at| {
-            at.max(self.held_up_until).min(housekeeping)
-        }))
+        // In a closed loop the next launch is due at once, which any time in the past says.
+        let launch = self.next_launch(self.began)?;
+        Some(launch.max(self.held_up_until))
     }
 }
 

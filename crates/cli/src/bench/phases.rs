@@ -107,20 +107,20 @@ pub fn run<T: Testbed>(
     };
 
     let tuples = args.tuples.get();
-    let begun = run.bed.counts();
+    let begun = run.bed.counts()?;
     run.bed.follow(at_full_speed(Some(tuples)))?;
     run.until(Phase::Fill, &begun, |counts| counts.launched == tuples)?;
     run.drain()?;
 
     let before = run.bed.sample()?;
-    let begun = run.bed.counts();
+    let begun = run.bed.counts()?;
     run.bed.follow(at_full_speed(None))?;
     run.stay(Phase::Measure, &begun, duration)?;
     let window = run.bed.follow(Plan::REST)?;
     let at_end = run.bed.sample()?;
     run.drain()?;
     let after = run.bed.sample()?;
-    let counts = run.bed.counts().since(&begun);
+    let counts = run.bed.counts()?.since(&begun);
 
     let latency = run.latency(&window, concurrency, duration)?;
     Ok(Measured {
@@ -146,7 +146,7 @@ impl<T: Testbed> Run<'_, T> {
         if rate == 0 {
             return Ok(None);
         }
-        let begun = self.bed.counts();
+        let begun = self.bed.counts()?;
         self.bed.follow(Plan {
             pace: Pace::Open { rate, concurrency },
             limit: None,
@@ -161,7 +161,7 @@ impl<T: Testbed> Run<'_, T> {
     /// Waits until nothing is alive.
     fn drain(&mut self) -> anyhow::Result<()> {
         self.bed.follow(Plan::REST)?;
-        let begun = self.bed.counts();
+        let begun = self.bed.counts()?;
         self.until(Phase::Drain, &begun, |counts| counts.ended >= begun.live())
     }
 
@@ -206,7 +206,7 @@ impl<T: Testbed> Run<'_, T> {
     ) -> anyhow::Result<()> {
         let (mut elapsed, mut shown, mut completed) = (Duration::ZERO, Duration::ZERO, 0);
         loop {
-            let counts = self.bed.counts().since(begun);
+            let counts = self.bed.counts()?.since(begun);
             if done(&counts, elapsed)? {
                 return self.note_peak().map(|_| ());
             }
@@ -243,3 +243,6 @@ pub fn rate(count: u64, time: Duration) -> f64 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests;

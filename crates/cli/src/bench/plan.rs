@@ -1,11 +1,7 @@
-//! What the client is told to do, and what it tells: the two ends of the channels between the
-//! control thread and the client's worker.
+//! What the client is told to do, and what it tells.
 
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
 
-use crossbeam::utils::CachePadded;
 use hdrhistogram::Histogram;
 
 /// What one connection exchanges. Both ends must have the same.
@@ -139,49 +135,13 @@ pub struct Report {
     pub latency: Histogram<u64>,
 }
 
-/// The client's counters as it last published them: written by its worker alone, a few thousand
-/// times a second.
-#[derive(Debug, Default)]
-pub struct Published {
-    values: CachePadded<[AtomicU64; 8]>,
-}
-
-impl Published {
-    /// A fresh set.
-    #[must_use]
-    pub fn new() -> Arc<Published> {
-        Arc::default()
-    }
-
-    pub(super) fn write(&self, counts: &Counts) {
-        // `ended` is in a later cell than `launched` and read before it, so that `live` is never
-        // negative.
-        for (cell, value) in self.values.iter().zip(counts.values()) {
-            cell.store(value, Ordering::Release);
-        }
-    }
-
-    /// The latest values. Each is right; together they may straddle an update.
-    #[must_use]
-    pub fn read(&self) -> Counts {
-        let mut values = [0; 8];
-        for (value, cell) in values.iter_mut().zip(self.values.iter()).rev() {
-            *value = cell.load(Ordering::Acquire);
-        }
-        Counts::from_values(values)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn counts_pass_through_unchanged() {
+    fn sums_and_differences() {
         let counts = Counts::from_values([9, 8, 7, 6, 5, 4, 3, 2]);
-        let published = Published::new();
-        published.write(&counts);
-        assert_eq!(published.read(), counts);
         assert_eq!((counts.errors(), counts.live()), (6 + 5 + 4 + 3, 1));
         assert_eq!(counts.since(&counts), Counts::default());
     }

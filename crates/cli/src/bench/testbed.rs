@@ -35,7 +35,10 @@ pub trait Testbed {
     fn wait(&mut self, time: Duration) -> anyhow::Result<()>;
 
     /// The client's counters now.
-    fn counts(&self) -> Counts;
+    ///
+    /// # Errors
+    /// A worker is gone.
+    fn counts(&mut self) -> anyhow::Result<Counts>;
 
     /// Counters of everything now.
     ///

@@ -1,5 +1,5 @@
-//! The chunked transfer coding (RFC 9112 7.1), decoded to nothing: bytes are counted and
-//! discarded, so no byte ever has to be held.
+//! The chunked transfer coding (RFC 9112 7.1), decoded as it comes: content is shown and
+//! forgotten, so no byte ever has to be held.
 
 /// The most bytes of chunk extensions and trailers in a row that are put up with.
 const MAX_OVERHEAD: u16 = 8192;
@@ -46,8 +46,6 @@ enum State {
 pub(super) struct Progress {
     /// Bytes that belong to the body's coding.
     pub(super) used: usize,
-    /// Bytes of content among them.
-    pub(super) content: u64,
     /// The body is at its end.
     pub(super) done: bool,
 }
@@ -67,16 +65,22 @@ impl Decoder {
         }
     }
 
-    /// Takes as many of `bytes` as belong to the body.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<Progress, Malformed> {
-        let (mut used, mut content) = (0, 0);
+    /// Takes as many of `bytes` as belong to the body, and calls `content` with each piece of its
+    /// content.
+    pub(super) fn advance(
+        &mut self,
+        bytes: &[u8],
+        mut content: impl FnMut(&[u8]),
+    ) -> Result<Progress, Malformed> {
+        let mut used = 0;
         while let Some(&byte) = bytes.get(used) {
             if self.state == State::Done {
                 break;
             }
             if let State::Data { left } = self.state {
-                let here = left.min((bytes.len() - used) as u64);
-                content += here;
+                let rest = &bytes[used..];
+                let here = left.min(rest.len() as u64);
+                content(&rest[..here as usize]);
                 used += here as usize;
                 self.state = if here == left {
                     State::DataCr
@@ -90,7 +94,6 @@ impl Decoder {
         }
         Ok(Progress {
             used,
-            content,
             done: self.state == State::Done,
         })
     }
@@ -136,28 +139,33 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    fn decode(bytes: &[u8]) -> Result<Progress, Malformed> {
-        Decoder::new().advance(bytes)
+    fn decode(bytes: &[u8]) -> Result<(Progress, Vec<u8>), Malformed> {
+        let mut content = Vec::new();
+        let progress = Decoder::new().advance(bytes, |piece| content.extend_from_slice(piece))?;
+        Ok((progress, content))
     }
 
     #[test]
     fn chunks_extensions_and_trailers() {
         let body = b"4;a=b\r\nWiki\r\n00A\r\n0123456789\r\n0\r\nX: y\r\n\r\nGET";
-        let progress = decode(body).unwrap();
-        assert_eq!((progress.content, progress.done), (14, true));
+        let (progress, content) = decode(body).unwrap();
+        assert!(progress.done);
+        assert_eq!(content, b"Wiki0123456789");
         assert_eq!(&body[progress.used..], b"GET");
     }
 
     #[test]
     fn every_split_is_the_same() {
         let body = b"4\r\nWiki\r\n0\r\nX: y\r\n\r\nrest";
-        let whole = decode(body).unwrap();
+        let (whole, _) = decode(body).unwrap();
         for cut in 0..body.len() {
             let mut decoder = Decoder::new();
-            let first = decoder.advance(&body[..cut]).unwrap();
-            let second = decoder.advance(&body[first.used..]).unwrap();
+            let mut content = Vec::new();
+            let mut keep = |piece: &[u8]| content.extend_from_slice(piece);
+            let first = decoder.advance(&body[..cut], &mut keep).unwrap();
+            let second = decoder.advance(&body[first.used..], &mut keep).unwrap();
             assert_eq!(first.used + second.used, whole.used, "{cut}");
-            assert_eq!(first.content + second.content, whole.content, "{cut}");
+            assert_eq!(content, b"Wiki", "{cut}");
             assert!(second.done, "{cut}");
         }
     }

@@ -68,8 +68,8 @@ pub enum Reply {
         /// HEAD.
         head_only: bool,
     },
-    /// So many bytes of an upload were received.
-    Received(u64),
+    /// An upload was received.
+    Received(Upload),
     /// An error; without its body for HEAD.
     Error {
         /// Which.
@@ -79,6 +79,25 @@ pub enum Reply {
     },
     /// 100 Continue: an interim response.
     Continue,
+}
+
+/// What was received of an upload. Nothing of it is kept: the checksum is the client's evidence that
+/// every byte came, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Upload {
+    bytes: u64,
+    /// CRC-32 as in gzip (RFC 1952 8).
+    crc32: u32,
+}
+
+impl Upload {
+    /// Takes what follows.
+    pub(super) fn add(&mut self, content: &[u8]) {
+        let mut hasher = crc32fast::Hasher::new_with_initial_len(self.crc32, self.bytes);
+        hasher.update(content);
+        self.crc32 = hasher.finalize();
+        self.bytes += content.len() as u64;
+    }
 }
 
 /// A response's head, and its body if that is small, for one [`Persistence`].
@@ -155,7 +174,7 @@ impl Site {
         let head_only = request.method == Method::Head;
         let error = |status| Reply::Error { status, head_only };
         match request.method {
-            Method::Upload => Reply::Received(0),
+            Method::Upload => Reply::Received(Upload::default()),
             Method::NotAllowed => error(Status::MethodNotAllowed),
             Method::Unknown => error(Status::NotImplemented),
             Method::Get | Method::Head if self.is_here(request.path) => {
@@ -179,7 +198,7 @@ impl Site {
         let form = persistence as usize;
         match reply {
             Reply::Continue => (CONTINUE, &[]),
-            Reply::Received(bytes) => (received(bytes, persistence, scratch), &[]),
+            Reply::Received(upload) => (received(upload, persistence, scratch), &[]),
             Reply::Error { status, head_only } => {
                 let prepared = &self.errors[status as usize][form];
                 (prepared.piece(head_only), &[])
@@ -227,9 +246,11 @@ fn prepare(
     })
 }
 
-/// The answer to an upload of `bytes` bytes, written into `scratch`.
-fn received(bytes: u64, persistence: Persistence, scratch: &mut [u8; SCRATCH]) -> &[u8] {
+/// The answer to an upload, written into `scratch`: its length in bytes and its CRC-32, eight
+/// hexadecimal digits.
+fn received(upload: Upload, persistence: Persistence, scratch: &mut [u8; SCRATCH]) -> &[u8] {
     use std::io::Write;
+    let Upload { bytes, crc32 } = upload;
     let digits = bytes.checked_ilog10().unwrap_or(0) + 1;
     let mut rest = &mut scratch[..];
     let connection = CONNECTION[persistence as usize];
@@ -237,8 +258,8 @@ fn received(bytes: u64, persistence: Persistence, scratch: &mut [u8; SCRATCH]) -
     let _ = write!(
         rest,
         "HTTP/1.1 200 OK\r\nServer: tidewheel\r\nContent-Type: text/plain\r\n\
-         Content-Length: {}\r\n{connection}\r\n{bytes}\n",
-        digits + 1
+         Content-Length: {}\r\n{connection}\r\n{bytes} {crc32:08x}\n",
+        digits + " 01234567\n".len() as u32
     );
     let unused = rest.len();
     &scratch[..SCRATCH - unused]

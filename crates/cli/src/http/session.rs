@@ -131,16 +131,15 @@ impl Session {
                 Input::Body { left } => {
                     let here = left.min(rest.len() as u64);
                     used += here as usize;
-                    self.received(here);
+                    self.received(&rest[..here as usize]);
                     self.input = Input::Body { left: left - here };
                     if here == left {
                         self.answer();
                     }
                 }
-                Input::Chunked(mut decoder) => match decoder.advance(rest) {
+                Input::Chunked(mut decoder) => match decoder.advance(rest, |c| self.received(c)) {
                     Ok(progress) => {
                         used += progress.used;
-                        self.received(progress.content);
                         self.input = Input::Chunked(decoder);
                         if progress.done {
                             self.answer();
@@ -201,9 +200,9 @@ impl Session {
         }
     }
 
-    fn received(&mut self, more: u64) {
-        if let Reply::Received(bytes) = &mut self.reply {
-            *bytes += more;
+    fn received(&mut self, content: &[u8]) {
+        if let Reply::Received(upload) = &mut self.reply {
+            upload.add(content);
         }
     }
 

@@ -1,5 +1,4 @@
 use clap::Parser;
-use crossbeam::channel::bounded;
 
 use super::*;
 use crate::bench::args::BenchArgs;
@@ -13,53 +12,35 @@ struct Line {
     args: BenchArgs,
 }
 
-struct Bench {
-    pair: Pair<Client, Server>,
-    plans: Sender<Plan>,
-    reports: Receiver<Report>,
-    published: Arc<Published>,
-}
+type Bench = Pair<Client, Server>;
 
 /// A bench with the given options; the server follows `exchange` if that is not the client's.
 fn bench(options: &[&str], exchange: Option<Exchange>) -> Bench {
     let line = Line::try_parse_from([&["bench"], options].concat()).unwrap();
-    let args = line.args;
+    pair(&line.args, exchange)
+}
+
+fn pair(args: &BenchArgs, exchange: Option<Exchange>) -> Bench {
     let layout = Layout::of(args.tuples.get());
-    let (server, client) = (hosts::server(&args, &layout), hosts::client(&args, &layout));
-    let (plans, plans_in) = bounded(4);
-    let (reports_out, reports) = bounded(4);
-    let published = Published::new();
+    let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
     let max = client.max_connections as usize;
-    let a = Client::new(
-        args.exchange(),
-        layout.destinations().collect(),
-        max,
-        plans_in,
-        reports_out,
-        published.clone(),
-    );
+    let a = Client::new(args.exchange(), layout.destinations().collect(), max).unwrap();
     let b = Server::new(
         exchange.unwrap_or(args.exchange()),
         server.max_connections as usize,
     );
-    Bench {
-        pair: Pair::new((client, a.unwrap()), (server, b)),
-        plans,
-        reports,
-        published,
-    }
+    Pair::new((client, a), (server, b))
 }
 
-impl Bench {
-    /// Follows `plan` for `ms`, then rests for 100 ms; what happened during the plan, and all.
-    fn phase(&mut self, plan: Plan, ms: u64) -> (Report, Counts) {
-        self.plans.send(plan).unwrap();
-        self.pair.run(Duration::from_millis(ms));
-        self.reports.recv().unwrap();
-        self.plans.send(Plan::REST).unwrap();
-        self.pair.run(Duration::from_millis(100));
-        (self.reports.recv().unwrap(), self.published.read())
-    }
+/// Follows `plan` for `ms`, then rests for 100 ms; what happened during the plan, and all.
+fn phase(bench: &mut Bench, plan: Plan, ms: u64) -> (Report, Counts) {
+    let now = bench.now;
+    bench.a.app_mut().follow(now, plan);
+    bench.run(Duration::from_millis(ms));
+    let now = bench.now;
+    let report = bench.a.app_mut().follow(now, Plan::REST);
+    bench.run(Duration::from_millis(100));
+    (report, bench.a.app().counts())
 }
 
 fn closed(concurrency: u32, limit: u64) -> Plan {
@@ -80,7 +61,7 @@ fn connections_are_completed_whoever_closes_and_whatever_the_sizes() {
         &["--request-bytes", "100k", "--close", "client"],
     ] {
         let mut bench = bench(&[options, &["--tuples", "200"]].concat(), None);
-        let (_, counts) = bench.phase(closed(20, 100), 500);
+        let (_, counts) = phase(&mut bench, closed(20, 100), 500);
         assert_eq!(
             (counts.launched, counts.completed),
             (100, 100),
@@ -91,16 +72,16 @@ fn connections_are_completed_whoever_closes_and_whatever_the_sizes() {
             (0, 0),
             "{options:?} {counts:?}"
         );
-        assert_eq!(bench.pair.b.usage().live, 0, "{options:?}");
+        assert_eq!(bench.b.usage().live, 0, "{options:?}");
     }
 }
 
 #[test]
 fn profile_dperf_is_six_packets() {
     let mut bench = bench(&["--profile", "dperf", "--tuples", "100"], None);
-    let (_, counts) = bench.phase(closed(10, 100), 100);
+    let (_, counts) = phase(&mut bench, closed(10, 100), 100);
     assert_eq!(counts.completed, 100);
-    let host = bench.pair.b.counters().host;
+    let host = bench.b.counters().host;
     assert_eq!((host.rx_segments, host.tx_segments), (300, 300));
 }
 
@@ -108,17 +89,17 @@ fn profile_dperf_is_six_packets() {
 fn tuples_in_time_wait_are_recycled() {
     for options in [&["--profile", "dperf"][..], &[]] {
         let mut bench = bench(&[options, &["--tuples", "64"]].concat(), None);
-        let (_, fill) = bench.phase(closed(16, 64), 50);
-        assert_eq!((fill.completed, bench.pair.b.usage().time_wait), (64, 64));
-        let (report, _) = bench.phase(closed(16, 640), 200);
+        let (_, fill) = phase(&mut bench, closed(16, 64), 50);
+        assert_eq!((fill.completed, bench.b.usage().time_wait), (64, 64));
+        let (report, _) = phase(&mut bench, closed(16, 640), 200);
         assert_eq!(
             report.counts.completed, 640,
             "{options:?} {:?}",
             report.counts
         );
         assert_eq!(report.counts.errors(), 0);
-        assert_eq!(bench.pair.b.usage().time_wait, 64);
-        assert_eq!(bench.pair.b.counters().host.passive_opens, 704);
+        assert_eq!(bench.b.usage().time_wait, 64);
+        assert_eq!(bench.b.counters().host.passive_opens, 704);
     }
 }
 
@@ -133,7 +114,7 @@ fn an_open_loop_keeps_its_rate_and_measures_from_the_intended_launch() {
         limit: None,
         latency: true,
     };
-    let (report, _) = bench.phase(plan, 200);
+    let (report, _) = phase(&mut bench, plan, 200);
     assert!(
         (1990..=2010).contains(&report.counts.launched),
         "{:?}",
@@ -162,7 +143,7 @@ fn launches_that_must_wait_are_not_left_out_of_the_latency() {
         limit: Some(20),
         latency: true,
     };
-    let (report, counts) = bench.phase(plan, 300);
+    let (report, counts) = phase(&mut bench, plan, 300);
     assert_eq!(counts.completed, 20, "{counts:?}");
     assert!(counts.put_off > 0);
     assert!(
@@ -184,7 +165,7 @@ fn a_response_of_the_wrong_length_is_an_error() {
             &["--tuples", "10", "--response-bytes", "10"],
             Some(exchange(wrong)),
         );
-        let (_, counts) = bench.phase(closed(1, 5), 50);
+        let (_, counts) = phase(&mut bench, closed(1, 5), 50);
         assert_eq!(
             (counts.completed, counts.wrong_bytes),
             (0, 5),
@@ -197,7 +178,7 @@ fn a_response_of_the_wrong_length_is_an_error() {
 #[test]
 fn a_refused_open_is_an_error() {
     let mut bench = bench(&["--tuples", "10"], None);
-    bench.pair.b.drain();
-    let (_, counts) = bench.phase(closed(1, 1), 20);
+    bench.b.drain();
+    let (_, counts) = phase(&mut bench, closed(1, 1), 20);
     assert_eq!((counts.launched, counts.completed), (1, 0));
 }

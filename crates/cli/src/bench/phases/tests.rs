@@ -1,0 +1,192 @@
+use clap::Parser;
+
+use super::*;
+use crate::bench::client::Client;
+use crate::bench::hosts::{self, Layout};
+use crate::bench::outcome::{Baseline, Outcome};
+use crate::bench::server::Server;
+use crate::testing::Pair;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: BenchArgs,
+}
+
+fn options(options: &[&str]) -> BenchArgs {
+    Line::try_parse_from([&["bench"], options].concat())
+        .unwrap()
+        .args
+}
+
+/// A bed in virtual time.
+struct Virtual(Pair<Client, Server>);
+
+impl Testbed for Virtual {
+    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report> {
+        let now = self.0.now;
+        Ok(self.0.a.app_mut().follow(now, plan))
+    }
+
+    fn wait(&mut self, time: Duration) -> anyhow::Result<()> {
+        self.0.run(time);
+        Ok(())
+    }
+
+    fn counts(&mut self) -> anyhow::Result<Counts> {
+        Ok(self.0.a.app().counts())
+    }
+
+    fn sample(&mut self) -> anyhow::Result<Sample> {
+        Ok(Sample {
+            server: *self.0.b.counters(),
+            client: *self.0.a.counters(),
+            usage: self.0.b.usage(),
+            link_drops: 0,
+            control_cpu: Duration::from_millis(1),
+        })
+    }
+}
+
+fn bed(args: &BenchArgs) -> Virtual {
+    let layout = Layout::of(args.tuples.get());
+    let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
+    let max = client.max_connections as usize;
+    let a = Client::new(args.exchange(), layout.destinations().collect(), max).unwrap();
+    let b = Server::new(args.exchange(), server.max_connections as usize);
+    Virtual(Pair::new((client, a), (server, b)))
+}
+
+fn measure(args: &BenchArgs) -> (Outcome, Vec<Phase>) {
+    let mut seen = Vec::new();
+    let measured = run(&mut bed(args), args, &mut |progress| {
+        seen.push(progress.phase)
+    })
+    .unwrap();
+    let baseline = Baseline {
+        before: 1e6,
+        after: 3e6,
+    };
+    (Outcome::new(args, &measured, baseline, 20), seen)
+}
+
+#[test]
+fn the_course_gives_a_valid_result_whose_figures_agree() {
+    let args = options(&[
+        "--profile",
+        "dperf",
+        "--tuples",
+        "300",
+        "--concurrency",
+        "4",
+        "--duration",
+        "1200ms",
+    ]);
+    let (o, phases) = measure(&args);
+    assert_eq!(o.problems, Vec::<String>::new());
+    assert!(o.valid);
+    assert!(phases.contains(&Phase::Measure), "{phases:?}");
+    assert!(o.connections > 10_000, "{o:?}");
+    assert_eq!(o.packets_per_connection, 6.0);
+    assert_eq!((o.errors, o.retransmissions, o.syn_refused), (0, 0, 0));
+    assert_eq!(o.recycled_by_timestamp, 0);
+    assert!(o.recycled_by_sequence >= o.connections);
+    assert_eq!(o.time_wait_peak, 300);
+    assert_eq!(o.link_baseline_pps, 2e6);
+    let expected = o.connections_per_second * 3.0;
+    assert!((o.rx_pps / expected - 1.0).abs() < 0.01, "{o:?}");
+    assert!((o.link_share - o.rx_pps.max(o.tx_pps) / 2e6).abs() < 1e-9);
+    assert!((o.seconds - 1.2).abs() < 0.06, "{}", o.seconds);
+    let l = o.connect_latency_us;
+    assert!(
+        0.0 < l.p50 && l.p50 <= l.p99 && l.p99 <= l.p99_9 && l.p99_9 <= l.max,
+        "{l:?}"
+    );
+}
+
+#[test]
+fn timestamps_recycle_by_timestamp() {
+    let (o, _) = measure(&options(&[
+        "--tuples",
+        "300",
+        "--concurrency",
+        "4",
+        "--duration",
+        "200ms",
+    ]));
+    assert!(o.valid, "{:?}", o.problems);
+    assert!(o.recycled_by_timestamp > 0, "{o:?}");
+}
+
+#[test]
+fn a_window_in_which_time_wait_expires_is_not_valid() {
+    let args = options(&[
+        "--profile",
+        "dperf",
+        "--tuples",
+        "100",
+        "--concurrency",
+        "4",
+        "--duration",
+        "200ms",
+        "--time-wait",
+        "0s",
+    ]);
+    let (o, _) = measure(&args);
+    assert!(!o.valid);
+    assert!(
+        o.problems[0].contains("recycled a four-tuple"),
+        "{:?}",
+        o.problems
+    );
+}
+
+#[test]
+fn a_server_that_does_not_answer_ends_the_bench() {
+    let args = options(&["--tuples", "10", "--duration", "100ms"]);
+    let mut bed = bed(&args);
+    bed.0.b.drain();
+    let error = run(&mut bed, &args, &mut |_| {}).unwrap_err().to_string();
+    assert!(
+        error.contains("nothing has moved for 20 s in phase"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_json_object_has_the_promised_names() {
+    let args = options(&[
+        "--tuples",
+        "50",
+        "--concurrency",
+        "4",
+        "--duration",
+        "100ms",
+    ]);
+    let json = serde_json::to_value(measure(&args).0).unwrap();
+    for name in [
+        "seconds",
+        "connections",
+        "connections_per_second",
+        "packets_per_connection",
+        "rx_pps",
+        "tx_pps",
+        "errors",
+        "retransmissions",
+        "link_drops",
+        "recycled_by_sequence",
+        "recycled_by_timestamp",
+        "syn_refused",
+        "time_wait_peak",
+        "tw_entry_bytes",
+        "tw_all_in_bytes_per_entry",
+        "link_baseline_pps",
+        "link_share",
+        "control_thread_cpu_seconds",
+    ] {
+        assert!(json[name].is_number(), "{name}: {json}");
+    }
+    for name in ["p50", "p99", "p99_9", "max"] {
+        assert!(json["connect_latency_us"][name].is_number(), "{name}");
+    }
+}
