@@ -151,18 +151,25 @@ fn uploads_are_counted_and_summed() {
     let outcome =
         whole("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\nhello, world");
     assert!(
-        outcome.sent.ends_with("Content-Length: 12\r\n\r\n12 ffab723a\n"),
+        outcome
+            .sent
+            .ends_with("Content-Length: 12\r\n\r\n12 ffab723a\n"),
         "{outcome:?}"
     );
     let outcome = whole(
         "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     );
     assert!(
-        outcome.sent.ends_with("Content-Length: 11\r\n\r\n5 3610a686\n"),
+        outcome
+            .sent
+            .ends_with("Content-Length: 11\r\n\r\n5 3610a686\n"),
         "{outcome:?}"
     );
     let outcome = whole("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-    assert!(outcome.sent.ends_with("\r\n\r\n0 00000000\n"), "{outcome:?}");
+    assert!(
+        outcome.sent.ends_with("\r\n\r\n0 00000000\n"),
+        "{outcome:?}"
+    );
 }
 
 #[test]
