@@ -1,0 +1,58 @@
+//! What ends a program that runs workers.
+
+use std::io;
+
+/// Why workers could not be started, or had to end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// DPDK, a device or memory.
+    #[error(transparent)]
+    Dpdk(#[from] dpdk::Error),
+    /// More workers than the device can spread frames over.
+    #[error(
+        "the device {device} (driver {driver}) cannot steer connections to {queues} queues by a key of ours: use one worker, or a device with receive-side scaling"
+    )]
+    CannotSteer {
+        /// The device.
+        device: String,
+        /// Its driver.
+        driver: String,
+        /// Queues asked for.
+        queues: u16,
+    },
+    /// The link of a port did not come up.
+    #[error("the link of {device} is down: is its other end there and running?")]
+    LinkDown {
+        /// The device.
+        device: String,
+    },
+    /// A worker panicked: a defect of this program.
+    #[error("worker {worker} panicked: {message}")]
+    Panicked {
+        /// Names of the workers of the thread.
+        worker: String,
+        /// What it said.
+        message: String,
+    },
+    /// A worker does not take its turns.
+    #[error("worker {worker} does not react; leaving without it")]
+    Stuck {
+        /// Names of the workers of the thread.
+        worker: String,
+    },
+    /// The operating system refused something.
+    #[error("cannot {what}: {source}")]
+    Os {
+        /// What was tried.
+        what: &'static str,
+        /// The reason.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn os(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::Os { what, source }
+    }
+}

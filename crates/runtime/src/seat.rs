@@ -1,0 +1,171 @@
+//! A port made ready for workers: one seat, that is a queue each way and all that belongs to it,
+//! for each worker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dpdk::{Eal, Enabled, Mempool, MempoolArgs, Offloads, Port, PortConfig, Rss, RssFields};
+use dpdk::{RxQueue, TxQueue};
+use stack::{OUT_CAPACITY, Offload, Owner};
+use wire::MacAddr;
+use wire::toeplitz::Key;
+
+use crate::error::Error;
+use crate::steering::Steering;
+
+/// What a port is to be.
+#[derive(Clone, Debug)]
+pub struct PortArgs {
+    /// Workers, each with a queue of its own each way.
+    pub workers: u16,
+    /// The most octets of an IP packet, 576 to 9216.
+    pub mtu: u16,
+    /// Descriptors of each receive queue; adjusted to what the device can do.
+    pub rx_descriptors: u16,
+    /// Descriptors of each transmit queue; adjusted to what the device can do.
+    pub tx_descriptors: u16,
+    /// The key by which the device spreads frames over the queues of several workers.
+    pub rss_key: Key,
+}
+
+impl Default for PortArgs {
+    fn default() -> Self {
+        PortArgs {
+            workers: 1,
+            mtu: 1500,
+            rx_descriptors: 1024,
+            tx_descriptors: 1024,
+            rss_key: Key::MICROSOFT,
+        }
+    }
+}
+
+/// One worker's place at a port.
+pub struct Seat {
+    pub(crate) rx: RxQueue,
+    pub(crate) tx: TxQueue,
+    pub(crate) pool: Mempool,
+    pub(crate) mac: MacAddr,
+    pub(crate) offload: Offload,
+    pub(crate) owner: Option<Owner>,
+    numa_socket: Option<u32>,
+}
+
+impl Seat {
+    /// The seat's pool of packet buffers. It is whole again when the worker has gone.
+    #[must_use]
+    pub fn pool(&self) -> &Mempool {
+        &self.pool
+    }
+
+    /// The port's Ethernet address.
+    #[must_use]
+    pub fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    /// The device's NUMA node, where the worker's core should be, too.
+    #[must_use]
+    pub fn numa_socket(&self) -> Option<u32> {
+        self.numa_socket
+    }
+}
+
+/// Octets around the IP packet: Ethernet header and two VLAN tags, as DPDK reckons.
+const L2_OVERHEAD: u16 = 14 + 2 * 4;
+/// Receive buffers are multiples of this for every NIC.
+const ROOM_UNIT: u16 = 1024;
+/// Buffers that DPDK's caches and the workers' own stocks may hold while they are in no queue:
+/// two threads' caches of 1.5 times 256, a stock of 128 and 32 more, and bursts under way.
+const IDLE_BUFFERS: u32 = 2 * 384 + 160 + 2 * OUT_CAPACITY as u32;
+
+/// Starts `port` and makes a seat for each worker.
+///
+/// # Errors
+/// [`Error::CannotSteer`] when there are several workers and the device cannot spread frames over
+/// them by a key of ours; or what DPDK says.
+pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, Error> {
+    let can = port.capabilities();
+    let numa_socket = can.numa_socket;
+    let cannot_steer = Error::CannotSteer {
+        device: can.device.clone(),
+        driver: can.driver.clone(),
+        queues: args.workers,
+    };
+    let several = args.workers > 1;
+    if several && (can.reta_size == 0 || !can.rss.contains(RssFields::IPV4_TCP)) {
+        return Err(cannot_steer);
+    }
+    let pools = (0..args.workers)
+        .map(|_| pool(eal, args, numa_socket))
+        .collect::<Result<Vec<_>, _>>()?;
+    let config = PortConfig {
+        rx_queues: args.workers,
+        tx_queues: args.workers,
+        rx_descriptors: args.rx_descriptors,
+        tx_descriptors: args.tx_descriptors,
+        // Drivers that cannot set the MTU have this one.
+        mtu: (args.mtu != 1500).then_some(args.mtu),
+        offloads: Offloads::CHECKSUMS,
+        rss: several.then(|| Rss {
+            // Some devices want more than 40 octets; those do not touch the hash of IPv4.
+            key: args.rss_key.as_bytes().repeat(4),
+            fields: RssFields::IPV4_TCP,
+        }),
+        promiscuous: false,
+    };
+    let queues = port.start(&config, &pools)?;
+    let mac = MacAddr(port.mac()?);
+    let enabled = port.enabled();
+    let steering = match enabled.and_then(Steering::of) {
+        Some(steering) if several => Some(Arc::new(steering)),
+        None if several => return Err(cannot_steer),
+        _ => None,
+    };
+    let offload = enabled.map(offload).unwrap_or_default();
+    let queues = queues.rx.into_iter().zip(queues.tx);
+    Ok(queues
+        .zip(pools)
+        .map(|((rx, tx), pool)| Seat {
+            owner: owner(steering.as_ref(), rx.index()),
+            rx,
+            tx,
+            pool,
+            mac,
+            offload,
+            numa_socket,
+        })
+        .collect())
+}
+
+/// The tuples whose frames arrive at `queue`; `None` for all.
+fn owner(steering: Option<&Arc<Steering>>, queue: u16) -> Option<Owner> {
+    let steering = Arc::clone(steering?);
+    Some(Box::new(move |tuple| steering.queue(tuple) == queue))
+}
+
+fn offload(enabled: &Enabled) -> Offload {
+    Offload {
+        tx_ip: enabled.offloads.contains(Offloads::TX_IPV4_CHECKSUM),
+        tx_tcp: enabled.offloads.contains(Offloads::TX_TCP_CHECKSUM),
+    }
+}
+
+/// A pool for one queue each way: what both may hold, and what is under way between them.
+fn pool(eal: &Eal, args: &PortArgs, socket: Option<u32>) -> Result<Mempool, dpdk::Error> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let needed = u32::from(args.rx_descriptors) + u32::from(args.tx_descriptors) + IDLE_BUFFERS;
+    let octets = args.mtu.saturating_add(L2_OVERHEAD);
+    let frame_room = octets.div_ceil(ROOM_UNIT).saturating_mul(ROOM_UNIT);
+    Mempool::new(
+        eal,
+        &MempoolArgs {
+            name: format!("worker{}", NUMBER.fetch_add(1, Ordering::Relaxed)),
+            // 2^q - 1 wastes no memory in DPDK's ring.
+            n: (needed + 1).next_power_of_two() - 1,
+            cache: 256,
+            frame_room: frame_room.max(2048),
+            socket,
+        },
+    )
+}
