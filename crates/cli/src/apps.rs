@@ -139,3 +139,6 @@ impl Application for Apps {
         self.grace.next()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,10 +43,19 @@ impl<A: Application, B: Application> Pair<A, B> {
 
     /// Turns at steps of 10 µs for `time`.
     pub(crate) fn run(&mut self, time: Duration) {
+        self.step(time, 10);
+    }
+
+    /// Turns at steps of 10 ms for `time`: for waits in which little happens.
+    pub(crate) fn run_coarsely(&mut self, time: Duration) {
+        self.step(time, 10_000);
+    }
+
+    fn step(&mut self, time: Duration, us: u64) {
         let end = self.now + time;
         while self.now < end {
             self.turn();
-            self.now = self.now.plus_micros(10);
+            self.now = self.now.plus_micros(us);
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Listen {
     /// Who closes first: `"server"` or `"client"`. Default `"server"` for http (after the response
     /// that ends the connection); echo and discard always let the client.
     pub close: Option<Close>,
-    /// http: the size of the body of every response, 0 to 1G. Default 0 with no `file`.
+    /// http: the size of the body of every response, 0 to 1G. Default 0, with no `file`.
     pub body: Option<Bytes<0, { 1 << 30 }>>,
     /// http: the file that is the body of every response, loaded at start. Its suffix gives the
     /// Content-Type.

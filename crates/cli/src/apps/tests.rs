@@ -1,0 +1,250 @@
+use core::time::Duration;
+
+use stack::{ConnectError, DestinationConfig, DestinationId, InterfaceAddress, TimeWaitConfig};
+use wire::{Ip, MacAddr};
+
+use super::*;
+use crate::config::{Config, Source};
+use crate::testing::Pair;
+
+/// A client of one connection: sends `request` as far as there is room, keeps what comes back.
+#[derive(Default)]
+struct Script {
+    request: Vec<u8>,
+    sent: usize,
+    received: Vec<u8>,
+    /// Sends FIN behind the request.
+    half_close: bool,
+    /// Closes when the peer has.
+    follows: bool,
+    peer_closed: bool,
+    ended: Option<CloseReason>,
+    port: u16,
+}
+
+impl Script {
+    fn send(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.sent += cx.send(conn, &self.request[self.sent..]);
+        if self.sent == self.request.len() && self.half_close {
+            cx.shutdown_write(conn);
+        }
+    }
+
+    fn connect(&self, cx: &mut Context<'_>) -> Result<Handle, ConnectError> {
+        cx.connect(DestinationId(self.port))
+    }
+}
+
+impl Application for Script {
+    fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.send(cx, conn);
+    }
+    fn on_data(&mut self, _cx: &mut Context<'_>, _conn: Handle, data: &[u8]) -> usize {
+        self.received.extend_from_slice(data);
+        data.len()
+    }
+    fn on_writable(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.send(cx, conn);
+    }
+    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.peer_closed = true;
+        if self.follows {
+            cx.close(conn);
+        }
+    }
+    fn on_closed(&mut self, _cx: &mut Context<'_>, _conn: Handle, reason: CloseReason) {
+        self.ended = Some(reason);
+    }
+}
+
+const SERVER: [u8; 4] = [192, 0, 2, 1];
+const CLIENT: [u8; 4] = [192, 0, 2, 2];
+const CONFIG: &str = r#"
+port = { device = "net_null0" }
+host = { addresses = ["192.0.2.1/24"] }
+limits = { connections = 64 }
+listen = [
+    { port = 80, app = "http", body = "300k" },
+    { port = 81, app = "http", body = 5, close = "client" },
+    { port = 7, app = "echo" },
+    { port = 9, app = "discard" },
+]
+"#;
+
+/// The server of [`CONFIG`] and a client that connects to the listener at `place`.
+fn pair(place: u16, script: Script) -> Pair<Script, Apps> {
+    let source = Source::from_text("test.toml", CONFIG).unwrap();
+    let config: Config = crate::config::resolve(&source).unwrap();
+    let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), stack::Offload::default(), 0);
+    let services: Result<Vec<_>, _> = config.listen.iter().map(Service::new).collect();
+    let apps = Apps::new(services.unwrap(), host.max_connections as usize);
+    let address = InterfaceAddress {
+        ip: Ip::v4(CLIENT),
+        prefix: 24,
+    };
+    let mut client = stack::Config::new(MacAddr([2, 0, 0, 0, 0, 2]), address);
+    client.destinations = config
+        .listen
+        .iter()
+        .map(|listen| DestinationConfig {
+            address: Ip::v4(SERVER),
+            port: listen.port.get() as u16,
+            sources: Vec::new(),
+            first_port: 5000,
+            last_port: 5010,
+            limit: None,
+            tcp: tcp::Config::default(),
+            time_wait: TimeWaitConfig::default(),
+        })
+        .collect();
+    let script = Script {
+        port: place,
+        ..script
+    };
+    Pair::new((client, script), (host, apps))
+}
+
+/// Runs one connection for `ms`.
+fn run(place: u16, script: Script, ms: u64) -> Pair<Script, Apps> {
+    let mut pair = pair(place, script);
+    let now = pair.now;
+    pair.a
+        .with_app(now, |app, cx| app.connect(cx).map(|_| ()))
+        .unwrap();
+    pair.run(Duration::from_millis(ms));
+    pair
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn script(request: impl Into<Vec<u8>>) -> Script {
+    Script {
+        request: request.into(),
+        follows: true,
+        ..Script::default()
+    }
+}
+
+/// The status and the length of the body of the only response.
+fn response(pair: &Pair<Script, Apps>) -> (String, usize) {
+    let received = &pair.a.app().received;
+    let end = received.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+    let status = String::from_utf8_lossy(&received[9..12]).into_owned();
+    (status, received.len() - end)
+}
+
+#[test]
+fn echo_sends_everything_back_and_closes_after_the_client() {
+    let request: Vec<u8> = (0..500_000u32).map(|i| (i % 251) as u8).collect();
+    let pair = run(
+        2,
+        Script {
+            half_close: true,
+            ..script(request.clone())
+        },
+        3_000,
+    );
+    assert_eq!(pair.a.app().received.len(), request.len());
+    assert!(pair.a.app().received == request);
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+    assert_eq!(pair.b.usage().live, 0);
+    // The client closed first and keeps TIME-WAIT.
+    assert_eq!((pair.a.usage().time_wait, pair.b.usage().time_wait), (1, 0));
+}
+
+#[test]
+fn discard_takes_everything_and_says_nothing() {
+    let pair = run(
+        3,
+        Script {
+            half_close: true,
+            ..script(vec![7; 300_000])
+        },
+        3_000,
+    );
+    assert_eq!(pair.a.app().sent, 300_000);
+    assert!(pair.a.app().received.is_empty());
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+}
+
+#[test]
+fn a_response_larger_than_the_send_buffer_arrives_whole_and_the_server_closes_first() {
+    let get = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let pair = run(0, script(get), 3_000);
+    assert_eq!(response(&pair), ("200".to_owned(), 300 << 10));
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+    assert_eq!((pair.a.usage().time_wait, pair.b.usage().time_wait), (0, 1));
+}
+
+#[test]
+fn pipelined_requests_are_held_while_a_response_is_stuck() {
+    let pair = run(0, script(GET.repeat(5)), 5_000);
+    let received = &pair.a.app().received;
+    let heads = received
+        .windows(12)
+        .filter(|w| w == b"HTTP/1.1 200")
+        .count();
+    assert_eq!(heads, 5);
+    assert!(received.len() > 5 * (300 << 10));
+    assert_eq!(pair.a.app().ended, None);
+    assert_eq!(pair.b.usage().live, 1);
+}
+
+#[test]
+fn an_upload_is_counted() {
+    let head = "PUT /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n";
+    let pair = run(
+        0,
+        script([head.as_bytes(), &vec![b'x'; 1_000_000]].concat()),
+        5_000,
+    );
+    let received = String::from_utf8_lossy(&pair.a.app().received).into_owned();
+    assert!(received.ends_with("\r\n\r\n1000000 63745bc2\n"), "{received}");
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+}
+
+#[test]
+fn the_client_is_left_to_close_first_but_not_for_ever() {
+    let get = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let mut pair = run(1, script(get), 100);
+    assert_eq!(response(&pair), ("200".to_owned(), 5));
+    assert!(!pair.a.app().peer_closed);
+    pair.run_coarsely(Duration::from_secs(29));
+    assert!(!pair.a.app().peer_closed);
+    pair.run_coarsely(Duration::from_secs(32));
+    assert!(pair.a.app().peer_closed);
+    assert_eq!(pair.b.usage().live, 0);
+}
+
+#[test]
+fn an_error_is_read_before_the_connection_ends() {
+    let junk = [b"junk\x01\r\n\r\n".to_vec(), vec![b'x'; 200_000]].concat();
+    let pair = run(0, script(junk), 3_000);
+    assert_eq!(response(&pair).0, "400");
+    assert!(pair.a.app().peer_closed);
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+}
+
+#[test]
+fn half_a_request_is_not_waited_for_for_ever() {
+    let mut pair = run(0, script("GET / HT"), 100);
+    pair.run_coarsely(Duration::from_secs(29));
+    assert_eq!(pair.b.usage().live, 1);
+    pair.run_coarsely(Duration::from_secs(32));
+    assert_eq!(pair.b.usage().live, 0);
+}
+
+#[test]
+fn half_a_request_and_a_fin_end_too() {
+    let mut pair = run(
+        0,
+        Script {
+            half_close: true,
+            ..script("GET / HT")
+        },
+        100,
+    );
+    pair.run_coarsely(Duration::from_secs(61));
+    assert_eq!(pair.b.usage().live, 0);
+    assert_eq!(pair.b.app().grace.next(), None);
+}
