@@ -7,12 +7,12 @@ use wire::{FourTuple, MacAddr, tcp as wire_tcp};
 use crate::application::{Application, ListenerId};
 use crate::core::env;
 use crate::frame::FramePool;
-use crate::parse::TcpFrame;
+use crate::parse::Parsed;
 use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
 
 impl<A: Application, P: FramePool> Stack<A, P> {
-    pub(crate) fn on_tcp(&mut self, now: Instant, frame: &TcpFrame, text: &[u8]) {
+    pub(crate) fn on_tcp(&mut self, now: Instant, frame: &Parsed, text: &[u8]) {
         let segment = Segment {
             header: &frame.header,
             payload: text,
@@ -54,7 +54,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     //= RFC 9293 3.10.7.2
     //# If the state is LISTEN
-    fn on_listener(&mut self, now: Instant, frame: &TcpFrame, segment: &Segment<'_>) {
+    fn on_listener(&mut self, now: Instant, frame: &Parsed, segment: &Segment<'_>) {
         let Some(id) = self.core.listener_for(&frame.tuple) else {
             self.on_closed_port(now, frame, segment);
             return;
@@ -94,7 +94,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         &mut self,
         now: Instant,
         id: ListenerId,
-        frame: &TcpFrame,
+        frame: &Parsed,
         segment: &Segment<'_>,
         iss: wire::Seq,
     ) -> bool {
@@ -135,7 +135,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     //= RFC 9293 3.10.7.1
     //# If the state is CLOSED (i.e., TCB does not exist), then
     //# all data in the incoming segment is discarded.
-    fn on_closed_port(&mut self, now: Instant, frame: &TcpFrame, segment: &Segment<'_>) {
+    fn on_closed_port(&mut self, now: Instant, frame: &Parsed, segment: &Segment<'_>) {
         if let Some(reset) = closed::on_segment(segment) {
             self.reset(now, frame.src_mac, &frame.tuple, &reset);
         }
@@ -171,7 +171,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let frame = self
             .core
             .link
-            .tcp_frame(&mut self.pool, to, tuple, header, 0, |_| {});
+            .tcp_frame(&mut self.pool, to, tuple, *header, 0, |_| {});
         match frame {
             Some(frame) => {
                 self.core.counters.host.tx_segments += 1;

@@ -15,11 +15,14 @@ impl<A, P: FramePool> Stack<A, P> {
         &mut self,
         now: Instant,
         src_mac: MacAddr,
-        header: &ipv4::Header,
         packet: &[u8],
-        payload: &[u8],
         broadcast: bool,
     ) {
+        // It was parsed before, so this cannot fail.
+        let Ok((header, payload)) = ipv4::Header::parse(packet) else {
+            return;
+        };
+        let (header, payload) = (&header, &packet[payload]);
         match header.protocol {
             ipv4::PROTOCOL_ICMP => self.on_icmp(src_mac, header, payload, broadcast),
             protocol => {

@@ -220,7 +220,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 &mut self.pool,
                 mac,
                 &slot.tuple,
-                &due.header,
+                due.header,
                 usize::from(len),
                 |text| conn.copy_payload(memory, offset, text),
             );

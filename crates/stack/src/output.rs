@@ -35,7 +35,7 @@ impl Link {
         pool: &mut P,
         to: MacAddr,
         tuple: &FourTuple,
-        header: &wire_tcp::Header,
+        mut header: wire_tcp::Header,
         text_len: usize,
         write_text: impl FnOnce(&mut [u8]),
     ) -> Option<P::Frame> {
@@ -50,7 +50,6 @@ impl Link {
         ipv4::Header::new(src, dst, ipv4::PROTOCOL_TCP, segment_len as u16)
             .emit(&mut buf[l2..], !self.offload.tx_ip);
         let segment = &mut buf[l4..l4 + segment_len];
-        let mut header = *header;
         header.src_port = tuple.local_port;
         header.dst_port = tuple.remote_port;
         let text = header.emit(segment);

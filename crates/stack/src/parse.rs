@@ -4,55 +4,80 @@
 
 use core::ops::Range;
 
-use wire::{FourTuple, Ip, MacAddr, ethernet, ipv4, tcp as wire_tcp};
+use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, ipv4, tcp as wire_tcp};
 
 use crate::core::Link;
 use crate::counters::Host;
 use crate::frame::{Frame, Verdict, tcp_intact};
 
 /// What a frame turned out to be.
-#[derive(Clone, Debug)]
-pub(crate) enum Parsed {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
     /// Counted and done with.
     Dropped,
-    /// An ARP packet at this offset.
-    Arp(usize),
+    /// An ARP packet.
+    Arp,
     /// An IPv4 packet to us that is not TCP.
-    Ipv4 {
-        src_mac: MacAddr,
-        /// Offset of the IP header.
-        offset: usize,
-        header: ipv4::Header,
-        /// The payload, within the frame.
-        payload: Range<usize>,
-        /// Sent to a broadcast or multicast address: never answered by an error.
-        broadcast: bool,
-    },
+    Ipv4,
+    /// The same, sent to everybody: never answered by an error.
+    Ipv4Broadcast,
     /// An intact TCP segment to us.
-    Tcp(TcpFrame),
+    Tcp,
 }
 
-/// An intact TCP segment to us.
+/// What parsing found in one frame. These are written in place and used again burst after burst:
+/// a value this large costs more to move than to fill.
 #[derive(Clone, Debug)]
-pub(crate) struct TcpFrame {
+pub(crate) struct Parsed {
+    pub(crate) kind: Kind,
     pub(crate) src_mac: MacAddr,
+    /// Offset of what follows the Ethernet header.
+    pub(crate) offset: u16,
+    /// The text of a TCP segment, within the frame.
+    pub(crate) text: Range<u16>,
     pub(crate) tuple: FourTuple,
     pub(crate) header: wire_tcp::Header,
-    /// The text, within the frame.
-    pub(crate) text: Range<u16>,
     pub(crate) hash: u64,
     /// Where the tuple's connection probably is.
     pub(crate) hint: Option<u32>,
 }
 
+impl Parsed {
+    pub(crate) const EMPTY: Parsed = Parsed {
+        kind: Kind::Dropped,
+        src_mac: MacAddr::ZERO,
+        offset: 0,
+        text: 0..0,
+        tuple: FourTuple {
+            local: Ip::UNSPECIFIED_V6,
+            remote: Ip::UNSPECIFIED_V6,
+            local_port: 0,
+            remote_port: 0,
+        },
+        header: wire_tcp::Header {
+            src_port: 0,
+            dst_port: 0,
+            seq: Seq(0),
+            ack: Seq(0),
+            flags: wire_tcp::Flags::EMPTY,
+            window: 0,
+            urgent: 0,
+            options: wire_tcp::Options::NONE,
+        },
+        hash: 0,
+        hint: None,
+    };
+}
+
 #[inline]
-pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host) -> Parsed {
+pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Parsed) {
+    parsed.kind = Kind::Dropped;
     let data = frame.data();
     count.rx_frames += 1;
     count.rx_bytes += data.len() as u64;
     let Ok((ethernet, offset)) = ethernet::Header::parse(data) else {
         count.drop_ethernet += 1;
-        return Parsed::Dropped;
+        return;
     };
     let to_us = ethernet.dst == link.mac;
     let vlan_ok = match (link.vlan, ethernet.vlan) {
@@ -68,32 +93,25 @@ pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host) -> Parse
         || ethernet.src == link.mac
     {
         count.drop_ethernet += 1;
-        return Parsed::Dropped;
+        return;
     }
+    parsed.src_mac = ethernet.src;
+    parsed.offset = offset as u16;
     match ethernet.ethertype {
-        ethernet::ETHERTYPE_IPV4 => ipv4(frame, link, count, &ethernet, offset, to_us),
-        ethernet::ETHERTYPE_ARP => Parsed::Arp(offset),
-        _ => {
-            count.drop_ethertype += 1;
-            Parsed::Dropped
-        }
+        ethernet::ETHERTYPE_IPV4 => ipv4(frame, link, count, to_us, parsed),
+        ethernet::ETHERTYPE_ARP => parsed.kind = Kind::Arp,
+        _ => count.drop_ethertype += 1,
     }
 }
 
 #[inline]
-fn ipv4<F: Frame>(
-    frame: &F,
-    link: &Link,
-    count: &mut Host,
-    ethernet: &ethernet::Header,
-    offset: usize,
-    to_us: bool,
-) -> Parsed {
+fn ipv4<F: Frame>(frame: &F, link: &Link, count: &mut Host, to_us: bool, parsed: &mut Parsed) {
     let data = frame.data();
+    let offset = usize::from(parsed.offset);
     let packet = &data[offset..];
     let Ok((header, payload)) = ipv4::Header::parse(packet) else {
         count.drop_ip_malformed += 1;
-        return Parsed::Dropped;
+        return;
     };
     let verdict = frame.rx_checksum();
     let intact = match verdict.ip {
@@ -103,7 +121,7 @@ fn ipv4<F: Frame>(
     };
     if !intact {
         count.drop_ip_checksum += 1;
-        return Parsed::Dropped;
+        return;
     }
     //= RFC 1122 3.2.1.3
     //# A host MUST silently discard an incoming datagram containing
@@ -111,27 +129,24 @@ fn ipv4<F: Frame>(
     //# section.
     if header.src[0] == 0 || header.src[0] == 127 || header.src[0] >= 224 {
         count.drop_ip_source += 1;
-        return Parsed::Dropped;
+        return;
     }
     if header.is_fragment() {
         count.drop_ip_fragment += 1;
-        return Parsed::Dropped;
+        return;
     }
     let (src, dst) = (Ip::v4(header.src), Ip::v4(header.dst));
     let broadcast = !to_us || !link.is_ours(dst);
     if broadcast && !link.is_broadcast(dst) {
         count.drop_ip_not_ours += 1;
-        return Parsed::Dropped;
+        return;
     }
-    let payload = offset + payload.start..offset + payload.end;
     if header.protocol != ipv4::PROTOCOL_TCP {
-        return Parsed::Ipv4 {
-            src_mac: ethernet.src,
-            offset,
-            header,
-            payload,
-            broadcast,
+        parsed.kind = match broadcast {
+            true => Kind::Ipv4Broadcast,
+            false => Kind::Ipv4,
         };
+        return;
     }
     //= RFC 9293 3.9.2.3
     //# A TCP implementation MUST silently discard an incoming
@@ -139,30 +154,25 @@ fn ipv4<F: Frame>(
     // And one that claims to come from where it goes.
     if broadcast || src == dst {
         count.drop_ip_not_ours += 1;
-        return Parsed::Dropped;
+        return;
     }
+    let payload = offset + payload.start..offset + payload.end;
     let segment = &data[payload.clone()];
     if !tcp_intact(verdict.tcp, src, dst, segment) {
         count.drop_tcp_checksum += 1;
-        return Parsed::Dropped;
+        return;
     }
     let Ok((tcp, text)) = wire_tcp::Header::parse(segment) else {
         count.drop_tcp_malformed += 1;
-        return Parsed::Dropped;
+        return;
     };
     count.rx_segments += 1;
-    Parsed::Tcp(TcpFrame {
-        src_mac: ethernet.src,
-        tuple: FourTuple {
-            local: dst,
-            remote: src,
-            local_port: tcp.dst_port,
-            remote_port: tcp.src_port,
-        },
-        header: tcp,
-        // Within a frame, whose length an mbuf keeps in 16 bits; IPv4 total length is 16 bits too.
-        text: (payload.start + text) as u16..payload.end as u16,
-        hash: 0,
-        hint: None,
-    })
+    parsed.kind = Kind::Tcp;
+    parsed.tuple.local = dst;
+    parsed.tuple.remote = src;
+    parsed.tuple.local_port = tcp.dst_port;
+    parsed.tuple.remote_port = tcp.src_port;
+    parsed.header = tcp;
+    // Within a frame, whose length an mbuf keeps in 16 bits; IPv4 total length is 16 bits too.
+    parsed.text = (payload.start + text) as u16..payload.end as u16;
 }

@@ -23,25 +23,25 @@ pub(crate) enum Origin {
 /// Bits of [`Slot::flags`].
 pub(crate) mod flag {
     /// The slot holds a connection.
-    pub(crate) const LIVE: u8 = 1;
+    pub(crate) const LIVE: u16 = 1;
     /// It is in the queue of those that may have something to send.
-    pub(crate) const DIRTY: u8 = 1 << 1;
+    pub(crate) const DIRTY: u16 = 1 << 1;
     /// The application knows it, and has not been told that it is over.
-    pub(crate) const KNOWN: u8 = 1 << 2;
+    pub(crate) const KNOWN: u16 = 1 << 2;
     /// The application has been told of the peer's FIN.
-    pub(crate) const FIN_TOLD: u8 = 1 << 3;
+    pub(crate) const FIN_TOLD: u16 = 1 << 3;
     /// It waits for its neighbour's Ethernet address.
-    pub(crate) const WAITING: u8 = 1 << 4;
+    pub(crate) const WAITING: u16 = 1 << 4;
     /// It reached ESTABLISHED.
-    pub(crate) const ESTABLISHED: u8 = 1 << 5;
+    pub(crate) const ESTABLISHED: u16 = 1 << 5;
     /// The application asked to be shown held data again.
-    pub(crate) const RESUME: u8 = 1 << 6;
+    pub(crate) const RESUME: u16 = 1 << 6;
 }
 
 pub(crate) struct Slot {
     pub(crate) conn: Connection,
     pub(crate) tuple: FourTuple,
-    pub(crate) flags: u8,
+    pub(crate) flags: u16,
     pub(crate) neighbor: NeighborId,
     /// Index of the protocol's parameters.
     pub(crate) config: u16,
@@ -53,7 +53,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     #[inline]
-    pub(crate) fn has(&self, flag: u8) -> bool {
+    pub(crate) fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 }

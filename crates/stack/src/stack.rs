@@ -9,12 +9,15 @@ use crate::context::Context;
 use crate::core::Core;
 use crate::counters::Counters;
 use crate::frame::{Frame, FramePool};
-use crate::parse::{Parsed, parse};
+use crate::parse::{Kind, Parsed, parse};
 
 /// The most frames that wait to be taken by the queue. While a burst of replies still fits, the
 /// stack goes on; what finds no room is dropped and counted if nobody keeps it (RST, ICMP), or
 /// stays due in its connection.
 pub const OUT_CAPACITY: usize = 256;
+
+/// Frames parsed, hashed and prefetched together.
+const BURST: usize = 64;
 
 /// Timers run in one turn of the loop.
 const TIMER_BUDGET: usize = 256;
@@ -26,7 +29,7 @@ pub struct Stack<A, P: FramePool> {
     pub(crate) core: Core,
     pub(crate) receive_memory: Memory,
     out: Vec<P::Frame>,
-    burst: Vec<Parsed>,
+    burst: Box<[Parsed]>,
     pub(crate) fired: Vec<u32>,
     pub(crate) scratch: Vec<u8>,
     announced: bool,
@@ -45,7 +48,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             core,
             receive_memory,
             out: Vec::with_capacity(OUT_CAPACITY),
-            burst: Vec::with_capacity(64),
+            burst: vec![Parsed::EMPTY; BURST].into(),
             fired: Vec::with_capacity(TIMER_BUDGET),
             scratch: Vec::new(),
             announced: false,
@@ -57,53 +60,49 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// back to the pool. Segments that this makes due leave with [`Stack::transmit`].
     pub fn receive(&mut self, now: Instant, frames: &mut Vec<P::Frame>) {
         let mut burst = ::core::mem::take(&mut self.burst);
-        self.core.time_wait.begin_burst();
-        for frame in frames.iter() {
-            burst.push(parse(frame, &self.core.link, &mut self.core.counters.host));
+        for frames in frames.chunks(BURST) {
+            self.receive_burst(now, frames, &mut burst);
         }
-        for parsed in &mut burst {
-            if let Parsed::Tcp(tcp) = parsed {
-                tcp.hash = self.core.hash(&tcp.tuple);
-                self.core.time_wait.prefetch(tcp.hash);
-            }
-        }
-        for parsed in &mut burst {
-            if let Parsed::Tcp(tcp) = parsed {
-                tcp.hint = self.core.slab.hint(tcp.hash);
-            }
-        }
-        for (parsed, frame) in burst.iter().zip(frames.iter()) {
-            self.process(now, parsed, frame.data());
-        }
-        burst.clear();
         self.burst = burst;
         for frame in frames.drain(..) {
             self.pool.free(frame);
         }
     }
 
-    fn process(&mut self, now: Instant, parsed: &Parsed, data: &[u8]) {
-        match parsed {
-            Parsed::Dropped => {}
-            Parsed::Tcp(tcp) => {
-                let text = usize::from(tcp.text.start)..usize::from(tcp.text.end);
-                self.on_tcp(now, tcp, &data[text]);
+    fn receive_burst(&mut self, now: Instant, frames: &[P::Frame], burst: &mut [Parsed]) {
+        self.core.time_wait.begin_burst();
+        for (frame, parsed) in frames.iter().zip(burst.iter_mut()) {
+            parse(frame, &self.core.link, &mut self.core.counters.host, parsed);
+            if parsed.kind == Kind::Tcp {
+                parsed.hash = self.core.hash(&parsed.tuple);
+                self.core.time_wait.prefetch(parsed.hash);
             }
-            Parsed::Arp(offset) => self.on_arp(now, &data[*offset..]),
-            Parsed::Ipv4 {
-                src_mac,
-                offset,
-                header,
-                payload,
-                broadcast,
-            } => self.on_ipv4(
-                now,
-                *src_mac,
-                header,
-                &data[*offset..],
-                &data[payload.clone()],
-                *broadcast,
-            ),
+        }
+        let burst = &mut burst[..frames.len()];
+        for parsed in burst.iter_mut() {
+            if parsed.kind == Kind::Tcp {
+                parsed.hint = self.core.slab.hint(parsed.hash);
+            }
+        }
+        for (parsed, frame) in burst.iter().zip(frames) {
+            self.process(now, parsed, frame.data());
+        }
+    }
+
+    #[inline]
+    fn process(&mut self, now: Instant, parsed: &Parsed, data: &[u8]) {
+        let offset = usize::from(parsed.offset);
+        match parsed.kind {
+            Kind::Dropped => {}
+            Kind::Tcp => {
+                let text = usize::from(parsed.text.start)..usize::from(parsed.text.end);
+                self.on_tcp(now, parsed, &data[text]);
+            }
+            Kind::Arp => self.on_arp(now, &data[offset..]),
+            Kind::Ipv4 | Kind::Ipv4Broadcast => {
+                let broadcast = parsed.kind == Kind::Ipv4Broadcast;
+                self.on_ipv4(now, parsed.src_mac, &data[offset..], broadcast);
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::application::{Application, DestinationId};
 use crate::config::{Config, ConfigError};
 use crate::core::{Core, Fixed, ts_clock};
 use crate::frame::FramePool;
-use crate::parse::TcpFrame;
+use crate::parse::Parsed;
 use crate::stack::Stack;
 use crate::tuples::LastUse;
 
@@ -207,7 +207,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     pub(crate) fn on_time_wait(
         &mut self,
         now: Instant,
-        frame: &TcpFrame,
+        frame: &Parsed,
         segment: &Segment<'_>,
     ) -> bool {
         let core = &mut self.core;
@@ -248,7 +248,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     fn recycle(
         &mut self,
         now: Instant,
-        frame: &TcpFrame,
+        frame: &Parsed,
         segment: &Segment<'_>,
         found: &Found,
         known: &Known,
@@ -271,7 +271,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.
-    fn acknowledge(&mut self, now: Instant, frame: &TcpFrame, found: &Found, reason: AckReason) {
+    fn acknowledge(&mut self, now: Instant, frame: &Parsed, found: &Found, reason: AckReason) {
         let core = &mut self.core;
         let permit = core.time_wait.acks.permit(reason, frame.hash, now);
         core.counters.time_wait.record_permit(permit);
