@@ -141,7 +141,12 @@ impl Connection {
             //= RFC 9293 3.8.6.1
             //# As long as the receiving TCP peer continues to send acknowledgments in response to
             //# the probe segments, the sending TCP peer MUST allow the connection to stay open
-            self.retries = 0;
+            //
+            // As long as somebody cares: a connection that its application has closed would be held
+            // for ever by a peer that never opens its window, at no cost to that peer.
+            if !self.flags.contains(Flag::ORPHAN) {
+                self.retries = 0;
+            }
             return;
         }
         //= RFC 5681 2

@@ -113,7 +113,7 @@ impl Congestion {
         //# then add back SMSS bytes to the congestion window.
         self.cwnd = self.cwnd.saturating_sub(acked).max(mss);
         if acked >= mss {
-            self.cwnd += mss;
+            self.cwnd = self.cwnd.saturating_add(mss);
         }
         NewAck::Partial
     }

@@ -6,7 +6,8 @@ use crate::{CloseReason, Config, Env, Memory, State};
 impl Connection {
     /// SEND: queues as much of `bytes` as there is room for and returns how much that was: 0 if
     /// the sending side is closed. If it is less than offered, [`crate::Events::WRITABLE`] will tell
-    /// when to go on.
+    /// when to go on, once something of this connection is acknowledged; if nothing of it is
+    /// queued, send memory is exhausted by others and only trying again helps.
     #[inline]
     pub fn send(&mut self, config: &Config, snd_memory: &mut Memory, bytes: &[u8]) -> usize {
         if !self.may_send() {

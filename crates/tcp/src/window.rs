@@ -53,7 +53,8 @@ impl Connection {
         //# The window field in a segment where the SYN bit is set (i.e., a <SYN> or <SYN,ACK>) MUST
         //# NOT be scaled.
         let field = config.rcv_buf.min(0xffff) as u16;
-        self.rcv_adv = self.rcv_nxt + u32::from(field);
+        // A scaled acknowledgment may have announced more before this SYN is repeated.
+        self.rcv_adv = self.rcv_adv.max(self.rcv_nxt + u32::from(field));
         field
     }
 

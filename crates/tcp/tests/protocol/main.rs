@@ -5,6 +5,7 @@ mod ack;
 mod close;
 mod exchange;
 mod host;
+mod hostile;
 mod open;
 mod reassembly;
 mod recovery;

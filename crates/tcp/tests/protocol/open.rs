@@ -262,3 +262,35 @@ fn the_syn_measures_the_round_trip() {
     s.arrive(SYN | ACK, 0, 1, b"");
     assert_eq!(s.host.conn.info().srtt_us, 30_000);
 }
+
+#[test]
+fn a_repeated_syn_ack_does_not_take_the_window_back() {
+    let config = Config {
+        rcv_buf: 1 << 18,
+        ..Config::default()
+    };
+    let offer = Options {
+        window_scale: Some(2),
+        ..Options::NONE
+    };
+    let mut syn = Seg {
+        header: Header {
+            seq: Seq(IRS),
+            flags: SYN,
+            options: offer,
+            ..Header::default()
+        },
+        payload: vec![],
+    };
+    let mut h = Host::accept(config, Seq(ISS), &syn);
+    h.transmit();
+    // An old segment is answered with a scaled window, which is larger than a SYN's can be.
+    syn.header.flags = ACK;
+    syn.header.seq = Seq(IRS - 10);
+    h.receive(&syn);
+    assert_eq!(h.transmit()[0].header.flags, ACK);
+    assert_eq!(h.conn.info().rcv_wnd, 1 << 18);
+    h.timer();
+    assert_eq!(h.transmit()[0].header.flags, SYN | ACK);
+    assert_eq!(h.conn.info().rcv_wnd, 1 << 18);
+}

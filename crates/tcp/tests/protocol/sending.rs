@@ -139,6 +139,25 @@ fn a_probe_that_is_taken_counts() {
 }
 
 #[test]
+fn a_closed_application_is_not_held_by_a_zero_window() {
+    let mut s = Script::established(bare());
+    s.wnd = 0;
+    s.arrive(ACK, 1, 1, b"");
+    s.send(b"x");
+    s.host.conn.close();
+    s.expect(&[]);
+    for _ in 0..16 {
+        s.host.timer();
+        s.out();
+        if s.state() != State::Closed {
+            s.arrive(ACK, 1, 1, b"");
+        }
+    }
+    assert_eq!(s.host.conn.close_reason(), Some(CloseReason::TimedOut));
+    s.host.release();
+}
+
+#[test]
 fn unanswered_probes_end_the_connection() {
     let mut s = Script::established(bare());
     s.wnd = 0;
