@@ -244,3 +244,27 @@ fn many_readers_that_stop_share_little_receive_memory() {
     assert_eq!(got, 40 * 30_000, "{}", net.log().tail(20));
     assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
 }
+
+#[test]
+fn many_senders_share_little_send_memory() {
+    let (server, mut client) = configs(40, &tcp::Config::default());
+    // 32 chunks for 40 connections: the first few take all, and the others have nothing under way
+    // whose acknowledgment could tell them that there is room again.
+    client.send_memory = 1 << 16;
+    let client_app = Plain {
+        greeting: vec![5; 30_000],
+        ..Plain::default()
+    };
+    let mut net = pair((server, client), (Plain::default(), client_app));
+    net.limit_log(1_000);
+    net.run_ms(5);
+    net.with_app(CLIENT, |_, cx| {
+        for _ in 0..40 {
+            cx.connect(DestinationId(0)).unwrap();
+        }
+    });
+    net.run_ms(60_000);
+    let got = net.host(SERVER).app().received.len();
+    assert_eq!(got, 40 * 30_000, "{}", net.log().tail(20));
+    assert_eq!(net.host(CLIENT).usage().send_chunks, 0);
+}

@@ -57,8 +57,17 @@ impl Context<'_> {
             return 0;
         }
         let slot = core.slab.get_mut(conn.index);
+        if slot.has(flag::CLOSE) {
+            return 0;
+        }
         let config = &core.tcp_configs[usize::from(slot.config)];
         let taken = slot.conn.send(config, &mut core.send_memory, data);
+        if taken < data.len() && slot.conn.writable(config) > 0 && !slot.has(flag::STARVED) {
+            // It is not its own buffer that is full: other connections hold the memory, and no
+            // acknowledgment for this one may ever say that there is some again.
+            slot.flags |= flag::STARVED;
+            core.starved.push_back(conn.index);
+        }
         core.mark_dirty(conn.index);
         taken
     }
@@ -66,7 +75,8 @@ impl Context<'_> {
     /// Bytes that [`Context::send`] would take now, memory permitting.
     #[must_use]
     pub fn writable(&self, conn: Handle) -> usize {
-        self.core.slab.by_handle(conn).map_or(0, |slot| {
+        let open = self.core.slab.by_handle(conn);
+        open.filter(|slot| !slot.has(flag::CLOSE)).map_or(0, |slot| {
             slot.conn
                 .writable(&self.core.tcp_configs[usize::from(slot.config)])
         })
@@ -79,7 +89,12 @@ impl Context<'_> {
 
     /// CLOSE (RFC 9293 3.10.4): sends FIN after what is queued; the application reads no more.
     pub fn close(&mut self, conn: Handle) {
-        self.with(conn, |c| c.close());
+        // Not at once: text that the application is being shown, and says by returning that it has
+        // consumed, would count as lost.
+        if self.core.slab.by_handle(conn).is_some() {
+            self.core.slab.get_mut(conn.index).flags |= flag::CLOSE;
+            self.core.mark_dirty(conn.index);
+        }
     }
 
     /// ABORT (RFC 9293 3.10.5): sends RST and forgets the connection.

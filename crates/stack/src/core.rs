@@ -102,6 +102,8 @@ pub(crate) struct Core {
     pub(crate) draining: bool,
     /// Connections that wait for a neighbour.
     pub(crate) waiting: Vec<u32>,
+    /// Connections that wait for send memory, longest first.
+    pub(crate) starved: VecDeque<u32>,
 }
 
 /// Lends the parts of a shard that a connection works with. A macro, because the borrow checker
@@ -208,6 +210,7 @@ impl Core {
             real_time_at_zero_ns: config.real_time_at_zero_ns,
             draining: false,
             waiting: Vec::with_capacity(n),
+            starved: VecDeque::with_capacity(n),
             link: Link {
                 mac: config.mac,
                 vlan: config.vlan,

@@ -34,7 +34,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.counters.host.established += 1;
             self.app.on_open(&mut context(&mut self.core, now), handle);
         }
-        if events.contains(Events::WRITABLE) && self.core.slab.get(index).has(flag::KNOWN) {
+        let slot = self.core.slab.get(index);
+        if events.contains(Events::WRITABLE) && slot.has(flag::KNOWN) && !slot.has(flag::CLOSE) {
             self.app
                 .on_writable(&mut context(&mut self.core, now), handle);
         }
@@ -44,7 +45,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     pub(crate) fn deliver(&mut self, now: Instant, index: u32, direct: &[u8]) {
         let handle = self.core.slab.handle(index);
         let slot = self.core.slab.get(index);
-        let consumed = if slot.conn.readable() == 0 && slot.has(flag::KNOWN) {
+        let reads = slot.has(flag::KNOWN) && !slot.has(flag::CLOSE);
+        let consumed = if slot.conn.readable() == 0 && reads {
             self.app
                 .on_data(&mut context(&mut self.core, now), handle, direct)
                 .min(direct.len())
@@ -70,7 +72,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         loop {
             let slot = self.core.slab.get(index);
             let readable = slot.conn.readable();
-            if readable == 0 || !slot.has(flag::KNOWN) {
+            if readable == 0 || !slot.has(flag::KNOWN) || slot.has(flag::CLOSE) {
                 return;
             }
             let first = slot.conn.peek(&self.receive_memory);
@@ -144,6 +146,24 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         self.fired = fired;
     }
 
+    /// Tells connections that found no send memory that there is some, longest waiting first.
+    pub(crate) fn feed(&mut self, now: Instant) {
+        for _ in 0..self.core.starved.len() {
+            if self.core.send_memory.free() == 0 {
+                return;
+            }
+            let Some(index) = self.core.starved.pop_front() else {
+                return;
+            };
+            let slot = self.core.slab.get_mut(index);
+            // Without the flag the slot has a new user, or is free.
+            if slot.has(flag::STARVED) {
+                slot.flags &= !flag::STARVED;
+                self.on_events(now, index, Events::WRITABLE);
+            }
+        }
+    }
+
     /// Lets connections that have something to send do so, while there is room.
     pub(crate) fn flush(&mut self, now: Instant) {
         // A callback on the way may make further ones due; each is looked at once.
@@ -166,6 +186,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.slab.get_mut(index).flags &= !flag::RESUME;
             self.deliver_held(now, index);
             self.tell_fin(now, index);
+        }
+        if self.core.slab.get(index).has(flag::CLOSE) {
+            let slot = self.core.slab.get_mut(index);
+            slot.flags &= !flag::CLOSE;
+            slot.conn.close();
         }
         let slot = self.core.slab.get(index);
         let neighbor = slot.neighbor;

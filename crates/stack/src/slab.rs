@@ -36,6 +36,10 @@ pub(crate) mod flag {
     pub(crate) const ESTABLISHED: u16 = 1 << 5;
     /// The application asked to be shown held data again.
     pub(crate) const RESUME: u16 = 1 << 6;
+    /// The application closed it; carried out when it is next looked at for sending.
+    pub(crate) const CLOSE: u16 = 1 << 7;
+    /// It waits for send memory.
+    pub(crate) const STARVED: u16 = 1 << 8;
 }
 
 pub(crate) struct Slot {

@@ -120,6 +120,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.counters.host.neighbor_failures += u64::from(failed);
             self.core.wake_waiting();
         }
+        self.feed(now);
         self.app.poll(&mut Context {
             core: &mut self.core,
             now,
@@ -144,7 +145,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// When something is due that no arriving frame will trigger.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        if !self.core.dirty.is_empty() || !self.announced {
+        let fed = self.core.starved.is_empty() || self.core.send_memory.free() == 0;
+        if !self.core.dirty.is_empty() || !self.announced || !fed {
             return Some(Instant::ZERO);
         }
         let timers = self.core.wheel.next_deadline().map(Instant::from_millis);

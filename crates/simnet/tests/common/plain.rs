@@ -1,6 +1,8 @@
 //! An application for tests of single connections: it notes what it is told and reacts by a few
 //! set reflexes; everything else the test does through the context.
 
+use std::collections::BTreeMap;
+
 use stack::{Application, CloseReason, Context, Handle};
 use tcp::time::Instant;
 
@@ -43,8 +45,8 @@ pub(crate) struct Plain {
     pub(crate) told: Vec<(Instant, Handle, Told)>,
     /// Everything received, all connections together.
     pub(crate) received: Vec<u8>,
-    /// What is left to send on the connection that took less than offered.
-    pub(crate) unsent: Option<(Handle, Vec<u8>)>,
+    /// What is left to send on connections that took less than offered, by slot.
+    pub(crate) unsent: BTreeMap<usize, Vec<u8>>,
 }
 
 impl Plain {
@@ -82,7 +84,7 @@ impl Plain {
     pub(crate) fn send(&mut self, cx: &mut Context<'_>, conn: Handle, bytes: &[u8]) {
         let taken = cx.send(conn, bytes);
         if taken < bytes.len() {
-            self.unsent = Some((conn, bytes[taken..].to_vec()));
+            self.unsent.insert(conn.index(), bytes[taken..].to_vec());
         }
     }
 }
@@ -118,7 +120,7 @@ impl Application for Plain {
 
     fn on_writable(&mut self, cx: &mut Context<'_>, conn: Handle) {
         self.note(cx, conn, Told::Writable);
-        if let Some((conn, rest)) = self.unsent.take() {
+        if let Some(rest) = self.unsent.remove(&conn.index()) {
             self.send(cx, conn, &rest);
         }
     }

@@ -1,0 +1,142 @@
+//! The contract between stack and application: what is consumed, what is shown again, and what a
+//! callback may ask for.
+
+mod common;
+
+use common::plain::{End, Plain, Told};
+use common::{CLIENT, SERVER, configs, pair};
+use simnet::Network;
+use stack::{CloseReason, DestinationId};
+
+fn connected(server: Plain, client: Plain) -> Network<Plain> {
+    let mut net = pair(configs(1, &tcp::Config::default()), (server, client));
+    net.run_ms(5);
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.run_ms(100);
+    net
+}
+
+#[test]
+fn what_is_not_consumed_is_shown_again_on_request() {
+    let server = Plain {
+        deaf: true,
+        ..Plain::default()
+    };
+    let client = Plain {
+        greeting: b"first".to_vec(),
+        ..Plain::default()
+    };
+    let mut net = connected(server, client);
+    assert!(net.host(SERVER).app().received.is_empty());
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 1);
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        cx.resume(app.last());
+    });
+    net.run_ms(1);
+    assert_eq!(net.host(SERVER).app().received, b"first");
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
+    // A second request has nothing to show.
+    net.with_app(SERVER, |app, cx| cx.resume(app.last()));
+    net.run_ms(1);
+    assert_eq!(net.host(SERVER).app().events(), [Told::Open, Told::Data(5)]);
+}
+
+#[test]
+fn the_fin_is_told_when_everything_before_it_was_consumed() {
+    let server = Plain {
+        deaf: true,
+        ..Plain::default()
+    };
+    let client = Plain {
+        greeting: b"first".to_vec(),
+        after_greeting: End::Shutdown,
+        ..Plain::default()
+    };
+    let mut net = connected(server, client);
+    assert_eq!(net.host(SERVER).app().events(), [Told::Open]);
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        cx.resume(app.last());
+    });
+    net.run_ms(1);
+    assert_eq!(
+        net.host(SERVER).app().events(),
+        [Told::Open, Told::Data(5), Told::PeerClosed]
+    );
+}
+
+#[test]
+fn close_from_within_the_callback_that_consumes_the_last_byte_loses_nothing() {
+    // The bytes were held before: the stack knows only when the callback returns that they are
+    // consumed, and CLOSE with unread data is a reset.
+    let server = Plain {
+        deaf: true,
+        reply: b"bye".to_vec(),
+        after_reply: End::Close,
+        ..Plain::default()
+    };
+    let client = Plain {
+        greeting: b"first".to_vec(),
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let mut net = connected(server, client);
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        cx.resume(app.last());
+    });
+    net.run_ms(100);
+    for id in [SERVER, CLIENT] {
+        let app = net.host(id).app();
+        assert_eq!(app.ended(CloseReason::Normal), 1, "{}", net.log().tail(20));
+    }
+    assert_eq!(net.host(CLIENT).app().received, b"bye");
+}
+
+#[test]
+fn close_with_unread_data_resets() {
+    //= RFC 9293 3.6.1
+    //# If such a host issues a CLOSE call while received data is still pending in the TCP
+    //# connection [...] its TCP implementation SHOULD send a RST to show that data was lost
+    let server = Plain {
+        deaf: true,
+        ..Plain::default()
+    };
+    let client = Plain {
+        greeting: b"nobody reads this".to_vec(),
+        ..Plain::default()
+    };
+    let mut net = connected(server, client);
+    net.with_app(SERVER, |app, cx| cx.close(app.last()));
+    net.run_ms(100);
+    assert_eq!(net.host(SERVER).app().ended(CloseReason::DataLost), 1);
+    assert_eq!(net.host(CLIENT).app().ended(CloseReason::Reset), 1);
+    common::assert_nothing_held(&mut net, SERVER, 0, "after the reset");
+}
+
+#[test]
+fn handles_of_the_past_are_refused() {
+    let client = Plain {
+        after_greeting: End::Abort,
+        ..Plain::default()
+    };
+    let mut net = connected(Plain::default(), client);
+    let old = net.host(CLIENT).app().last();
+    assert_eq!(net.host(CLIENT).app().ended(CloseReason::Aborted), 1);
+    net.host_mut(CLIENT).app_mut().after_greeting = End::Stay;
+    let new = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.run_ms(100);
+    assert_eq!((old.index(), old == new), (new.index(), false));
+    net.with_app(CLIENT, |_, cx| {
+        assert_eq!(cx.send(old, b"x"), 0);
+        assert_eq!(cx.writable(old), 0);
+        assert!(cx.tuple(old).is_none() && cx.info(old).is_none());
+        cx.close(old);
+        cx.abort(old);
+        cx.resume(old);
+        assert!(cx.writable(new) > 0);
+    });
+    net.run_ms(100);
+    assert_eq!(net.host(CLIENT).usage().live, 1);
+}
