@@ -65,6 +65,26 @@ fn a_cut_cable_ends_both_sides_by_their_timers() {
 }
 
 #[test]
+fn a_station_that_is_gone_from_the_link_ends_the_connection_too() {
+    let tcp = tcp::Config {
+        data_retries: 6,
+        ..tcp::Config::default()
+    };
+    let mut net = connected(&tcp);
+    net.link_mut(SERVER).connected = false;
+    // Long enough for ARP to know that nobody is there: segments go nowhere at all.
+    net.run_ms(60_000);
+    send(&mut net, CLIENT, b"anybody there?");
+    net.run_ms(120_000);
+    let (reason, seconds) = end(&net, CLIENT).expect("the client gives up");
+    assert_eq!(reason, CloseReason::TimedOut);
+    // The same 25 s, and up to 3 s for each time that ARP tries in vain.
+    assert!((80..=110).contains(&seconds), "{seconds}");
+    assert!(net.host(CLIENT).counters().host.drop_tx_unresolved >= 6);
+    assert_nothing_held(&mut net, CLIENT, 1, "after the timeout");
+}
+
+#[test]
 fn the_user_timeout_comes_first_if_it_is_shorter() {
     let tcp = tcp::Config {
         user_timeout_ms: 5_000,

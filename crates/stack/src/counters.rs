@@ -61,6 +61,8 @@ counters! {
         drop_tx_no_buffer,
         /// Dropped: a reply for which the outgoing queue had no room.
         drop_tx_no_room,
+        /// Dropped: a segment to a neighbour that does not answer.
+        drop_tx_unresolved,
         /// Segments for no connection and no listener, answered by RST (RFC 9293 3.10.7.1).
         closed_resets,
         /// Replies (RST, ICMP error) withheld by the rate limit.

@@ -201,17 +201,19 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                     return;
                 }
             }
+            //= RFC 1122 2.3.2.2
+            //# the link layer SHOULD save (rather than discard) at least one (the latest)
+            //# packet of each set of packets destined to the same unresolved IP address
+            // What is due stays due in the connection.
             Resolution::Pending => self.core.wait_for_neighbor(index),
             Resolution::Failed => {
                 let slot = self.core.slab.get_mut(index);
-                //= RFC 1122 2.3.2.2
-                //# the link layer SHOULD save (rather than discard) at least one (the latest)
-                //# packet of each set of packets destined to the same unresolved IP address
-                // What is due stays due in the connection; one that was never answered ends here.
-                if slot.conn.state() == State::SynSent {
+                if matches!(slot.conn.state(), State::SynSent | State::SynReceived) {
+                    // Nobody was ever there. An embryo least of all may wait: its place in the
+                    // backlog is for those who can be answered.
                     slot.conn.fail(CloseReason::Unreachable);
                 } else {
-                    self.core.wait_for_neighbor(index);
+                    self.discard_due(now, index);
                 }
             }
         }
@@ -259,6 +261,17 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             }
         }
         false
+    }
+
+    /// Loses what is due, as a cable would: the neighbour does not answer. The retransmission timer
+    /// runs, asks for the neighbour again, and in the end gives the connection up.
+    fn discard_due(&mut self, now: Instant, index: u32) {
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
+        let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        while slot.conn.poll_transmit(&mut env).is_some() {
+            core.counters.host.drop_tx_unresolved += 1;
+        }
     }
 
     /// The connection is over: TIME-WAIT becomes an entry of the table, everything else is freed.
