@@ -97,7 +97,11 @@ pub(crate) struct Passage {
 pub(crate) fn pass(path: &Path, in_burst: &mut bool, ip_bits: usize, rng: &mut Rng) -> Passage {
     let mut lost = rng.chance(path.loss);
     if let Some(bursts) = path.bursts {
-        let turn = if *in_burst { bursts.leave } else { bursts.enter };
+        let turn = if *in_burst {
+            bursts.leave
+        } else {
+            bursts.enter
+        };
         *in_burst ^= rng.chance(turn);
         lost |= *in_burst && rng.chance(bursts.loss);
     }

@@ -227,7 +227,13 @@ mod tests {
     #[test]
     fn the_digest_sees_everything_and_outlives_the_records() {
         let add = |log: &mut Log, ns, from, fate, frame: &[u8]| {
-            log.add(Instant::from_nanos(ns), Some(StationId(from)), None, fate, frame);
+            log.add(
+                Instant::from_nanos(ns),
+                Some(StationId(from)),
+                None,
+                fate,
+                frame,
+            );
         };
         let digest = |ns, from, fate, frame: &[u8]| {
             let mut log = Log::new(0);

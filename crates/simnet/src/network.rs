@@ -197,7 +197,8 @@ impl<A: Application> Network<A> {
         which: Which,
         predicate: impl FnMut(&Seen<'_>) -> bool + 'static,
     ) -> RuleId {
-        self.rules.push(Rule::new(action, which, Box::new(predicate)));
+        self.rules
+            .push(Rule::new(action, which, Box::new(predicate)));
         RuleId(self.rules.len() - 1)
     }
 
@@ -223,7 +224,8 @@ impl<A: Application> Network<A> {
     pub fn release(&mut self, id: RuleId, at: Instant) {
         for kept in self.rules[id.0].kept.clone() {
             let from = Some(kept.from);
-            self.log.add(self.now, from, None, Fate::Released, &kept.frame);
+            self.log
+                .add(self.now, from, None, Fate::Released, &kept.frame);
             self.arrive(at, from, &kept.frame);
         }
     }
@@ -243,7 +245,8 @@ impl<A: Application> Network<A> {
     fn arrive(&mut self, at: Instant, from: Option<StationId>, frame: &[u8]) {
         let at = at.max(self.now);
         for to in self.targets(from, frame) {
-            self.queue.schedule(at, Place::Station(to), from, frame.to_vec());
+            self.queue
+                .schedule(at, Place::Station(to), from, frame.to_vec());
         }
     }
 
@@ -468,7 +471,11 @@ impl<A: Application> Port<A> {
             .last_turn
             .is_some_and(|last| now.as_nanos() - last.as_nanos() <= TURN_NS);
         self.last_turn = Some(now);
-        self.idle_turns = if busy || !soon { 0 } else { self.idle_turns + 1 };
+        self.idle_turns = if busy || !soon {
+            0
+        } else {
+            self.idle_turns + 1
+        };
         assert!(
             self.idle_turns < SPIN_LIMIT,
             "station {} spins at {now:?}: something is always due and nothing is ever done",

@@ -107,9 +107,9 @@ pub fn describe_segment(segment: &Segment) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::tcp::Flags;
     use super::*;
     use crate::craft::{self, Addresses};
-    use super::tcp::Flags;
     use wire::{Ip, MacAddr, Seq, arp};
 
     const TO: Addresses = Addresses {

@@ -11,7 +11,8 @@ use stack::{CloseReason, DestinationId};
 fn connected(server: Plain, client: Plain) -> Network<Plain> {
     let mut net = pair(configs(1, &tcp::Config::default()), (server, client));
     net.run_ms(5);
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(100);
     net
 }
@@ -125,7 +126,9 @@ fn handles_of_the_past_are_refused() {
     let old = net.host(CLIENT).app().last();
     assert_eq!(net.host(CLIENT).app().ended(CloseReason::Aborted), 1);
     net.host_mut(CLIENT).app_mut().after_greeting = End::Stay;
-    let new = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    let new = net
+        .with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(100);
     assert_eq!((old.index(), old == new), (new.index(), false));
     net.with_app(CLIENT, |_, cx| {

@@ -64,7 +64,10 @@ fn assert_unhurt(net: &mut Network<Plain>) {
 
 /// Frames that the hosts have sent so far.
 fn frames_sent(net: &Network<Plain>) -> u64 {
-    [SERVER, CLIENT].map(|id| net.host(id).counters().host.tx_frames).iter().sum()
+    [SERVER, CLIENT]
+        .map(|id| net.host(id).counters().host.tx_frames)
+        .iter()
+        .sum()
 }
 
 /// Sends frames to the server's port, 200 in a millisecond.
@@ -164,7 +167,11 @@ fn mend(frame: &mut [u8]) {
         return;
     };
     if range.len() >= 20 {
-        checksum::fill_tcp(wire::Ip::v4(ip.src), wire::Ip::v4(ip.dst), &mut packet[range]);
+        checksum::fill_tcp(
+            wire::Ip::v4(ip.src),
+            wire::Ip::v4(ip.dst),
+            &mut packet[range],
+        );
     }
 }
 
@@ -191,9 +198,21 @@ fn damaged_frames_with_right_checksums_do_not_panic_and_nothing_leaks() {
     // that the hosts are sound.
     let limit = REPLIES_PER_SECOND as u64;
     let count = net.host(SERVER).counters();
-    assert!(count.host.rx_segments > 10_000, "{}", count.host.rx_segments);
-    assert!(count.host.closed_resets <= limit, "{}", count.host.closed_resets);
-    assert!(count.tcp.challenge_acks <= 2 * limit, "{}", count.tcp.challenge_acks);
+    assert!(
+        count.host.rx_segments > 10_000,
+        "{}",
+        count.host.rx_segments
+    );
+    assert!(
+        count.host.closed_resets <= limit,
+        "{}",
+        count.host.closed_resets
+    );
+    assert!(
+        count.tcp.challenge_acks <= 2 * limit,
+        "{}",
+        count.tcp.challenge_acks
+    );
     for id in [SERVER, CLIENT] {
         net.host_mut(id).abort_all();
     }

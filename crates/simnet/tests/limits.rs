@@ -49,7 +49,9 @@ fn send(net: &mut Network<Plain>, to: &Addresses, header: &Header) -> Vec<Header
 #[test]
 fn a_full_backlog_drops_syns_until_there_is_room() {
     let (mut net, to) = with_peer(|config| config.listeners[0].backlog = 2);
-    let answers: Vec<Vec<Header>> = (1..=5).map(|port| send(&mut net, &to, &syn(port))).collect();
+    let answers: Vec<Vec<Header>> = (1..=5)
+        .map(|port| send(&mut net, &to, &syn(port)))
+        .collect();
     let answered: Vec<usize> = answers.iter().map(Vec::len).collect();
     assert_eq!(answered, [1, 1, 0, 0, 0]);
     let count = net.host(SERVER).counters().host;
@@ -106,7 +108,12 @@ fn a_full_connection_table_refuses_and_recovers() {
     let first = net.host(CLIENT).app().told[0].1;
     net.with_app(CLIENT, |_, cx| cx.close(first));
     net.run_ms(5_000);
-    assert_eq!(net.host(SERVER).app().count(Told::Open), 3, "{}", net.log().tail(20));
+    assert_eq!(
+        net.host(SERVER).app().count(Told::Open),
+        3,
+        "{}",
+        net.log().tail(20)
+    );
     let ended = net.host(SERVER).app().ended(CloseReason::Normal);
     assert_eq!((ended, net.host(SERVER).usage().live), (1, 2));
 }
@@ -128,7 +135,8 @@ fn a_full_time_wait_table_evicts_and_serves_on() {
     let mut net = pair((server, client), (server_app, client_app));
     net.run_ms(5);
     for _ in 0..300 {
-        net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+        net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+            .unwrap();
         net.run_ms(10);
     }
     assert_eq!(net.host(CLIENT).app().ended(CloseReason::Normal), 300);
@@ -147,10 +155,13 @@ fn transfer(net: &mut Network<Plain>, limit_ms: u64) {
     let bytes: Vec<u8> = (0..50_000u32).map(|i| (i * 7 / 3) as u8).collect();
     net.host_mut(CLIENT).app_mut().greeting = bytes.clone();
     net.host_mut(SERVER).app_mut().greeting = bytes.clone();
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     let limit = net.now().plus_millis(limit_ms);
     let all = |net: &Network<Plain>| {
-        [CLIENT, SERVER].iter().all(|id| net.host(*id).app().received.len() == bytes.len())
+        [CLIENT, SERVER]
+            .iter()
+            .all(|id| net.host(*id).app().received.len() == bytes.len())
     };
     assert!(net.run_to(limit, all), "{}", net.log().tail(30));
     for id in [CLIENT, SERVER] {
@@ -177,13 +188,15 @@ fn an_exhausted_pool_delays_and_loses_nothing() {
     let (server, client) = configs(2, &tcp::Config::default());
     let mut net = pair((server, client), (Plain::default(), Plain::default()));
     // A first connection, so that the two know each other's Ethernet address.
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(20);
     // Somebody else has all the buffers of the server for five seconds.
     let pool = net.host_mut(SERVER).pool_mut();
     let taken: Vec<MemFrame> = std::iter::from_fn(|| pool.alloc(64)).collect();
     assert_eq!(taken.len(), 4096);
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(5_000);
     assert_eq!(net.host(CLIENT).app().events(), [Told::Open]);
     for frame in taken {

@@ -118,9 +118,18 @@ fn run(seed: u64) -> u64 {
     });
     for id in ids {
         let faults = &net.host(id).app().faults;
-        assert!(faults.is_empty(), "{faults:#?}\n{}{again}", net.log().tail(60));
+        assert!(
+            faults.is_empty(),
+            "{faults:#?}\n{}{again}",
+            net.log().tail(60)
+        );
     }
-    assert!(done, "{:#?}\n{}{again}", net.host(ids[0]).app(), net.log().tail(60));
+    assert!(
+        done,
+        "{:#?}\n{}{again}",
+        net.host(ids[0]).app(),
+        net.log().tail(60)
+    );
     // Embryos whose client has aborted, and the longest TIME-WAIT.
     net.run_ms(150_000);
     for id in ids {
@@ -148,7 +157,10 @@ fn check_reports(client: &Traffic, server: &Traffic, again: &str) {
         );
     }
     for key in server.accepted.keys() {
-        assert!(client.opened.contains_key(key), "{key:016x} from nowhere; {again}");
+        assert!(
+            client.opened.contains_key(key),
+            "{key:016x} from nowhere; {again}"
+        );
     }
 }
 

@@ -28,7 +28,9 @@ fn requests_for(net: &Network<Plain>, from: StationId, n: u8) -> Vec<(Instant, M
     arp_sent(net, from)
         .into_iter()
         .filter(|(.., arp)| {
-            arp.operation == Operation::Request && arp.tpa == ip(n).v4_octets() && arp.tpa != arp.spa
+            arp.operation == Operation::Request
+                && arp.tpa == ip(n).v4_octets()
+                && arp.tpa != arp.spa
         })
         .map(|(at, to, _)| (at, to))
         .collect()
@@ -103,7 +105,11 @@ fn a_neighbour_that_never_answers_ends_the_open() {
     );
     let asked = requests_for(&net, client, 9);
     assert_eq!(asked.len(), 3, "{}", net.log().tail(20));
-    assert!(asked.windows(2).all(|w| w[1].0.since(w[0].0).as_millis() >= 1_000));
+    assert!(
+        asked
+            .windows(2)
+            .all(|w| w[1].0.since(w[0].0).as_millis() >= 1_000)
+    );
     assert!(net.host(client).counters().host.neighbor_failures >= 1);
     assert_eq!(net.log().sent_segments().count(), 0);
     common::assert_nothing_held(&mut net, client, 1, "after failure");
@@ -133,7 +139,12 @@ fn an_idle_connection_keeps_its_neighbour_fresh() {
     let by_client = requests_for(&net, CLIENT, 1).split_off(asked);
     let by_server = requests_for(&net, SERVER, 2);
     // Every half minute, by unicast. They take turns, because to be asked is to learn.
-    assert_eq!(by_client.len() + by_server.len(), 3, "{}", net.log().tail(20));
+    assert_eq!(
+        by_client.len() + by_server.len(),
+        3,
+        "{}",
+        net.log().tail(20)
+    );
     assert!(by_client.iter().all(|(_, to)| *to == mac(1)));
     assert!(by_server.iter().all(|(_, to)| *to == mac(2)));
     say(&mut net, b"still there");
@@ -151,7 +162,11 @@ fn a_neighbour_that_falls_silent_is_asked_for_and_comes_back() {
     net.run_ms(40_000);
     let probes = requests_for(&net, CLIENT, 1).split_off(asked);
     assert_eq!(probes.len(), 3, "{}", net.log().tail(20));
-    assert_eq!(probes[2].1, MacAddr::BROADCAST, "the last goes to everybody");
+    assert_eq!(
+        probes[2].1,
+        MacAddr::BROADCAST,
+        "the last goes to everybody"
+    );
     assert!(net.host(CLIENT).counters().host.neighbor_failures >= 1);
     // What is sent now waits for the neighbour, and is not lost.
     say(&mut net, b"patience");
@@ -159,7 +174,12 @@ fn a_neighbour_that_falls_silent_is_asked_for_and_comes_back() {
     assert!(net.host(SERVER).app().received.is_empty());
     net.end_rule(mute);
     net.run_ms(20_000);
-    assert_eq!(net.host(SERVER).app().received, b"patience", "{}", net.log().tail(20));
+    assert_eq!(
+        net.host(SERVER).app().received,
+        b"patience",
+        "{}",
+        net.log().tail(20)
+    );
 }
 
 #[test]

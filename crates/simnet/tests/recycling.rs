@@ -80,8 +80,16 @@ fn every_return_is_served_as_fast_as_it_comes() {
             assert_eq!(recycled, 500 - u64::from(tuples), "{what}");
             let by_sequence = time_wait(&net, |c| c.time_wait.recycled_sequence);
             assert_eq!(by_sequence, if timestamps { 0 } else { recycled }, "{what}");
-            assert_eq!(time_wait(&net, |c| c.tcp.retransmitted_segments), 0, "{what}");
-            assert_eq!(net.host(SERVER).usage().time_wait, u64::from(tuples), "{what}");
+            assert_eq!(
+                time_wait(&net, |c| c.tcp.retransmitted_segments),
+                0,
+                "{what}"
+            );
+            assert_eq!(
+                net.host(SERVER).usage().time_wait,
+                u64::from(tuples),
+                "{what}"
+            );
             net.run_ms(common::TIME_WAIT_GONE_MS);
             common::assert_nothing_held(&mut net, SERVER, 0, &what);
             common::assert_nothing_held(&mut net, CLIENT, tuples.into(), &what);
@@ -143,7 +151,8 @@ fn large_requests_that_outrun_the_isn_clock_are_served_too() {
         }
         for n in 1..=20 {
             // The server closes when it has all of it.
-            net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+            net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+                .unwrap();
             let limit = net.now().plus_millis(10_000);
             let all = net.run_to(limit, |net| {
                 net.host(SERVER).app().received.len() == n * ask.len()
@@ -185,9 +194,16 @@ fn local_reuse_waits_for_what_the_configuration_says() {
         let Err(ConnectError::NoTupleFree { next_free }) = refused else {
             panic!("a tuple in our own TIME-WAIT was given at once: {refused:?}");
         };
-        let rest = if timestamps { reuse_ms.unwrap_or(60_000) } else { 60_000 };
+        let rest = if timestamps {
+            reuse_ms.unwrap_or(60_000)
+        } else {
+            60_000
+        };
         let wait = next_free.unwrap().since(net.now()).as_millis() as u32;
-        assert!((rest - 10..=rest + 1_000).contains(&wait), "{wait} of {rest}");
+        assert!(
+            (rest - 10..=rest + 1_000).contains(&wait),
+            "{wait} of {rest}"
+        );
         net.run_until(next_free.unwrap());
         once(&mut net).unwrap();
         let reused = net.host(CLIENT).counters().host.time_wait_local_reuse;
@@ -277,7 +293,11 @@ fn a_lost_last_ack_is_answered_by_the_entry() {
     let again = net.now();
     assert!(again.since(at).as_millis() >= 200);
     net.run_until(at.plus_millis(60_100));
-    assert_eq!(net.host(SERVER).usage().time_wait, 1, "restarted by the FIN");
+    assert_eq!(
+        net.host(SERVER).usage().time_wait,
+        1,
+        "restarted by the FIN"
+    );
     net.run_until(again.plus_millis(common::TIME_WAIT_GONE_MS));
     assert_eq!(net.host(SERVER).usage().time_wait, 0);
 }
@@ -337,13 +357,22 @@ fn old_duplicates_do_no_harm() {
         });
         net.run_ms(500);
         let server = net.host(SERVER).app();
-        assert_eq!(&server.received[before..], b"new bytes", "{}", net.log().tail(30));
+        assert_eq!(
+            &server.received[before..],
+            b"new bytes",
+            "{}",
+            net.log().tail(30)
+        );
         let since: Vec<Told> = server.told[told..].iter().map(|t| t.2).collect();
         assert!(
             matches!(since[..], [Told::Open, Told::Data(_), Told::Data(_)]),
             "{since:?}"
         );
-        let refused = net.log().records().filter(|r| r.fate == Fate::Released).count();
+        let refused = net
+            .log()
+            .records()
+            .filter(|r| r.fate == Fate::Released)
+            .count();
         assert_eq!(refused, 3 * 70);
     }
 }
@@ -364,7 +393,12 @@ fn an_old_syn_that_passes_for_new_ends_as_an_embryo() {
     };
     inject(&mut net, &syn, b"");
     // The client knows of no such connection and says so.
-    assert_eq!(count_sent(&net, |f| f.contains(Flags::RST)), 1, "{}", net.log().tail(9));
+    assert_eq!(
+        count_sent(&net, |f| f.contains(Flags::RST)),
+        1,
+        "{}",
+        net.log().tail(9)
+    );
     assert_eq!(net.host(SERVER).usage().live, 0);
     assert_eq!(net.host(SERVER).counters().host.embryo_failures, 1);
     assert_eq!(net.host(SERVER).app().count(Told::Open), 1);

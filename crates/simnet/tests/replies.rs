@@ -18,7 +18,9 @@ const PEER: StationId = StationId(1);
 fn network(replies_per_second: u32) -> (Network<Plain>, Addresses) {
     let mut net = Network::new(1);
     let mut config = common::host(1);
-    config.listeners.push(common::listener(tcp::Config::default()));
+    config
+        .listeners
+        .push(common::listener(tcp::Config::default()));
     config.control_replies_per_second = replies_per_second;
     net.add_host(common::stack(config, 1, Plain::default(), 256), LINK);
     let peer = Peer::new(mac(9), ip(9));
@@ -48,11 +50,25 @@ fn echo_returns_what_it_was_sent() {
         let data: Vec<u8> = (0..len).map(|i| i as u8).collect();
         let got = answers(&mut net, craft::echo_request(&to, 77, len, &data));
         assert_eq!(got.len(), 1, "{len} bytes");
-        let (Packet::Icmp { src, dst, message, body }, frame) = &got[0] else {
+        let (
+            Packet::Icmp {
+                src,
+                dst,
+                message,
+                body,
+            },
+            frame,
+        ) = &got[0]
+        else {
             panic!("{got:?}");
         };
         assert_eq!((*src, *dst), (ip(1), ip(9)));
-        let Message::EchoReply { ident, seq, data: range } = message else {
+        let Message::EchoReply {
+            ident,
+            seq,
+            data: range,
+        } = message
+        else {
             panic!("{message:?}");
         };
         assert_eq!((*ident, *seq), (77, len));
@@ -94,7 +110,12 @@ fn closed_udp_ports_and_unknown_protocols_are_unreachable() {
         let [(Packet::Icmp { message, body, .. }, reply)] = &got[..] else {
             panic!("{got:?}");
         };
-        let Message::DestinationUnreachable { code: told, original, .. } = message else {
+        let Message::DestinationUnreachable {
+            code: told,
+            original,
+            ..
+        } = message
+        else {
             panic!("{message:?}");
         };
         assert_eq!(*told, code);

@@ -13,7 +13,8 @@ use wire::tcp::Flags;
 fn connected(tcp: &tcp::Config) -> Network<Plain> {
     let mut net = pair(configs(1, tcp), (Plain::default(), Plain::default()));
     net.run_ms(5);
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(20);
     assert_eq!(net.host(SERVER).app().events(), [Told::Open]);
     net
@@ -28,10 +29,14 @@ fn send(net: &mut Network<Plain>, id: StationId, bytes: &[u8]) {
 
 /// How the only connection of a station ended, and after how many seconds.
 fn end(net: &Network<Plain>, id: StationId) -> Option<(CloseReason, u64)> {
-    net.host(id).app().told.iter().find_map(|(at, _, told)| match told {
-        Told::Closed(reason) => Some((*reason, at.as_millis() / 1_000)),
-        _ => None,
-    })
+    net.host(id)
+        .app()
+        .told
+        .iter()
+        .find_map(|(at, _, told)| match told {
+            Told::Closed(reason) => Some((*reason, at.as_millis() / 1_000)),
+            _ => None,
+        })
 }
 
 #[test]
@@ -112,7 +117,8 @@ fn an_open_into_the_void_is_given_up() {
         seen.segment().is_some()
     });
     let start = net.now();
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(60_000);
     let times: Vec<u64> = net
         .log()
@@ -143,7 +149,11 @@ fn a_window_closed_for_an_hour_opens_again() {
     let count = net.host(CLIENT).counters().tcp;
     // RFC 9293 3.8.6.1: as long as the probes are answered, the connection stays open. Backed off
     // to a minute they are some sixty.
-    assert!((50..=80).contains(&count.window_probes_sent), "{}", count.window_probes_sent);
+    assert!(
+        (50..=80).contains(&count.window_probes_sent),
+        "{}",
+        count.window_probes_sent
+    );
     assert_eq!(end(&net, CLIENT), None);
     assert!(net.host(SERVER).usage().receive_chunks * 2_048 >= 10_000);
     assert!(net.host(SERVER).usage().receive_chunks <= 10);
@@ -153,7 +163,12 @@ fn a_window_closed_for_an_hour_opens_again() {
     });
     // The window update is sent by the receiver: nobody waits for a probe.
     net.run_ms(2_000);
-    assert_eq!(net.host(SERVER).app().received, bytes, "{}", net.log().tail(20));
+    assert_eq!(
+        net.host(SERVER).app().received,
+        bytes,
+        "{}",
+        net.log().tail(20)
+    );
     assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
 }
 
@@ -176,12 +191,23 @@ fn a_lost_window_update_does_not_stop_a_transfer() {
     });
     net.run_ms(60_000);
     assert_eq!(net.taken(rule), 1);
-    assert_eq!(net.host(SERVER).app().received.len(), 20_000, "{}", net.log().tail(20));
+    assert_eq!(
+        net.host(SERVER).app().received.len(),
+        20_000,
+        "{}",
+        net.log().tail(20)
+    );
 }
 
 #[test]
 fn an_idle_connection_is_silent_unless_kept_alive() {
-    for keepalive in [None, Some(Keepalive { idle_ms: 60_000, ..Keepalive::default() })] {
+    for keepalive in [
+        None,
+        Some(Keepalive {
+            idle_ms: 60_000,
+            ..Keepalive::default()
+        }),
+    ] {
         let tcp = tcp::Config {
             keepalive,
             ..tcp::Config::default()
@@ -212,7 +238,10 @@ fn a_peer_that_never_closes_is_left_in_fin_wait_2_for_a_minute() {
     let (reason, _) = end(&net, CLIENT).expect("FIN-WAIT-2 ends");
     assert_eq!(reason, CloseReason::FinWait2Timeout);
     // The server learns of it when it has something to say.
-    assert_eq!(net.host(SERVER).app().events(), [Told::Open, Told::PeerClosed]);
+    assert_eq!(
+        net.host(SERVER).app().events(),
+        [Told::Open, Told::PeerClosed]
+    );
     send(&mut net, SERVER, b"too late");
     net.run_ms(1_000);
     assert_eq!(end(&net, SERVER).map(|e| e.0), Some(CloseReason::Reset));
@@ -227,7 +256,12 @@ fn a_half_closed_connection_still_receives() {
     net.run_ms(600_000);
     send(&mut net, SERVER, &[3; 30_000]);
     net.run_ms(5_000);
-    assert_eq!(net.host(CLIENT).app().received.len(), 30_000, "{}", net.log().tail(20));
+    assert_eq!(
+        net.host(CLIENT).app().received.len(),
+        30_000,
+        "{}",
+        net.log().tail(20)
+    );
     net.with_app(SERVER, |app, cx| cx.close(app.last()));
     net.run_ms(1_000);
     assert_eq!(end(&net, CLIENT).map(|e| e.0), Some(CloseReason::Normal));
@@ -251,10 +285,12 @@ fn a_draining_host_finishes_what_it_has_and_takes_nothing_new() {
         configs(4, &tcp::Config::default()),
         (Plain::default(), Plain::default()),
     );
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(20);
     net.host_mut(SERVER).drain();
-    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0))).unwrap();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
     net.run_ms(500);
     assert_eq!(net.host(SERVER).app().count(Told::Open), 1);
     assert!(net.host(SERVER).counters().host.drop_draining >= 1);

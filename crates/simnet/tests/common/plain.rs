@@ -61,14 +61,18 @@ impl Plain {
     }
 
     pub(crate) fn count(&self, what: Told) -> usize {
-        self.told.iter().filter(|(_, _, told)| *told == what).count()
+        self.told
+            .iter()
+            .filter(|(_, _, told)| *told == what)
+            .count()
     }
 
     /// When the last connection ended.
     pub(crate) fn ended_at(&self) -> Option<Instant> {
-        self.told.iter().rev().find_map(|(at, _, told)| {
-            matches!(told, Told::Closed(_)).then_some(*at)
-        })
+        self.told
+            .iter()
+            .rev()
+            .find_map(|(at, _, told)| matches!(told, Told::Closed(_)).then_some(*at))
     }
 
     /// The handle of the last event.

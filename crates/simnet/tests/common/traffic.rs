@@ -266,7 +266,8 @@ impl Traffic {
                 self.plan_deed(at, Deed::Abort(handle));
             }
             if self.conns.insert(handle.index(), conn).is_some() {
-                self.faults.push("connect gave a slot that is in use".into());
+                self.faults
+                    .push("connect gave a slot that is in use".into());
             }
         }
     }
@@ -319,7 +320,8 @@ impl Traffic {
     /// Checks bytes that were consumed.
     fn absorb(&mut self, index: usize, data: &[u8]) {
         let Some(conn) = self.conns.get_mut(&index) else {
-            self.faults.push(format!("data for slot {index}, of which nothing is known"));
+            self.faults
+                .push(format!("data for slot {index}, of which nothing is known"));
             return;
         };
         for &byte in data {
@@ -372,7 +374,8 @@ impl Application for Traffic {
                 fin: false,
             };
             if self.conns.insert(index, conn).is_some() {
-                self.faults.push(format!("{handle:?} opens in a slot that is in use"));
+                self.faults
+                    .push(format!("{handle:?} opens in a slot that is in use"));
             }
             return;
         }
@@ -397,7 +400,11 @@ impl Application for Traffic {
         };
         let had_plan = self.conns.get(&index).is_some_and(|c| c.plan.is_some());
         self.absorb(index, &data[..consumed]);
-        if let Some(Conn { client: false, plan: Some(plan), .. }) = self.conns.get(&index)
+        if let Some(Conn {
+            client: false,
+            plan: Some(plan),
+            ..
+        }) = self.conns.get(&index)
             && !had_plan
             && plan.ender == Ender::ServerAborts
         {
@@ -433,11 +440,13 @@ impl Application for Traffic {
 
     fn on_closed(&mut self, cx: &mut Context<'_>, handle: Handle, reason: CloseReason) {
         let Some(conn) = self.conns.remove(&handle.index()) else {
-            self.faults.push(format!("{handle:?} closed, which was not open"));
+            self.faults
+                .push(format!("{handle:?} closed, which was not open"));
             return;
         };
         if conn.handle != handle {
-            self.faults.push(format!("{handle:?} closed, not {:?}", conn.handle));
+            self.faults
+                .push(format!("{handle:?} closed, not {:?}", conn.handle));
         }
         if conn.client {
             self.live_opens -= 1;
@@ -459,7 +468,8 @@ impl Application for Traffic {
             &mut self.accepted
         };
         if let Some(first) = reports.insert(plan.key, report) {
-            self.faults.push(format!("{:016x} came twice: {first:?}", plan.key));
+            self.faults
+                .push(format!("{:016x} came twice: {first:?}", plan.key));
         }
     }
 
