@@ -81,3 +81,34 @@ fn a_lost_fin_is_repeated_by_recovery() {
     s.expect(&["FIN|PSH|ACK 2001:3001 ack 1"]);
     assert!(s.arrive(ACK, 1, 3002, b"").contains(Events::ACKED_ALL));
 }
+
+#[test]
+fn what_recovery_retransmits_is_not_measured() {
+    let mut s = in_flight();
+    let before = s.host.core.counters.rtt_samples;
+    for _ in 0..3 {
+        s.arrive(ACK, 1, 1, b"");
+        s.out();
+    }
+    s.host.advance_ms(100);
+    s.arrive(ACK, 1, 1001, b"");
+    assert_eq!(s.host.core.counters.rtt_samples, before);
+}
+
+#[test]
+fn only_the_first_partial_acknowledgment_restarts_the_timer() {
+    let mut s = in_flight();
+    for _ in 0..3 {
+        s.arrive(ACK, 1, 1, b"");
+        s.out();
+    }
+    s.host.advance_ms(10);
+    s.arrive(ACK, 1, 2001, b"");
+    s.out();
+    let deadline = s.host.conn.deadline();
+    assert_eq!(deadline, Some(s.host.core.now.plus_millis(200)));
+    s.host.advance_ms(10);
+    s.arrive(ACK, 1, 4001, b"");
+    s.out();
+    assert_eq!(s.host.conn.deadline(), deadline);
+}

@@ -75,6 +75,25 @@ fn a_silly_window_waits_for_the_timer() {
     s.expect(&[]);
     s.host.timer();
     s.expect(&["ACK 1:101 ack 1"]);
+    // From here on it is a segment like any other, and its loss a sign of congestion.
+    s.host.timer();
+    assert_eq!(s.host.core.counters.retransmission_timeouts, 1);
+    assert_eq!(s.host.core.counters.window_probes_sent, 1);
+}
+
+#[test]
+fn an_old_segment_does_not_change_the_window() {
+    let mut s = Script::established(bare());
+    s.send(&[0; 100]);
+    s.out();
+    s.wnd = 5000;
+    s.arrive(ACK, 1, 101, b"");
+    s.wnd = 60_000;
+    s.arrive(ACK, 1, 1, b"");
+    assert_eq!(s.host.conn.info().snd_wnd, 5000);
+    // The same numbers again are not old.
+    s.arrive(ACK, 1, 101, b"");
+    assert_eq!(s.host.conn.info().snd_wnd, 60_000);
 }
 
 #[test]

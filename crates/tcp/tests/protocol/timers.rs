@@ -182,3 +182,23 @@ fn after_silence_the_window_is_the_initial_one_again() {
     s.send(&[0; 30_000]);
     assert_eq!(s.out().len(), 10);
 }
+
+#[test]
+fn keepalive_does_not_prolong_fin_wait_2() {
+    let config = Config {
+        keepalive: Some(Keepalive::default()),
+        ..bare()
+    };
+    let mut s = Script::established(config);
+    s.host.conn.close();
+    s.out();
+    s.arrive(ACK, 1, 2, b"");
+    s.expect(&[]);
+    s.host.advance_ms(30_000);
+    s.arrive(ACK, 1, 2, b"");
+    assert_eq!(s.host.timer(), 30_000);
+    assert_eq!(
+        s.host.conn.close_reason(),
+        Some(CloseReason::FinWait2Timeout)
+    );
+}
