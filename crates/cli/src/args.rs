@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::args::BenchArgs;
 use crate::config::quantity::Millis;
 use crate::config::{self, Config, ConfigError, Hugepages, Idle, Prefix, Source};
 
@@ -19,6 +20,10 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Serve applications (echo, discard, http) on a DPDK device
+    Serve(ConfigArgs),
+    /// Measure server and client over a link in memory
+    Bench(BenchArgs),
     /// Validate a configuration and say what would run
     Check(ConfigArgs),
 }

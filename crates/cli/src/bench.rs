@@ -1,8 +1,12 @@
 //! `tidewheel bench`: a server and a client over a link in memory, and what they did.
 
+use self::args::BenchArgs;
+use self::summary::{ProgressLine, Summary};
+
 pub mod args;
 pub mod client;
 pub mod hosts;
+pub mod live;
 pub mod outcome;
 pub mod pattern;
 pub mod phases;
@@ -10,3 +14,31 @@ pub mod plan;
 pub mod server;
 pub mod summary;
 pub mod testbed;
+
+/// Runs the bench and prints its result: an object on standard output for `--json`, else a
+/// summary.
+///
+/// # Errors
+/// Options that contradict each other, no link or memory, or nothing moves.
+pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    args.check()?;
+    let mut line = ProgressLine::default();
+    let outcome = live::run(args, &mut |progress| line.show(progress));
+    line.finish();
+    let outcome = outcome?;
+    if args.json {
+        println!("{}", serde_json::to_string(&outcome)?);
+        for problem in &outcome.problems {
+            eprintln!("tidewheel: not valid: {problem}");
+        }
+    } else {
+        print!(
+            "{}",
+            Summary {
+                args,
+                outcome: &outcome
+            }
+        );
+    }
+    Ok(())
+}

@@ -10,6 +10,8 @@ pub mod args;
 pub mod bench;
 pub mod check;
 pub mod config;
+pub mod environment;
 pub mod http;
+pub mod serve;
 #[cfg(test)]
 mod testing;

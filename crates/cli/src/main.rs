@@ -6,6 +6,8 @@ use clap::Parser;
 use tidewheel::args::{Cli, Command};
 use tidewheel::check::Description;
 use tidewheel::config::ConfigError;
+use tidewheel::{bench, serve};
+use tracing_subscriber::EnvFilter;
 
 /// Exit status for a configuration or command line that cannot be used.
 const BAD_CONFIGURATION: u8 = 2;
@@ -13,7 +15,9 @@ const BAD_CONFIGURATION: u8 = 2;
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let command = Cli::parse().command;
+    log();
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tidewheel: {error:#}");
@@ -25,10 +29,19 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Check(args) => {
-            let config = args.config()?;
-            print!("{}", Description(&config));
-        }
+        Command::Check(args) => print!("{}", Description(&args.config()?)),
+        Command::Serve(args) => serve::run(&args.config()?)?,
+        Command::Bench(args) => bench::run(&args)?,
     }
     Ok(())
+}
+
+/// Messages of the program's parts go to standard error; `RUST_LOG` selects them.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
 }

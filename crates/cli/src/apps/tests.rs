@@ -199,7 +199,10 @@ fn an_upload_is_counted() {
         5_000,
     );
     let received = String::from_utf8_lossy(&pair.a.app().received).into_owned();
-    assert!(received.ends_with("\r\n\r\n1000000 63745bc2\n"), "{received}");
+    assert!(
+        received.ends_with("\r\n\r\n1000000 63745bc2\n"),
+        "{received}"
+    );
     assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
 }
 

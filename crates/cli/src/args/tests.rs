@@ -3,8 +3,10 @@ use crate::config::App;
 
 fn check(flags: &[&str]) -> Result<Config, ConfigError> {
     let line = ["tidewheel", "check"].iter().chain(flags);
-    let Command::Check(args) = Cli::try_parse_from(line).unwrap().command;
-    args.config()
+    match Cli::try_parse_from(line).unwrap().command {
+        Command::Check(args) => args.config(),
+        other => panic!("{other:?}"),
+    }
 }
 
 const BASE: [&str; 4] = [

@@ -1,7 +1,5 @@
 //! What the bench found: the object that `--json` prints, and whether it is valid.
 
-use core::time::Duration;
-
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -57,7 +55,8 @@ pub struct Outcome {
     pub link_share: f64,
     /// From the intended launch to ESTABLISHED, in microseconds, at half the rate.
     pub connect_latency_us: Latency,
-    /// Processor time of the control thread.
+    /// Processor time of the control thread from the window's beginning to the end of its last
+    /// connection.
     pub control_thread_cpu_seconds: f64,
     /// Whether the figures mean what they say.
     pub valid: bool,
@@ -143,7 +142,7 @@ impl Outcome {
                 0.0
             },
             connect_latency_us: latency.map_or(Latency::default(), |l| Latency::of(&l.latency)),
-            control_thread_cpu_seconds: (after.control_cpu).max(Duration::ZERO).as_secs_f64(),
+            control_thread_cpu_seconds: (after.control_cpu - before.control_cpu).as_secs_f64(),
             valid: true,
             problems: Vec::new(),
         };

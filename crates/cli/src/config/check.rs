@@ -1,5 +1,7 @@
 //! What only several keys together can get wrong.
 
+use std::path::Path;
+
 use super::{App, Close, Config, ConfigError, Listen, Source};
 
 /// Checks `config` across keys; `source` gives the place of what is wrong.
@@ -198,7 +200,19 @@ fn listener(
             &at("body"),
         ));
     }
-    Ok(())
+    match &listen.file {
+        Some(path) => file(source, &at("file"), path),
+        None => Ok(()),
+    }
+}
+
+/// A file that is served has to be there.
+fn file(source: &Source, path: &str, file: &Path) -> Result<(), ConfigError> {
+    match std::fs::metadata(file) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(source.error_at(path, format!("{} is not a file", file.display()))),
+        Err(e) => Err(source.error_at(path, format!("{}: {e}", file.display()))),
+    }
 }
 
 /// An error at `path` that names the place of the key it contradicts, if that was given.

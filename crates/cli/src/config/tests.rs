@@ -200,6 +200,17 @@ fn other_time_wait_policies_are_refused_plainly() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_missed_at_once() {
+    refused(
+        "body = \"1k\"",
+        "file = \"/nonexistent\"",
+        20,
+        "/nonexistent: No such file",
+    );
+    refused("body = \"1k\"", "file = \"/\"", 20, "/ is not a file");
+}
+
+#[test]
 fn cpus_are_checked() {
     refused(
         "[tcp]",

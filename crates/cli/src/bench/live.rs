@@ -1,0 +1,191 @@
+//! The bench on DPDK: two workers on their threads, and the control thread that asks them.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use runtime::link::{self, Link};
+use runtime::{
+    Clock, Commands, Control, ControlArgs, Event, Idle, PortArgs, Publish, Worker, WorkerThread,
+    allowed_cpus, thread_cpu_time,
+};
+use tcp::time_wait::{Table, V4};
+
+use super::args::{BenchArgs, LinkKind};
+use super::client::Client;
+use super::hosts::{self, Layout};
+use super::outcome::{Baseline, Outcome};
+use super::phases::{self, Progress};
+use super::plan::{Counts, Plan, Report};
+use super::server::Server;
+use super::testbed::{Sample, Testbed};
+use crate::config::ConfigError;
+use crate::environment::{Environment, random, secrets};
+
+impl Publish for Client {}
+impl Publish for Server {}
+
+/// Memory for packet buffers and rings, in MiB.
+const MEMORY_MB: u32 = 256;
+/// The shortest Ethernet frame, without its FCS.
+const SHORTEST_FRAME: usize = 60;
+/// How long the bare link is measured, before and after.
+const BASELINE: Duration = Duration::from_secs(1);
+/// How long a worker may take to answer. It looks for questions about once a millisecond.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Runs the bench that `args` describes; `show` is told once a second what happens.
+///
+/// # Errors
+/// Too few CPUs, no memory, no link, or nothing moves.
+pub fn run(args: &BenchArgs, show: &mut dyn FnMut(&Progress)) -> anyhow::Result<Outcome> {
+    let cpus = cpus(args)?;
+    let link = match args.link {
+        LinkKind::Ring => Link::Ring,
+        LinkKind::Memif => Link::Memif,
+    };
+    let environment = Environment::new(args.hugepages, MEMORY_MB, Vec::new())?;
+    let eal = &environment.eal;
+    let bare = || -> anyhow::Result<f64> {
+        let bare = link::baseline(eal, link, &cpus, SHORTEST_FRAME, BASELINE)?;
+        Ok(f64::midpoint(bare.there_pps, bare.back_pps))
+    };
+    let before = bare()?;
+    let mut bed = Live::start(&environment, args, link, &cpus)?;
+    let measured = phases::run(&mut bed, args, show);
+    let end = bed.control.finish(|_| {});
+    let measured = measured?;
+    end?;
+    let baseline = Baseline {
+        before,
+        after: bare()?,
+    };
+    Ok(Outcome::new(
+        args,
+        &measured,
+        baseline,
+        Table::<V4>::ENTRY_BYTES as u64,
+    ))
+}
+
+/// The CPUs to run on: the first that this process may use.
+fn cpus(args: &BenchArgs) -> anyhow::Result<Vec<usize>> {
+    let cores = usize::try_from(args.cores.get())?;
+    let mut cpus = allowed_cpus()?;
+    if cpus.len() < cores {
+        let message = format!("this process may use {} CPU: try --cores 1", cpus.len());
+        bail!(ConfigError::flag(&format!("--cores {cores}"), message));
+    }
+    cpus.truncate(cores);
+    Ok(cpus)
+}
+
+/// The two workers, running.
+struct Live {
+    control: Control,
+    client: Commands<Client>,
+    server: Commands<Server>,
+}
+
+impl Live {
+    fn start(
+        environment: &Environment,
+        args: &BenchArgs,
+        link: Link,
+        cpus: &[usize],
+    ) -> anyhow::Result<Live> {
+        let eal = &environment.eal;
+        let layout = Layout::of(args.tuples.get());
+        let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
+        let server_app = Server::new(args.exchange(), server.max_connections as usize);
+        let client_app = Client::new(
+            args.exchange(),
+            layout.destinations().collect(),
+            client.max_connections as usize,
+        )?;
+        let clock = Clock::start(eal);
+        let (a, b) = link::pair(eal, link, &PortArgs::default())?;
+        let server = Worker::new(
+            "server",
+            a.seat,
+            clock,
+            server,
+            secrets(random()?)?,
+            server_app,
+        )
+        .context("the server's host")?;
+        let client = Worker::new(
+            "client",
+            b.seat,
+            clock,
+            client,
+            secrets(random()?)?,
+            client_app,
+        )
+        .context("the client's host")?;
+        let (server_commands, client_commands) = (server.commands(), client.commands());
+        let thread = |at: usize| cpus.get(at).copied();
+        let threads = match cpus.len() {
+            1 => vec![WorkerThread::new(thread(0), Idle::Poll, server).and(client)],
+            _ => vec![
+                WorkerThread::new(thread(0), Idle::Poll, server),
+                WorkerThread::new(thread(1), Idle::Poll, client),
+            ],
+        };
+        let quiet = ControlArgs {
+            interval: Duration::ZERO,
+            ..ControlArgs::default()
+        };
+        Ok(Live {
+            control: Control::start(eal, vec![a.port, b.port], threads, quiet)?,
+            client: client_commands,
+            server: server_commands,
+        })
+    }
+}
+
+impl Testbed for Live {
+    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report> {
+        let follow = self
+            .client
+            .ask(ANSWER, move |stack, now| stack.app_mut().follow(now, plan));
+        follow.context("the client's worker")
+    }
+
+    fn wait(&mut self, time: Duration) -> anyhow::Result<()> {
+        let until = Instant::now() + time;
+        loop {
+            match self.control.next(Some(until))? {
+                Event::Elapsed => return Ok(()),
+                Event::Tick(_) => {}
+                Event::Signal => bail!("stopped by a signal"),
+                Event::Ended => bail!("a worker has ended"),
+            }
+        }
+    }
+
+    fn counts(&mut self) -> anyhow::Result<Counts> {
+        let counts = self.client.ask(ANSWER, |stack, _| stack.app().counts());
+        counts.context("the client's worker")
+    }
+
+    fn sample(&mut self) -> anyhow::Result<Sample> {
+        let server = self
+            .server
+            .ask(ANSWER, |stack, _| (*stack.counters(), stack.usage()));
+        let (server, usage) = server.context("the server's worker")?;
+        let client = self.client.ask(ANSWER, |stack, _| *stack.counters());
+        let lost = self.control.snapshot().ports;
+        let lost = lost.iter().map(|port| {
+            let stats = &port.stats;
+            stats.imissed + stats.ierrors + stats.rx_nombuf
+        });
+        Ok(Sample {
+            server,
+            client: client.context("the client's worker")?,
+            usage,
+            link_drops: lost.sum(),
+            control_cpu: thread_cpu_time(),
+        })
+    }
+}

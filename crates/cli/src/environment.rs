@@ -1,0 +1,93 @@
+//! What `serve` and `bench` ask of DPDK's environment, and the secrets that both need.
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::Context as _;
+use runtime::hugepages::{self, Reservation};
+use runtime::{Eal, EalArgs, Memory, MemoryPolicy};
+use stack::Secrets;
+
+use crate::config::Hugepages;
+
+/// DPDK's environment, and the huge pages that were reserved for it.
+pub struct Environment {
+    /// EAL.
+    pub eal: Eal,
+    // After EAL, so that its pages are free when they are given back.
+    _reservation: Option<Reservation>,
+}
+
+impl Environment {
+    /// Initialises EAL with `memory_mb` MiB, and says on standard error when that is not on huge
+    /// pages although it might have been.
+    ///
+    /// # Errors
+    /// What DPDK says, with its remedy.
+    pub fn new(hugepages: Hugepages, memory_mb: u32, pci: Vec<String>) -> anyhow::Result<Self> {
+        let reservation = (hugepages != Hugepages::No)
+            .then(|| reserve(memory_mb))
+            .flatten();
+        let args = EalArgs {
+            memory: match hugepages {
+                Hugepages::Auto => MemoryPolicy::Auto,
+                Hugepages::No => MemoryPolicy::Plain,
+                Hugepages::Required => MemoryPolicy::Huge,
+            },
+            memory_mb,
+            pci,
+            ..EalArgs::default()
+        };
+        let eal = Eal::init(&args).context("DPDK did not start")?;
+        if hugepages == Hugepages::Auto && eal.memory() == Memory::Plain {
+            eprintln!(
+                "tidewheel: no huge pages: packet buffers are on ordinary pages, which is slower \
+                 (as root, or with pages reserved, they would be used)"
+            );
+        }
+        Ok(Environment {
+            eal,
+            _reservation: reservation,
+        })
+    }
+}
+
+/// Reserves the huge pages that are missing, if this process may. Not to get them is no error
+/// here: whether that matters is the policy's to say.
+fn reserve(memory_mb: u32) -> Option<Reservation> {
+    let missing = (u64::from(memory_mb) << 20).saturating_sub(hugepages::free_bytes());
+    let pages = missing.div_ceil(2 << 20);
+    (pages > 0)
+        .then(|| hugepages::reserve(pages).ok())
+        .flatten()
+}
+
+/// Bytes from the operating system's generator.
+///
+/// # Errors
+/// It cannot be read.
+pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
+    Ok(bytes)
+}
+
+/// Secrets of which the one of sequence numbers is given, and the other new.
+///
+/// # Errors
+/// No randomness.
+pub fn secrets(isn: [u8; 32]) -> anyhow::Result<Secrets> {
+    let table: [u8; 16] = random()?;
+    let (a, b) = table.split_at(8);
+    let word = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    };
+    Ok(Secrets {
+        isn: tcp::isn::Secret::new(isn),
+        table: [word(a), word(b)],
+    })
+}
