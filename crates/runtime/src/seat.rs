@@ -73,6 +73,8 @@ impl Seat {
 
 /// Octets around the IP packet: Ethernet header and two VLAN tags, as DPDK reckons.
 const L2_OVERHEAD: u16 = 14 + 2 * 4;
+/// DPDK's name of the driver that makes a TAP interface.
+const TAP: &str = "net_tap";
 /// Receive buffers are multiples of this for every NIC.
 const ROOM_UNIT: u16 = 1024;
 /// Buffers that DPDK's caches and the workers' own stocks may hold while they are in no queue:
@@ -87,6 +89,7 @@ const IDLE_BUFFERS: u32 = 2 * 384 + 160 + 2 * OUT_CAPACITY as u32;
 pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, Error> {
     let can = port.capabilities();
     let numa_socket = can.numa_socket;
+    let shared = can.driver == TAP;
     let cannot_steer = Error::CannotSteer {
         device: can.device.clone(),
         driver: can.driver.clone(),
@@ -115,7 +118,7 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
         promiscuous: false,
     };
     let queues = port.start(&config, &pools)?;
-    let mac = MacAddr(port.mac()?);
+    let mac = address(port.mac()?, port.id(), shared);
     let enabled = port.enabled();
     let steering = match enabled.and_then(Steering::of) {
         Some(steering) if several => Some(Arc::new(steering)),
@@ -136,6 +139,20 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
             numa_socket,
         })
         .collect())
+}
+
+/// The port's Ethernet address. A device without one (net_ring) gets a locally administered one,
+/// unlike that of any other port of the process.
+/// A `shared` one belongs to the kernel's end of the device; the host behind it is another station.
+fn address(mac: [u8; 6], port: u16, shared: bool) -> MacAddr {
+    match mac {
+        [0, 0, 0, 0, 0, 0] => {
+            let [high, low] = port.to_be_bytes();
+            MacAddr([0x02, 0, 0, 0, high, low])
+        }
+        [a, b, c, d, e, f] if shared => MacAddr([a | 0x02, b, c, d, e, f ^ 1]),
+        mac => MacAddr(mac),
+    }
 }
 
 /// The tuples whose frames arrive at `queue`; `None` for all.
@@ -168,4 +185,26 @@ fn pool(eal: &Eal, args: &PortArgs, socket: Option<u32>) -> Result<Mempool, dpdk
             socket,
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_has_an_address() {
+        let own = MacAddr([2, 1, 0, 0, 0, 9]);
+        assert_eq!(address(own.0, 3, false), own);
+        assert!(address([0; 6], 0, false).is_unicast());
+        assert_ne!(address([0; 6], 0, false), address([0; 6], 1, false));
+        assert_ne!(address([0; 6], 0, false), MacAddr::ZERO);
+    }
+
+    #[test]
+    fn behind_a_tap_is_another_station() {
+        let kernel = MacAddr([0x50, 1, 0, 0, 0, 9]);
+        let ours = address(kernel.0, 0, true);
+        assert_ne!(ours, kernel);
+        assert!(ours.is_unicast());
+    }
 }
