@@ -6,6 +6,8 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use common::traffic::{Ender, Habits, Traffic};
 use common::{assert_nothing_held, destination, host, listener, stack};
 use simnet::{Bursts, Link, Network, Path, Rng, StationId};
@@ -36,8 +38,8 @@ fn path(rng: &mut Rng) -> Path {
 fn protocol(rng: &mut Rng) -> tcp::Config {
     tcp::Config {
         mss: *rng.pick(&[200, 536, 1460]),
-        rcv_buf: *rng.pick(&[2_000, 10_000, 65_535, 300_000]),
-        snd_buf: *rng.pick(&[2_000, 10_000, 65_536, 300_000]),
+        rcv_buf: *rng.pick(&[500, 2_000, 10_000, 65_535, 300_000]),
+        snd_buf: *rng.pick(&[500, 2_000, 10_000, 65_536, 300_000]),
         window_scaling: rng.chance(0.5),
         timestamps: rng.chance(0.5),
         nodelay: rng.chance(0.5),
@@ -107,8 +109,11 @@ fn build(seed: u64) -> Run {
     }
 }
 
+/// What the hosts of all runs have counted, by name.
+type Sums = BTreeMap<&'static str, u64>;
+
 /// Runs to the end and through every TIME-WAIT; returns the digest of the log.
-fn run(seed: u64) -> u64 {
+fn run(seed: u64, sums: &mut Sums) -> u64 {
     let Run { mut net, tuples } = build(seed);
     let ids = [StationId(0), StationId(1)];
     let again = format!("repeat with SIMNET_SEED={seed} SIMNET_SEEDS=1");
@@ -137,6 +142,9 @@ fn run(seed: u64) -> u64 {
     }
     for (client, server) in [(ids[0], ids[1]), (ids[1], ids[0])] {
         check_reports(net.host(client).app(), net.host(server).app(), &again);
+        net.host(client)
+            .counters()
+            .for_each(|name, _, value| *sums.entry(name).or_default() += value);
     }
     net.log().digest()
 }
@@ -164,22 +172,62 @@ fn check_reports(client: &Traffic, server: &Traffic, again: &str) {
     }
 }
 
+/// What a hundred seeds must have met, or they prove little.
+const MET: [&str; 30] = [
+    "closed_normal",
+    "closed_reset",
+    "closed_aborted",
+    "embryo_failures",
+    "connect_no_tuple",
+    "time_wait_entered",
+    "time_wait_expired",
+    "time_wait_local_reuse",
+    "tw_recycled_newer_timestamp",
+    "tw_recycled_sequence",
+    "tw_ack_retransmitted_fin",
+    "tw_ack_old_duplicate",
+    "tw_expected_ack",
+    "drop_ip_checksum",
+    "drop_tcp_checksum",
+    "drop_tx_no_buffer",
+    "retransmission_timeouts",
+    "fast_retransmits",
+    "partial_acks",
+    "out_of_order_segments",
+    "unacceptable_segments",
+    "unacceptable_acks",
+    "challenge_acks",
+    "paws_rejected",
+    "window_probes_sent",
+    "keepalive_probes_sent",
+    "delayed_ack_timeouts",
+    "rtt_samples",
+    "rtt_samples_echoed",
+    "text_beyond_window",
+];
+
 #[test]
 fn mixed_transfers_opens_and_closes() {
+    let mut sums = Sums::new();
     let first = common::first_seed();
     for seed in first..first + common::seeds() {
-        run(seed);
+        run(seed, &mut sums);
+    }
+    if common::seeds() >= 100 {
+        let missed: Vec<_> = MET.iter().filter(|name| sums[*name] == 0).collect();
+        assert!(missed.is_empty(), "never met: {missed:?} in {sums:#?}");
     }
 }
 
 #[test]
 fn equal_seeds_give_equal_runs_and_others_differ() {
     let first = common::first_seed();
+    let run = |seed| run(seed, &mut Sums::new());
     let digests: Vec<u64> = (first..first + 5).map(run).collect();
     for (n, digest) in digests.iter().enumerate() {
         let seed = first + n as u64;
         assert_eq!(run(seed), *digest, "seed {seed} does not repeat");
     }
-    let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
+    let distinct: BTreeSet<_> = digests.iter().collect();
     assert_eq!(distinct.len(), digests.len());
 }
