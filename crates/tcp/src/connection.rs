@@ -64,8 +64,9 @@ bitflags::bitflags! {
 /// One connection in any state but LISTEN: the transmission control block.
 ///
 /// It owns no memory: what it queues is in the [`Memory`] that it is lent, and must be given back
-/// with [`Connection::release`] before it is dropped. The four-tuple is the caller's.
-#[derive(Clone, Debug)]
+/// with [`Connection::release`] before it is dropped. So it is not `Clone`. The four-tuple is the
+/// caller's.
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Connection {
     // Line 0 (offset 0): what every segment reads.

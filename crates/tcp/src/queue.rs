@@ -7,8 +7,9 @@ use crate::memory::{Memory, NONE};
 /// A byte has a position: a wrapping counter whose low bits are the offset in its chunk. The queue
 /// may hold chunks beyond its length: bytes received out of order are written where they belong.
 /// The chunk used last is remembered, so that a long queue is read or written sequentially without
-/// walking it each time.
-#[derive(Clone, Debug)]
+/// walking it each time. It must be [`Queue::clear`]ed before it is dropped, and is not `Clone`: the
+/// chunks are the pool's.
+#[derive(Debug)]
 #[repr(C)]
 pub struct Queue {
     head: u32,

@@ -257,7 +257,6 @@ impl Net {
             let reason = host.conn.close_reason();
             assert_eq!(reason, Some(CloseReason::Normal), "side {i}");
             host.release();
-            let _ = i;
         }
         assert_eq!(read, [self.sides[1].plan.len, self.sides[0].plan.len]);
     }
@@ -420,7 +419,6 @@ proptest! {
         if question {
             plans[1].after = plans[0].len;
         }
-        // And so is an answer that waits for all of a question whose sender waits for a close.
         let faults = Faults { loss, duplication, reordering };
         transfer(seed, faults, configs, plans, iss);
     }
