@@ -21,7 +21,9 @@ use crate::time::Instant;
 
 /// The most buckets that one operation reads: the home bucket and those after it. Only the sweep
 /// of many lines, by its budget, reads more.
-pub const PROBE_LIMIT: usize = 16;
+///
+/// In the state in which the table is meant to run, one insertion in about 10^11 meets the limit.
+pub const PROBE_LIMIT: usize = 32;
 
 /// Buckets in which an entry to evict is looked for when the table is at its capacity.
 const EVICTION_WINDOW: usize = 6;
@@ -29,8 +31,9 @@ const EVICTION_WINDOW: usize = 6;
 /// How large, for how long.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Entries that the table is meant to hold: at this number it is half full, and the entry
-    /// nearest its expiry goes for each one that comes.
+    /// Entries that the table is meant to hold: at this number it is half full. A seventh more find
+    /// room, for those whose time is over but whose bucket the sweep has not yet come to (an eighth
+    /// in a steady state). From then on the entry nearest its expiry goes for each one that comes.
     pub capacity: usize,
     /// The lengths of TIME-WAIT in milliseconds, by [`ClassId`]; 0 keeps nothing. At most
     /// [`MAX_CLASSES`], each at most [`MAX_DURATION_MS`].
@@ -173,6 +176,8 @@ pub struct Table<F: Family> {
     /// Buckets that can be home.
     pub(super) homes: usize,
     pub(super) capacity: usize,
+    /// Entries from which on one goes for each one that comes.
+    pub(super) limit: usize,
     pub(super) live: usize,
     pub(super) anchors: Anchors,
     pub(super) expiry: Expiry,
@@ -203,6 +208,7 @@ impl<F: Family> Table<F> {
             memory: Memory::new(buckets, config.pages).map_err(BuildError::Memory)?,
             homes,
             capacity: config.capacity,
+            limit: config.capacity + config.capacity / 7,
             live: 0,
             anchors: Anchors::new(),
             expiry: Expiry::new(&config.durations_ms, now),
@@ -254,12 +260,27 @@ impl<F: Family> Table<F> {
         self.anchors.get(F::parts(key).0)
     }
 
-    /// Starts loading what [`Table::find`] and [`Table::insert`] of this hash will read.
+    /// Starts loading the home bucket of this hash, which [`Table::find`] and [`Table::insert`] will
+    /// read. Call it for a whole burst, then [`Table::prefetch_next`] for the whole burst.
     #[inline(always)]
     pub fn prefetch(&self, hash: u64) {
-        let home = self.home(hash);
-        if let Some(bucket) = self.memory.buckets().get(home) {
-            bucket.prefetch();
+        if let Some(home) = self.memory.buckets().get(self.home(hash)) {
+            home.prefetch();
+        }
+    }
+
+    /// Starts loading the bucket after the home bucket if an entry overflowed into it.
+    ///
+    /// It reads the home bucket. Over a burst these reads overlap, and they bring in what the
+    /// processor did not: it may drop a prefetch, never a load. Measured, the second walk over the
+    /// burst takes a quarter to a third off the life of a connection; to prefetch both buckets at
+    /// once costs more than it gains.
+    #[inline(always)]
+    pub fn prefetch_next(&self, hash: u64) {
+        if let [home, next, ..] = &self.memory.buckets()[self.home(hash)..]
+            && home.flags().overflow()
+        {
+            next.prefetch();
         }
     }
 
@@ -332,7 +353,7 @@ impl<F: Family> Table<F> {
     /// buckets in a row are full, the entry nearest its expiry of those that were looked at goes.
     /// That is the oldest one approximately: the nearest of about ten at the capacity.
     ///
-    /// Where not one entry lies in [`PROBE_LIMIT`] buckets (once in 10^10 insertions), none goes,
+    /// Where not one entry lies in [`PROBE_LIMIT`] buckets (at the capacity, never in practice), none goes,
     /// and the table holds one more.
     #[inline]
     pub fn insert(
@@ -351,7 +372,7 @@ impl<F: Family> Table<F> {
         let home = self.home(hash);
         let (place, kind) = self.place(home, key);
         let evicted = match kind {
-            Place::Vacant if self.live >= self.capacity => {
+            Place::Vacant if self.live >= self.limit => {
                 // Near, but not in the end of the table, where no entry is at home.
                 let from = |window| home.min(self.homes.saturating_sub(window));
                 let near = self.oldest(from(EVICTION_WINDOW), EVICTION_WINDOW);
