@@ -79,11 +79,12 @@ impl Control {
         args: ControlArgs,
     ) -> Result<Control, Error> {
         let bell = Bell::with_signals().map_err(Error::os("take over signals"))?;
-        let threads = thread::start(eal, threads, &bell)?;
-        let boards = threads.iter().flat_map(|t| t.boards().iter().cloned());
+        let workers = threads.iter().flat_map(|thread| &thread.workers);
+        let boards = workers.map(|worker| worker.board().clone()).collect();
+        let recorder = Recorder::new(boards, &ports);
         Ok(Control {
-            recorder: Recorder::new(boards.collect(), &ports),
-            threads,
+            threads: thread::start(eal, threads, &bell)?,
+            recorder,
             ports,
             bell,
             next_tick: (!args.interval.is_zero()).then(|| Instant::now() + args.interval),

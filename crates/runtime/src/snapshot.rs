@@ -169,12 +169,15 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
+    /// Everything that `boards` count is new; what the ports have counted is not.
     pub(crate) fn new(boards: Vec<Arc<Board>>, ports: &[Port]) -> Recorder {
         let now = Instant::now();
+        let zeros = |board: &Board| vec![0; board.fields().len()];
+        let boards = boards.into_iter().map(|b| (b.clone(), zeros(&b)));
         Recorder {
             start: now,
             last: now,
-            boards: boards.into_iter().map(|b| (b.clone(), b.read())).collect(),
+            boards: boards.collect(),
             ports: ports.iter().map(stats).collect(),
         }
     }

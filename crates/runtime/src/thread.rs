@@ -145,10 +145,6 @@ fn body(eal: &Eal, thread: WorkerThread, ring: RingAtEnd, ready: &Sender<Result<
 }
 
 impl Running {
-    pub(crate) fn boards(&self) -> &[Arc<Board>] {
-        &self.boards
-    }
-
     /// Whether all its workers have gone, in whatever way.
     pub(crate) fn ended(&self) -> bool {
         self.boards.iter().all(|b| b.phase() == Phase::Left)
