@@ -1,15 +1,18 @@
 //! A cable with its faults: delay, loss, bursts of loss, duplication, reordering, corruption.
 
+use tcp::time::Instant;
+
 use crate::rng::Rng;
 
-/// Loss in bursts: the two-state chain of Gilbert and Elliott. Chances are per frame.
+/// Loss in bursts, which last for a time and not for a number of frames: else who sends little would
+/// be cut off for minutes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Bursts {
-    /// The chance to enter the bad state.
+    /// The chance, per frame, that a burst begins with it.
     pub enter: f64,
-    /// The chance to leave it: bursts last 1 / `leave` frames on average.
-    pub leave: f64,
-    /// The chance of loss while in it.
+    /// The longest burst, in nanoseconds; lengths are uniform from 0.
+    pub longest_ns: u64,
+    /// The chance of loss, per frame, during a burst.
     pub loss: f64,
 }
 
@@ -92,18 +95,22 @@ pub(crate) struct Passage {
     pub(crate) corrupt_bit: Option<usize>,
 }
 
-/// Sends a frame whose IPv4 packet has `ip_bits` bits (0: none) down `path`. `in_burst` is the
-/// state of the path's burst chain.
-pub(crate) fn pass(path: &Path, in_burst: &mut bool, ip_bits: usize, rng: &mut Rng) -> Passage {
+/// Sends a frame whose IPv4 packet has `ip_bits` bits (0: none) down `path` at `now`. `burst_end` is
+/// kept for the path: when its last burst ends.
+pub(crate) fn pass(
+    path: &Path,
+    now: Instant,
+    burst_end: &mut Instant,
+    ip_bits: usize,
+    rng: &mut Rng,
+) -> Passage {
     let mut lost = rng.chance(path.loss);
     if let Some(bursts) = path.bursts {
-        let turn = if *in_burst {
-            bursts.leave
-        } else {
-            bursts.enter
-        };
-        *in_burst ^= rng.chance(turn);
-        lost |= *in_burst && rng.chance(bursts.loss);
+        if now >= *burst_end && rng.chance(bursts.enter) {
+            let length = rng.range(0, bursts.longest_ns);
+            *burst_end = Instant::from_nanos(now.as_nanos().saturating_add(length));
+        }
+        lost |= now < *burst_end && rng.chance(bursts.loss);
     }
     let mut delay = || {
         let extra = if rng.chance(path.reorder) {
@@ -130,9 +137,9 @@ mod tests {
     #[test]
     fn an_ideal_path_only_delays() {
         let mut rng = Rng::new(3);
-        let mut burst = false;
+        let mut burst = Instant::ZERO;
         for _ in 0..100 {
-            let passage = pass(&Path::ideal(7), &mut burst, 800, &mut rng);
+            let passage = pass(&Path::ideal(7), Instant::ZERO, &mut burst, 800, &mut rng);
             assert_eq!(passage.delays, [Some(7), None]);
             assert_eq!(passage.corrupt_bit, None);
         }
@@ -150,10 +157,10 @@ mod tests {
             corrupt: 0.05,
         };
         let mut rng = Rng::new(4);
-        let mut burst = false;
+        let mut burst = Instant::ZERO;
         let (mut lost, mut twice, mut late, mut bad) = (0, 0, 0, 0);
         for _ in 0..10_000 {
-            let p = pass(&path, &mut burst, 800, &mut rng);
+            let p = pass(&path, Instant::ZERO, &mut burst, 800, &mut rng);
             lost += u32::from(p.delays[0].is_none());
             twice += u32::from(p.delays[1].is_some());
             late += u32::from(p.delays[0].is_some_and(|d| d > 1000));
@@ -171,19 +178,24 @@ mod tests {
         let path = Path {
             bursts: Some(Bursts {
                 enter: 0.01,
-                leave: 0.1,
+                longest_ns: 20_000,
                 loss: 1.0,
             }),
             ..Path::ideal(0)
         };
         let mut rng = Rng::new(5);
-        let mut burst = false;
+        let mut burst = Instant::ZERO;
+        // A frame each microsecond: bursts of ten on average, which begin once in a hundred.
         let fates: Vec<bool> = (0..100_000)
-            .map(|_| pass(&path, &mut burst, 0, &mut rng).delays[0].is_none())
+            .map(|us| {
+                let now = Instant::ZERO.plus_micros(us);
+                pass(&path, now, &mut burst, 0, &mut rng).delays[0].is_none()
+            })
             .collect();
         let lost = fates.iter().filter(|l| **l).count();
         let bursts = fates.windows(2).filter(|w| !w[0] && w[1]).count();
         let mean = lost as f64 / bursts as f64;
-        assert!((8.0..12.0).contains(&mean), "{mean} frames a burst");
+        assert!((8.0..13.0).contains(&mean), "{mean} frames a burst");
+        assert!((700..1_100).contains(&bursts), "{bursts}");
     }
 }

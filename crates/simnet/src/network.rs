@@ -34,8 +34,8 @@ enum Station<A> {
 struct Port<A> {
     station: Station<A>,
     link: Link,
-    /// The state of the burst chains of the way up and of the way down.
-    in_burst: [bool; 2],
+    /// When the last burst of loss ends, on the way down and on the way up.
+    burst_ends: [Instant; 2],
     /// Frames that the transmit queue takes in one turn.
     tx_per_turn: usize,
     /// Whether frames were left over when the queue was full.
@@ -98,7 +98,7 @@ impl<A: Application> Network<A> {
         self.ports.push(Port {
             station,
             link,
-            in_burst: [false; 2],
+            burst_ends: [Instant::ZERO; 2],
             tx_per_turn: OUT_CAPACITY,
             tx_waits: false,
             last_turn: None,
@@ -335,10 +335,10 @@ impl<A: Application> Network<A> {
             return;
         }
         let path = if up { &port.link.up } else { &port.link.down };
-        let in_burst = &mut port.in_burst[usize::from(up)];
+        let burst_end = &mut port.burst_ends[usize::from(up)];
         let ip = decode::ipv4_range(frame);
         let bits = ip.as_ref().map_or(0, |range| range.len() * 8);
-        let passage = pass(path, in_burst, bits, &mut self.rng);
+        let passage = pass(path, self.now, burst_end, bits, &mut self.rng);
         let place = if up {
             Place::Switch(end)
         } else {

@@ -28,7 +28,7 @@ fn path(rng: &mut Rng) -> Path {
         path.corrupt = *rng.pick(&[0.0, 0.01]);
         path.bursts = rng.chance(0.3).then_some(Bursts {
             enter: 0.005,
-            leave: 0.2,
+            longest_ns: 300_000_000,
             loss: 0.8,
         });
     }
