@@ -78,14 +78,20 @@ pub enum Packet {
     Other,
 }
 
-/// Where the IPv4 packet of a frame lies, if it carries one.
-pub(crate) fn ipv4_range(frame: &[u8]) -> Option<Range<usize>> {
+/// Where the IPv4 packet of a frame lies, if it carries one that is not damaged.
+pub(crate) fn intact_ipv4(frame: &[u8]) -> Option<Range<usize>> {
     let (header, offset) = ethernet::Header::parse(frame).ok()?;
-    if header.ethertype != ethernet::ETHERTYPE_IPV4 {
+    if header.ethertype != ethernet::ETHERTYPE_IPV4 || !ipv4::checksum_ok(&frame[offset..]) {
         return None;
     }
-    let (ip, _) = ipv4::Header::parse(&frame[offset..]).ok()?;
-    Some(offset..offset + usize::from(ip.total_len))
+    let (ip, payload) = ipv4::Header::parse(&frame[offset..]).ok()?;
+    let payload = &frame[offset + payload.start..offset + payload.end];
+    let intact = match ip.protocol {
+        ipv4::PROTOCOL_TCP => checksum::tcp_ok(Ip::v4(ip.src), Ip::v4(ip.dst), payload),
+        ipv4::PROTOCOL_ICMP => icmpv4::Message::parse(payload).is_ok(),
+        _ => true,
+    };
+    intact.then(|| offset..offset + usize::from(ip.total_len))
 }
 
 /// Source and destination of the frame, if it has them.

@@ -336,7 +336,12 @@ impl<A: Application> Network<A> {
         }
         let path = if up { &port.link.up } else { &port.link.down };
         let burst_end = &mut port.burst_ends[usize::from(up)];
-        let ip = decode::ipv4_range(frame);
+        // Once is enough: a second bit could make the checksum right again.
+        let ip = if path.corrupt > 0.0 {
+            decode::intact_ipv4(frame)
+        } else {
+            None
+        };
         let bits = ip.as_ref().map_or(0, |range| range.len() * 8);
         let passage = pass(path, self.now, burst_end, bits, &mut self.rng);
         let place = if up {

@@ -204,12 +204,68 @@ fn local_reuse_waits_for_what_the_configuration_says() {
             (rest - 10..=rest + 1_000).contains(&wait),
             "{wait} of {rest}"
         );
-        net.run_until(next_free.unwrap());
-        once(&mut net).unwrap();
+        // Again and again, as soon as it may.
+        for _ in 0..20 {
+            let Err(ConnectError::NoTupleFree { next_free }) = once(&mut net) else {
+                panic!("too early");
+            };
+            net.run_until(next_free.unwrap());
+            once(&mut net).unwrap();
+        }
         let reused = net.host(CLIENT).counters().host.time_wait_local_reuse;
-        assert_eq!(reused, u64::from(timestamps && reuse_ms.is_some()));
-        assert_eq!(count_sent(&net, |f| f == Flags::SYN), 2);
+        let reusable = timestamps && reuse_ms.is_some();
+        assert_eq!(reused, if reusable { 20 } else { 0 });
+        assert_eq!(count_sent(&net, |f| f == Flags::SYN), 21);
+        assert_eq!(net.host(SERVER).app().count(Told::Open), 21);
     }
+}
+
+#[test]
+fn local_reuse_while_the_peer_is_still_in_last_ack() {
+    // The client closes first and its last ACK never arrives, again and again. It reuses the tuple
+    // after a second, when the server still retransmits its FIN: challenge ACK, RST, SYN.
+    let (server, client) = configs(1, &protocol(true));
+    let app = |end| Plain {
+        greeting: b"x".to_vec(),
+        after_greeting: end,
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let mut net = pair((server, client), (app(End::Stay), app(End::Shutdown)));
+    net.run_ms(5);
+    let mute = net.add_rule(Action::Drop, Which::All, |seen| {
+        seen.from == CLIENT
+            && seen
+                .segment()
+                .is_some_and(|s| s.header.flags == Flags::ACK && s.text.is_empty())
+    });
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
+    net.run_ms(1_200);
+    assert_eq!(net.host(CLIENT).usage().time_wait, 1);
+    assert_eq!(
+        net.host(SERVER).usage().live,
+        1,
+        "LAST-ACK\n{}",
+        net.log().tail(20)
+    );
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
+    net.end_rule(mute);
+    let start = net.now();
+    let opened = net.run_to(start.plus_millis(5_000), |net| {
+        net.host(SERVER).app().count(Told::Open) == 2
+    });
+    assert!(opened, "{}", net.log().tail(20));
+    assert_eq!(
+        count_sent(&net, |f| f.contains(Flags::RST)),
+        1,
+        "{}",
+        net.log().tail(20)
+    );
+    // One further round trip and not the second that a SYN usually waits for.
+    let took = net.now().since(start).as_millis();
+    assert!(took <= 10, "{took} ms\n{}", net.log().tail(20));
 }
 
 /// The header of the last segment that `from` sent.
