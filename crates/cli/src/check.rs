@@ -2,15 +2,42 @@
 
 use core::fmt;
 
-use crate::config::{App, Close, Config, Hugepages, Idle, Listen};
+use stack::{MemPool, Offload, Secrets, Stack, Usage};
+use wire::MacAddr;
+
+use crate::apps::Apps;
+use crate::config::{App, Close, Config, ConfigError, Hugepages, Idle, Listen};
+
+/// What each worker of `config` takes, found by making one host of it in ordinary memory.
+///
+/// # Errors
+/// What the host finds wrong with it.
+pub fn usage(config: &Config) -> Result<Usage, ConfigError> {
+    // Nothing is received or sent, so neither the address nor the keys matter.
+    let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), Offload::default(), 0);
+    let secrets = Secrets {
+        isn: tcp::isn::Secret::new([0; 32]),
+        table: [0; 2],
+    };
+    let stack = Stack::new(host, secrets, Apps::new(Vec::new(), 0), MemPool::new(0));
+    match stack {
+        Ok(stack) => Ok(stack.usage()),
+        Err(e) => Err(ConfigError::nowhere(e.to_string())),
+    }
+}
 
 /// A configuration in words, for people.
 #[derive(Debug)]
-pub struct Description<'a>(pub &'a Config);
+pub struct Description<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// What one worker takes at start.
+    pub usage: Usage,
+}
 
 impl fmt::Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let config = self.0;
+        let config = self.config;
         let port = &config.port;
         write!(f, "port       {}, MTU {}", port.device, port.mtu)?;
         if let Some(vlan) = port.vlan {
@@ -34,7 +61,7 @@ impl fmt::Display for Description<'_> {
         for listen in &config.listen {
             listener(f, listen)?;
         }
-        memory(f, config)
+        memory(f, config, &self.usage)
     }
 }
 
@@ -98,16 +125,25 @@ fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen) -> fmt::Result {
     writeln!(f, ", backlog {}, {closer} closes first", listen.backlog)
 }
 
-fn memory(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
+fn memory(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt::Result {
     let pages = match config.eal.hugepages {
         Hugepages::Auto => "on huge pages if there are any",
         Hugepages::No => "on ordinary pages",
         Hugepages::Required => "on huge pages only",
     };
     let limits = &config.limits;
+    let data = limits.receive_memory.get() + limits.send_memory.get();
+    let tables = usage.time_wait_bytes + usage.connection_bytes;
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     writeln!(
         f,
-        "memory     {} for DPDK {pages}; each worker {} connections, {} to receive and {} to send",
-        config.eal.memory, limits.connections, limits.receive_memory, limits.send_memory
+        "memory     {} for DPDK {pages}, and {} MiB a worker: {} connections {} MiB, TIME-WAIT \
+         {} MiB, data {} MiB",
+        config.eal.memory,
+        mib(tables + data),
+        limits.connections,
+        mib(usage.connection_bytes),
+        mib(usage.time_wait_bytes),
+        mib(data),
     )
 }

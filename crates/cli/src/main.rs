@@ -1,10 +1,11 @@
 //! The `tidewheel` program.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tidewheel::args::{Cli, Command};
-use tidewheel::check::Description;
+use tidewheel::check::{self, Description};
 use tidewheel::config::ConfigError;
 use tidewheel::{bench, serve};
 use tracing_subscriber::EnvFilter;
@@ -29,7 +30,11 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Check(args) => print!("{}", Description(&args.config()?)),
+        Command::Check(args) => {
+            let config = &args.config()?;
+            let usage = check::usage(config)?;
+            print!("{}", Description { config, usage });
+        }
         Command::Serve(args) => serve::run(&args.config()?)?,
         Command::Bench(args) => bench::run(&args)?,
     }
@@ -38,10 +43,13 @@ fn run(command: Command) -> anyhow::Result<()> {
 
 /// Messages of the program's parts go to standard error; `RUST_LOG` selects them.
 fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // What DPDK warns of is of interest to those who look for it: the program names what matters.
+    let usual = || EnvFilter::new("warn,dpdk=error");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| usual());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .init();
 }

@@ -30,12 +30,14 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let seats = seats(eal, &mut port, &port_args(config))?;
     let secrets = secrets(isn_key)?;
     let mut threads = Vec::with_capacity(seats.len());
+    let mut usage = stack::Usage::default();
     for (seat, &cpu) in seats.into_iter().zip(&config.eal.cpus) {
         let host = config.host(seat.mac(), stack::Offload::default(), 0);
         let apps = Apps::new(services.clone(), host.max_connections as usize);
         let name = format!("worker{cpu}");
         let worker = Worker::new(name, seat, clock, host, secrets.clone(), apps)
             .map_err(|e| ConfigError::nowhere(e.to_string()))?;
+        usage = worker.stack().usage();
         threads.push(WorkerThread::new(Some(cpu.into()), idle(config), worker));
     }
     let control = ControlArgs {
@@ -43,7 +45,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         drain_timeout: config.control.drain_timeout.duration(),
     };
     let control = Control::start(eal, vec![port], threads, control)?;
-    eprint!("{}", Description(config));
+    eprint!("{}", Description { config, usage });
     let end = control.run(|snapshot| println!("{}", snapshot.line()))?;
     match end.reset {
         0 => eprintln!("tidewheel: drained"),

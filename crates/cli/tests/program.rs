@@ -58,6 +58,8 @@ fn check_says_what_would_run() {
         "1m, reused by rfc6191, 1000000 entries",
         "*:80 http, body 1024 bytes, backlog 4096, the server closes first",
         "*:7 echo, backlog 4096, the client closes first",
+        "65536 connections",
+        "data 128 MiB",
     ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
@@ -108,4 +110,53 @@ fn a_file_that_is_not_there_exits_2() {
 fn an_unknown_flag_exits_2() {
     let output = tidewheel(&["check", "--no-such-flag"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn bench_prints_one_object_that_is_valid() {
+    for link in ["ring", "memif"] {
+        let options = "bench --json --hugepages no --cores 1 --profile dperf --tuples 2000 \
+                       --concurrency 64 --duration 200ms --link";
+        let arguments: Vec<&str> = options.split_whitespace().chain([link]).collect();
+        let output = tidewheel(&arguments);
+        assert!(output.status.success(), "{link}: {}", stderr(&output));
+        let o: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(o["valid"], true, "{link}: {o}");
+        assert_eq!(o["packets_per_connection"], 6.0);
+        assert_eq!(o["time_wait_peak"], 2000);
+        assert!(o["link_baseline_pps"].as_f64().unwrap() > 0.0);
+        assert!(o["connect_latency_us"]["p50"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
+fn bench_refuses_what_contradicts_its_profile() {
+    let output = tidewheel(&["bench", "--profile", "dperf", "--timestamps", "on"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert_eq!(
+        text,
+        "tidewheel: --timestamps on: contradicts --profile dperf: it sends the MSS option only\n"
+    );
+}
+
+#[test]
+fn serve_explains_a_device_that_is_not_there() {
+    let output = tidewheel(&[
+        "serve",
+        "--device",
+        "net_nosuch0",
+        "--address",
+        "192.0.2.1/24",
+        "--listen",
+        "7=echo",
+        "--hugepages",
+        "no",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no device `net_nosuch0`"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -152,11 +152,12 @@ impl Testbed for Live {
         follow.context("the client's worker")
     }
 
-    fn wait(&mut self, time: Duration) -> anyhow::Result<()> {
-        let until = Instant::now() + time;
+    fn wait(&mut self, time: Duration) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        let until = begun + time;
         loop {
             match self.control.next(Some(until))? {
-                Event::Elapsed => return Ok(()),
+                Event::Elapsed => return Ok(begun.elapsed()),
                 Event::Tick(_) => {}
                 Event::Signal => bail!("stopped by a signal"),
                 Event::Ended => bail!("a worker has ended"),

@@ -221,8 +221,7 @@ impl<T: Testbed> Run<'_, T> {
                 (shown, completed) = (elapsed, counts.completed);
                 (self.show)(&progress);
             }
-            self.bed.wait(LOOK)?;
-            elapsed += LOOK;
+            elapsed += self.bed.wait(LOOK)?;
         }
     }
 

@@ -28,11 +28,11 @@ pub trait Testbed {
     /// A worker is gone.
     fn follow(&mut self, plan: Plan) -> anyhow::Result<Report>;
 
-    /// Lets time pass.
+    /// Lets `time` pass, and says how much it was.
     ///
     /// # Errors
     /// A worker is gone, or the user wants to stop.
-    fn wait(&mut self, time: Duration) -> anyhow::Result<()>;
+    fn wait(&mut self, time: Duration) -> anyhow::Result<Duration>;
 
     /// The client's counters now.
     ///

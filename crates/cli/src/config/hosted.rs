@@ -45,7 +45,7 @@ impl Config {
     fn time_wait_config(&self) -> TimeWaitConfig {
         TimeWaitConfig {
             length_ms: millis(self.time_wait.length),
-            local_reuse_ms: Some(millis(self.time_wait.local_reuse)),
+            ..TimeWaitConfig::default()
         }
     }
 }
@@ -66,7 +66,6 @@ impl Tcp {
             rto_initial_ms: millis(self.rto_initial),
             rto_min_ms: millis(self.rto_min),
             rto_max_ms: millis(self.rto_max),
-            syn_retries: narrow(self.syn_retries.get()),
             synack_retries: narrow(self.synack_retries.get()),
             data_retries: narrow(self.data_retries.get()),
             user_timeout_ms: millis(self.user_timeout),

@@ -32,9 +32,6 @@ pub struct Tcp {
     pub rto_min: Millis<1, 60_000>,
     /// Greatest retransmission time-out, 1s to 1h. Default `"60s"` (RFC 6298 2.5).
     pub rto_max: Millis<1_000, 3_600_000>,
-    /// Retransmissions of our SYN before an active open fails, 0 to 15. Default 7 (RFC 9293
-    /// MUST-23).
-    pub syn_retries: Count<0, 15>,
     /// Retransmissions of a SYN-ACK before a half-open connection is forgotten, 0 to 15. Default 5.
     pub synack_retries: Count<0, 15>,
     /// Retransmissions of data before giving up, 1 to 30. Default 15.
@@ -63,7 +60,6 @@ impl Default for Tcp {
             rto_initial: Millis::of(1_000),
             rto_min: Millis::of(200),
             rto_max: Millis::of(60_000),
-            syn_retries: Count::of(7),
             synack_retries: Count::of(5),
             data_retries: Count::of(15),
             user_timeout: Millis::of(0),

@@ -18,9 +18,6 @@ pub struct TimeWait {
     /// When a SYN may open a four-tuple that is in TIME-WAIT. `"rfc6191"`, the default and the
     /// only one so far: when its timestamp or its sequence number proves it new.
     pub policy: Policy,
-    /// How long a tuple must have been in our own TIME-WAIT before an active open may take it
-    /// over, timestamps given, 0s to 24h. Default `"1s"`.
-    pub local_reuse: Millis<0, 86_400_000>,
 }
 
 impl Default for TimeWait {
@@ -29,7 +26,6 @@ impl Default for TimeWait {
             length: Millis::of(60_000),
             capacity: Count::of(1 << 20),
             policy: Policy::Rfc6191,
-            local_reuse: Millis::of(1_000),
         }
     }
 }

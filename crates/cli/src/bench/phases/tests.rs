@@ -28,9 +28,9 @@ impl Testbed for Virtual {
         Ok(self.0.a.app_mut().follow(now, plan))
     }
 
-    fn wait(&mut self, time: Duration) -> anyhow::Result<()> {
+    fn wait(&mut self, time: Duration) -> anyhow::Result<Duration> {
         self.0.run(time);
-        Ok(())
+        Ok(time)
     }
 
     fn counts(&mut self) -> anyhow::Result<Counts> {
