@@ -82,6 +82,7 @@ fn generate_bindings(flags: &[String]) {
             .allowlist_var("RTE_LOG_.*|RTE_MAX_(LCORE|ETHPORTS)")
             .allowlist_function("rte_eal_(init|cleanup|get_runtime_dir)")
             .allowlist_function("rte_thread_(un)?register")
+            .allowlist_function("rte_eal_alarm_set")
             .allowlist_function("rte_get_tsc_hz")
             .allowlist_function("rte_dev_(probe|remove)")
             .allowlist_function("rte_eth_dev_(start|stop|close|get_mtu|adjust_nb_rx_tx_desc)")

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_alarm.h>
 #include <rte_version.h>
 #include <rte_eal.h>
 #include <rte_errno.h>

@@ -19,6 +19,7 @@ mod clock;
 mod eal;
 mod error;
 pub mod hugepages;
+mod interrupt;
 pub mod link_bench;
 mod log;
 mod mbuf;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dpdk_sys as sys;
 
+use super::capabilities::text;
 use super::{log, pci};
-use crate::{Eal, Error, Mempool};
+use crate::{Eal, Error, Mempool, interrupt};
 
 /// What a device is made of, when that is ours; it outlives the device.
 pub(crate) trait Backing: Send + Sync {
@@ -104,12 +105,21 @@ impl Device {
         // SAFETY: the port is open and `info` is writable.
         let known = unsafe { sys::shim_port_info(self.id, &mut info) } == 0;
         let last = known && !info.handle.is_null() && !self.has_sibling(info.handle);
-        // SAFETY: no queue handle is left, so nobody uses the port's queues.
-        let ret = unsafe {
-            if self.started.load(Ordering::Acquire) {
-                sys::rte_eth_dev_stop(self.id);
+        let (id, started) = (self.id, self.started.load(Ordering::Acquire));
+        let stop_and_close = move || {
+            // SAFETY: no queue handle is left, so nobody uses the port's queues.
+            unsafe {
+                if started {
+                    sys::rte_eth_dev_stop(id);
+                }
+                sys::rte_eth_dev_close(id)
             }
-            sys::rte_eth_dev_close(self.id)
+        };
+        // When the other end of a memif link closes, the driver frees the link's memory in the
+        // interrupt thread, without a lock: at the same time as a close from elsewhere, twice.
+        let ret = match known && text(&info.driver) == "net_memif" {
+            true => interrupt::run(stop_and_close).unwrap_or(-libc::ETIMEDOUT),
+            false => stop_and_close(),
         };
         if ret != 0 {
             tracing::warn!("closing {} failed: {ret}", self.name);
