@@ -266,8 +266,8 @@ fn baseline() {
         for link in [Link::Ring, Link::Memif] {
             let duration = Duration::from_millis(100);
             let measured = link::baseline(eal(), link, cpus, 64, duration).expect("a measurement");
-            assert!(measured.there_pps > 10_000.0, "{link:?} {measured:?}");
-            assert!(measured.back_pps > 10_000.0, "{link:?} {measured:?}");
+            assert!(measured.there_pps > 0.0, "{link:?} {measured:?}");
+            assert!(measured.back_pps > 0.0, "{link:?} {measured:?}");
         }
     }
 }
