@@ -23,6 +23,7 @@ pub enum Command {
     /// Serve applications (echo, discard, http) on a DPDK device
     Serve(ConfigArgs),
     /// Measure server and client over a link in memory
+    #[command(args_override_self = true)]
     Bench(BenchArgs),
     /// Validate a configuration and say what would run
     Check(ConfigArgs),
