@@ -13,6 +13,7 @@ mod link;
 mod log;
 mod network;
 mod peer;
+mod port;
 mod rng;
 mod rule;
 mod switch;

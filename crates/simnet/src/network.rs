@@ -2,14 +2,15 @@
 
 use core::fmt;
 
-use stack::{Application, Context, Frame, FramePool, MemPool, OUT_CAPACITY, Stack};
+use stack::{Application, Context, MemPool, Stack};
 use tcp::time::Instant;
 
 use crate::decode;
-use crate::event::{Arrival, Place, Queue};
+use crate::event::{Place, Queue};
 use crate::link::{Link, pass};
 use crate::log::{Fate, Log};
 use crate::peer::Peer;
+use crate::port::{Port, Station};
 use crate::rng::Rng;
 use crate::rule::{Action, Kept, Rule, RuleId, Seen, Which};
 use crate::switch::{Forward, Switch};
@@ -17,34 +18,6 @@ use crate::switch::{Forward, Switch};
 /// A station, in the order in which they were added.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct StationId(pub usize);
-
-/// The least time between two turns of a host's loop that no frame brings about.
-const TURN_NS: u64 = 1_000;
-/// Frames in one burst of a host's receive queue.
-const BURST: usize = 64;
-/// Turns in a row, without a frame in or out and no more than [`TURN_NS`] apart, after which a
-/// host is said to spin: a tenth of a second of virtual time.
-const SPIN_LIMIT: u32 = 100_000;
-
-enum Station<A> {
-    Host(Box<Stack<A, MemPool>>),
-    Peer(Peer),
-}
-
-struct Port<A> {
-    station: Station<A>,
-    link: Link,
-    /// When the last burst of loss ends, on the way down and on the way up.
-    burst_ends: [Instant; 2],
-    /// Frames that the transmit queue takes in one turn.
-    tx_per_turn: usize,
-    /// Whether frames were left over when the queue was full.
-    tx_waits: bool,
-    last_turn: Option<Instant>,
-    idle_turns: u32,
-    /// Frames that arrive at this instant.
-    arriving: Vec<Arrival>,
-}
 
 /// Stations around a switch, in virtual time. A turn of a host happens when frames arrive for it
 /// and when its [`Stack::next_deadline`] comes; nothing happens in between, so waiting costs
@@ -95,16 +68,7 @@ impl<A: Application> Network<A> {
     }
 
     fn add(&mut self, station: Station<A>, link: Link) -> StationId {
-        self.ports.push(Port {
-            station,
-            link,
-            burst_ends: [Instant::ZERO; 2],
-            tx_per_turn: OUT_CAPACITY,
-            tx_waits: false,
-            last_turn: None,
-            idle_turns: 0,
-            arriving: Vec::new(),
-        });
+        self.ports.push(Port::new(station, link));
         StationId(self.ports.len() - 1)
     }
 
@@ -389,102 +353,9 @@ impl<A: Application> Network<A> {
         self.travel(Some(from), from, true, &frame);
     }
 
-    /// One turn of a station's loop: what has arrived, what is due, what is to be sent.
     fn turn(&mut self, id: StationId) {
-        let now = self.now;
-        let port = &mut self.ports[id.0];
-        let arriving = core::mem::take(&mut port.arriving);
-        let sent = match &mut port.station {
-            Station::Host(stack) => {
-                let arrived = !arriving.is_empty();
-                deliver(stack, now, id, arriving, &mut self.log);
-                stack.advance(now);
-                stack.transmit(now);
-                let waiting = stack.out().len();
-                let take = waiting.min(port.tx_per_turn);
-                port.tx_waits = waiting > take;
-                let frames: Vec<_> = stack.out().drain(..take).collect();
-                let bytes: Vec<Vec<u8>> = frames.iter().map(|f| f.data().to_vec()).collect();
-                // The transmit queue gives a buffer back once the frame is on the wire.
-                for frame in frames {
-                    stack.pool_mut().free(frame);
-                }
-                port.count_turn(now, arrived || !bytes.is_empty(), id);
-                bytes
-            }
-            Station::Peer(peer) => {
-                let mut replies = Vec::new();
-                for arrival in arriving {
-                    self.log
-                        .add(now, arrival.from, Some(id), Fate::Delivered, &arrival.frame);
-                    replies.extend(peer.receive(now, arrival.frame));
-                }
-                replies
-            }
-        };
-        for frame in sent {
+        for frame in self.ports[id.0].turn(self.now, id, &mut self.log) {
             self.on_sent(id, frame);
         }
-    }
-}
-
-/// Copies frames into the host's own buffers, as a device does, and hands them over in bursts.
-fn deliver<A: Application>(
-    stack: &mut Stack<A, MemPool>,
-    now: Instant,
-    id: StationId,
-    arriving: Vec<Arrival>,
-    log: &mut Log,
-) {
-    let mut burst = Vec::with_capacity(BURST);
-    for arrival in arriving {
-        let Some(mut buffer) = stack.pool_mut().alloc(arrival.frame.len()) else {
-            log.add(now, arrival.from, Some(id), Fate::NoBuffer, &arrival.frame);
-            continue;
-        };
-        log.add(now, arrival.from, Some(id), Fate::Delivered, &arrival.frame);
-        buffer.data_mut().copy_from_slice(&arrival.frame);
-        burst.push(buffer);
-        if burst.len() == BURST {
-            stack.receive(now, &mut burst);
-        }
-    }
-    if !burst.is_empty() {
-        stack.receive(now, &mut burst);
-    }
-}
-
-impl<A: Application> Port<A> {
-    /// When the station has something to do though nothing arrives.
-    fn deadline(&self) -> Option<Instant> {
-        let Station::Host(stack) = &self.station else {
-            return None;
-        };
-        let due = if self.tx_waits {
-            Instant::ZERO
-        } else {
-            stack.next_deadline()?
-        };
-        let earliest = self.last_turn.map_or(Instant::ZERO, |last| {
-            Instant::from_nanos(last.as_nanos() + TURN_NS)
-        });
-        Some(due.max(earliest))
-    }
-
-    fn count_turn(&mut self, now: Instant, busy: bool, id: StationId) {
-        let soon = self
-            .last_turn
-            .is_some_and(|last| now.as_nanos() - last.as_nanos() <= TURN_NS);
-        self.last_turn = Some(now);
-        self.idle_turns = if busy || !soon {
-            0
-        } else {
-            self.idle_turns + 1
-        };
-        assert!(
-            self.idle_turns < SPIN_LIMIT,
-            "station {} spins at {now:?}: something is always due and nothing is ever done",
-            id.0
-        );
     }
 }

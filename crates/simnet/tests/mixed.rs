@@ -8,7 +8,8 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::traffic::{Ender, Habits, Traffic};
+use common::stream::Ender;
+use common::traffic::{Habits, Traffic};
 use common::{assert_nothing_held, destination, host, listener, stack};
 use simnet::{Bursts, Link, Network, Path, Rng, StationId};
 use stack::{CloseReason, TimeWaitConfig};
