@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each theme uses its part
 
 pub(crate) mod plain;
+pub(crate) mod recycle;
 pub(crate) mod stream;
 pub(crate) mod traffic;
 
