@@ -10,9 +10,11 @@
 
 pub mod ack_limit;
 pub mod anchor;
+pub mod config;
 pub mod counters;
 pub mod expiry;
 pub mod family;
+mod insert;
 pub mod isn;
 mod memory;
 pub mod policy;
@@ -22,13 +24,14 @@ pub mod verdict;
 
 pub use ack_limit::{AckLimiter, AckLimits, Permit};
 pub use anchor::{Anchor, AnchorError, AnchorId, Anchors, Side};
+pub use config::{BuildError, Config};
 pub use counters::Counters;
 pub use expiry::ClassId;
 pub use family::{Family, KeyV4, KeyV6, V4, V6};
 pub use isn::{client_isn, iss};
 pub use memory::Pages;
 pub use policy::{Arrived, Known, Rules, decide};
-pub use table::{BuildError, Config, Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Stats, Table};
+pub use table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Stats, Table};
 pub use verdict::{AckReason, Decision, DropReason, Recycle, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.

@@ -6,13 +6,12 @@
 //! bucket that it passed is marked. There are no tombstones: a vacant place is a vacant place, and
 //! the sweep takes marks back, so the table does not age.
 
-use core::fmt;
 use core::time::Duration;
-use std::io;
 
 use wire::{FourTuple, Seq};
 
 use super::anchor::{Anchor, AnchorError, AnchorId, Anchors, VACANT};
+use super::config::{BuildError, Config};
 use super::expiry::{ClassId, Expiry, MAX_CLASSES, MAX_DURATION_MS};
 use super::family::{Bucket, Family, WAYS};
 use super::memory::{Memory, Pages};
@@ -24,66 +23,6 @@ use crate::time::Instant;
 ///
 /// In the state in which the table is meant to run, one insertion in about 10^11 meets the limit.
 pub const PROBE_LIMIT: usize = 32;
-
-/// Buckets in which an entry to evict is looked for when the table is at its capacity.
-const EVICTION_WINDOW: usize = 6;
-
-/// How large, for how long.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Entries that the table is meant to hold: at this number it is half full. A seventh more find
-    /// room, for those whose time is over but whose bucket the sweep has not yet come to (an eighth
-    /// in a steady state). From then on the entry nearest its expiry goes for each one that comes.
-    pub capacity: usize,
-    /// The lengths of TIME-WAIT in milliseconds, by [`ClassId`]; 0 keeps nothing. At most
-    /// [`MAX_CLASSES`], each at most [`MAX_DURATION_MS`].
-    pub durations_ms: Vec<u64>,
-    /// The pages to ask for.
-    pub pages: Pages,
-}
-
-/// Why a table could not be made.
-#[derive(Debug)]
-pub enum BuildError {
-    /// The capacity is 0 or needs more than 2^32 buckets.
-    Capacity(usize),
-    /// There is no class, or more than [`MAX_CLASSES`].
-    Classes(usize),
-    /// A length is more than [`MAX_DURATION_MS`].
-    Duration(u64),
-    /// The system gave no memory.
-    Memory(io::Error),
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BuildError::Capacity(n) => write!(f, "a TIME-WAIT table cannot hold {n} entries"),
-            BuildError::Classes(n) => {
-                write!(
-                    f,
-                    "{n} TIME-WAIT lengths given, 1 to {MAX_CLASSES} possible"
-                )
-            }
-            BuildError::Duration(ms) => {
-                write!(
-                    f,
-                    "a TIME-WAIT of {ms} ms is longer than {MAX_DURATION_MS} ms"
-                )
-            }
-            BuildError::Memory(e) => write!(f, "no memory for the TIME-WAIT table: {e}"),
-        }
-    }
-}
-
-impl core::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            BuildError::Memory(e) => Some(e),
-            _ => None,
-        }
-    }
-}
 
 /// What TIME-WAIT remembers of a connection. What else it needs is its anchor's, or derived from
 /// the keyed hash of its four-tuple (the timestamp offset).
@@ -100,8 +39,8 @@ pub struct Entry {
 /// Where an entry lies. Valid until the next insertion, removal or sweep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
-    bucket: u32,
-    way: u8,
+    pub(super) bucket: u32,
+    pub(super) way: u8,
 }
 
 /// An entry that had to go before its time.
@@ -349,65 +288,6 @@ impl<F: Family> Table<F> {
         }
     }
 
-    /// Puts a connection in TIME-WAIT. Never refuses: at the capacity, or when [`PROBE_LIMIT`]
-    /// buckets in a row are full, the entry nearest its expiry of those that were looked at goes.
-    /// That is the oldest one approximately: the nearest of about ten at the capacity.
-    ///
-    /// Where not one entry lies in [`PROBE_LIMIT`] buckets (at the capacity, never in practice), none goes,
-    /// and the table holds one more.
-    #[inline]
-    pub fn insert(
-        &mut self,
-        hash: u64,
-        key: &F::Key,
-        entry: &Entry,
-        now: Instant,
-    ) -> Inserted<F::Key> {
-        self.expiry.advance(now);
-        let class = self.anchors.class(F::parts(key).0.0);
-        let Some(tick) = self.expiry.arm(class) else {
-            return Inserted::NotKept;
-        };
-        self.stats.inserted += 1;
-        let home = self.home(hash);
-        let (place, kind) = self.place(home, key);
-        let evicted = match kind {
-            Place::Vacant if self.live >= self.limit => {
-                // Near, but not in the end of the table, where no entry is at home.
-                let from = |window| home.min(self.homes.saturating_sub(window));
-                let near = self.oldest(from(EVICTION_WINDOW), EVICTION_WINDOW);
-                let victim = near.or_else(|| self.oldest(from(PROBE_LIMIT), PROBE_LIMIT));
-                let evicted = victim.and_then(|slot| self.evict(slot));
-                self.stats.evicted_capacity += u64::from(evicted.is_some());
-                evicted
-            }
-            Place::Full => {
-                self.stats.evicted_probe += 1;
-                self.evict(place)
-            }
-            Place::Vacant | Place::Over | Place::Same => None,
-        };
-        match kind {
-            Place::Vacant | Place::Full => self.live += 1,
-            Place::Over => self.stats.expired += 1,
-            Place::Same => self.stats.replaced += 1,
-        }
-        let index = place.bucket as usize;
-        self.make_ready(index, class, Some(place.way.into()));
-        let buckets = self.memory.buckets_mut();
-        for passed in &mut buckets[home..index] {
-            passed.set_flags(passed.flags().with_overflow(true));
-        }
-        let bucket = &mut buckets[index];
-        bucket.put(place.way.into(), key, entry);
-        bucket.ticks_mut()[usize::from(place.way)] = tick;
-        match evicted {
-            Some(evicted) => Inserted::Evicted(place, evicted),
-            None if kind == Place::Same => Inserted::Replaced(place),
-            None => Inserted::Placed(place),
-        }
-    }
-
     /// Ends the TIME-WAIT of the connection at `slot`.
     #[inline]
     pub fn remove(&mut self, slot: Slot) {
@@ -471,7 +351,7 @@ impl<F: Family> Table<F> {
 
     /// The buckets in which an entry of this home can lie.
     #[inline(always)]
-    fn probe(&self, home: usize) -> &[F::Bucket] {
+    pub(super) fn probe(&self, home: usize) -> &[F::Bucket] {
         &self.memory.buckets()[home..home + PROBE_LIMIT]
     }
 
@@ -482,94 +362,9 @@ impl<F: Family> Table<F> {
             .is_over(bucket.flags().generation(), class, bucket.ticks()[way])
     }
 
-    /// Where an entry of this key is to go, as near to home as possible.
-    #[inline]
-    fn place(&self, home: usize, key: &F::Key) -> (Slot, Place) {
-        let mut free = None;
-        for (i, bucket) in self.probe(home).iter().enumerate() {
-            let found = bucket.matches(key);
-            if found != 0 {
-                let way = found.trailing_zeros() as usize;
-                let over = self.is_over(bucket, way);
-                let kind = if over { Place::Over } else { Place::Same };
-                return (slot(home + i, way), kind);
-            }
-            if free.is_none() {
-                free = self
-                    .vacancy(bucket)
-                    .map(|(way, kind)| (slot(home + i, way), kind));
-            }
-            if let (Some(free), false) = (free, bucket.flags().overflow()) {
-                return free;
-            }
-        }
-        free.or_else(|| Some((self.oldest(home, PROBE_LIMIT)?, Place::Full)))
-            .unwrap_or((slot(home, 0), Place::Full))
-    }
-
-    /// A way of `bucket` that is empty, or else one whose entry is over.
-    #[inline]
-    fn vacancy(&self, bucket: &F::Bucket) -> Option<(usize, Place)> {
-        let empty = bucket.anchors().iter().position(|&a| a == VACANT);
-        if let Some(way) = empty {
-            return Some((way, Place::Vacant));
-        }
-        let over = (0..WAYS).find(|&way| self.is_over(bucket, way))?;
-        Some((over, Place::Over))
-    }
-
-    /// The entry nearest its expiry in the `window` buckets from `home`.
-    #[cold]
-    fn oldest(&self, home: usize, window: usize) -> Option<Slot> {
-        let mut best = None;
-        for (i, bucket) in self.probe(home)[..window].iter().enumerate() {
-            let generation = bucket.flags().generation();
-            for (way, &anchor) in bucket.anchors().iter().enumerate() {
-                if anchor == VACANT {
-                    continue;
-                }
-                let class = self.anchors.class(anchor);
-                let expires = bucket.ticks()[way];
-                let left = if self.expiry.is_over(generation, class, expires) {
-                    0
-                } else {
-                    self.expiry.left_ns(generation, class, expires)
-                };
-                if best.is_none_or(|(least, _)| left < least) {
-                    best = Some((left, slot(home + i, way)));
-                }
-            }
-        }
-        best.map(|(_, slot)| slot)
-    }
-
-    /// Takes out the entry at `slot`; `None` if its time was over anyway.
-    #[cold]
-    fn evict(&mut self, slot: Slot) -> Option<Evicted<F::Key>> {
-        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
-        if self.is_over(bucket, way) {
-            self.vacate(slot);
-            self.stats.expired += 1;
-            return None;
-        }
-        let class = self.anchors.class(bucket.anchors()[way]);
-        let generation = bucket.flags().generation();
-        let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
-        let whole = Duration::from_millis(self.expiry.duration_ms(class));
-        let left = Duration::from_nanos(left);
-        let evicted = Evicted {
-            key: bucket.key(way),
-            entry: bucket.entry(way),
-            age: whole.saturating_sub(left),
-            left,
-        };
-        self.vacate(slot);
-        Some(evicted)
-    }
-
     /// Makes the place at `slot` vacant; whether there was an entry.
     #[inline]
-    fn vacate(&mut self, slot: Slot) -> bool {
+    pub(super) fn vacate(&mut self, slot: Slot) -> bool {
         let bucket = self.bucket_mut(slot);
         let mut anchors = bucket.anchors();
         let way = usize::from(slot.way);
@@ -583,7 +378,7 @@ impl<F: Family> Table<F> {
     /// Sees to it that an entry of `class` may be armed in bucket `index`. `keep` is the way that
     /// will be armed: it is not looked at.
     #[inline]
-    fn make_ready(&mut self, index: usize, class: ClassId, keep: Option<usize>) {
+    pub(super) fn make_ready(&mut self, index: usize, class: ClassId, keep: Option<usize>) {
         let generation = self.memory.buckets()[index].flags().generation();
         if !self.expiry.may_arm(generation, class) {
             self.renew(index, class, keep);
@@ -591,31 +386,18 @@ impl<F: Family> Table<F> {
     }
 
     #[inline]
-    fn bucket(&self, slot: Slot) -> &F::Bucket {
+    pub(super) fn bucket(&self, slot: Slot) -> &F::Bucket {
         &self.memory.buckets()[slot.bucket as usize]
     }
 
     #[inline]
-    fn bucket_mut(&mut self, slot: Slot) -> &mut F::Bucket {
+    pub(super) fn bucket_mut(&mut self, slot: Slot) -> &mut F::Bucket {
         &mut self.memory.buckets_mut()[slot.bucket as usize]
     }
 }
 
-/// What is at the place that an insertion takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
-    /// Nothing.
-    Vacant,
-    /// An entry whose time is over.
-    Over,
-    /// A live entry of the same connection.
-    Same,
-    /// The entry to evict: all places are taken.
-    Full,
-}
-
 #[inline]
-fn slot(bucket: usize, way: usize) -> Slot {
+pub(super) fn slot(bucket: usize, way: usize) -> Slot {
     Slot {
         bucket: bucket as u32,
         way: way as u8,

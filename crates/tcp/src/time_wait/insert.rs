@@ -1,0 +1,170 @@
+//! Where an entry goes, and which one has to go when there is no room.
+
+use core::time::Duration;
+
+use super::anchor::VACANT;
+use super::family::{Bucket, Family, WAYS};
+use super::table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Table, slot};
+use crate::time::Instant;
+
+/// Buckets in which an entry to evict is looked for when the table is at its capacity.
+const EVICTION_WINDOW: usize = 6;
+
+/// What is at the place that an insertion takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// Nothing.
+    Vacant,
+    /// An entry whose time is over.
+    Over,
+    /// A live entry of the same connection.
+    Same,
+    /// The entry to evict: all places are taken.
+    Full,
+}
+
+impl<F: Family> Table<F> {
+    /// Puts a connection in TIME-WAIT. Never refuses: at the capacity, or when [`PROBE_LIMIT`]
+    /// buckets in a row are full, the entry nearest its expiry of those that were looked at goes.
+    /// That is the oldest one approximately: the nearest of about ten at the capacity.
+    ///
+    /// Where not one entry lies in [`PROBE_LIMIT`] buckets (at the capacity, never in practice), none goes,
+    /// and the table holds one more.
+    #[inline]
+    pub fn insert(
+        &mut self,
+        hash: u64,
+        key: &F::Key,
+        entry: &Entry,
+        now: Instant,
+    ) -> Inserted<F::Key> {
+        self.expiry.advance(now);
+        let class = self.anchors.class(F::parts(key).0.0);
+        let Some(tick) = self.expiry.arm(class) else {
+            return Inserted::NotKept;
+        };
+        self.stats.inserted += 1;
+        let home = self.home(hash);
+        let (place, kind) = self.place(home, key);
+        let evicted = match kind {
+            Place::Vacant if self.live >= self.limit => {
+                // Near, but not in the end of the table, where no entry is at home.
+                let from = |window| home.min(self.homes.saturating_sub(window));
+                let near = self.oldest(from(EVICTION_WINDOW), EVICTION_WINDOW);
+                let victim = near.or_else(|| self.oldest(from(PROBE_LIMIT), PROBE_LIMIT));
+                let evicted = victim.and_then(|slot| self.evict(slot));
+                self.stats.evicted_capacity += u64::from(evicted.is_some());
+                evicted
+            }
+            Place::Full => {
+                self.stats.evicted_probe += 1;
+                self.evict(place)
+            }
+            Place::Vacant | Place::Over | Place::Same => None,
+        };
+        match kind {
+            Place::Vacant | Place::Full => self.live += 1,
+            Place::Over => self.stats.expired += 1,
+            Place::Same => self.stats.replaced += 1,
+        }
+        let index = place.bucket as usize;
+        self.make_ready(index, class, Some(place.way.into()));
+        let buckets = self.memory.buckets_mut();
+        for passed in &mut buckets[home..index] {
+            passed.set_flags(passed.flags().with_overflow(true));
+        }
+        let bucket = &mut buckets[index];
+        bucket.put(place.way.into(), key, entry);
+        bucket.ticks_mut()[usize::from(place.way)] = tick;
+        match evicted {
+            Some(evicted) => Inserted::Evicted(place, evicted),
+            None if kind == Place::Same => Inserted::Replaced(place),
+            None => Inserted::Placed(place),
+        }
+    }
+
+    /// Where an entry of this key is to go, as near to home as possible.
+    #[inline]
+    fn place(&self, home: usize, key: &F::Key) -> (Slot, Place) {
+        let mut free = None;
+        for (i, bucket) in self.probe(home).iter().enumerate() {
+            let found = bucket.matches(key);
+            if found != 0 {
+                let way = found.trailing_zeros() as usize;
+                let over = self.is_over(bucket, way);
+                let kind = if over { Place::Over } else { Place::Same };
+                return (slot(home + i, way), kind);
+            }
+            if free.is_none() {
+                free = self
+                    .vacancy(bucket)
+                    .map(|(way, kind)| (slot(home + i, way), kind));
+            }
+            if let (Some(free), false) = (free, bucket.flags().overflow()) {
+                return free;
+            }
+        }
+        free.or_else(|| Some((self.oldest(home, PROBE_LIMIT)?, Place::Full)))
+            .unwrap_or((slot(home, 0), Place::Full))
+    }
+
+    /// A way of `bucket` that is empty, or else one whose entry is over.
+    #[inline]
+    fn vacancy(&self, bucket: &F::Bucket) -> Option<(usize, Place)> {
+        let empty = bucket.anchors().iter().position(|&a| a == VACANT);
+        if let Some(way) = empty {
+            return Some((way, Place::Vacant));
+        }
+        let over = (0..WAYS).find(|&way| self.is_over(bucket, way))?;
+        Some((over, Place::Over))
+    }
+
+    /// The entry nearest its expiry in the `window` buckets from `home`.
+    #[cold]
+    fn oldest(&self, home: usize, window: usize) -> Option<Slot> {
+        let mut best = None;
+        for (i, bucket) in self.probe(home)[..window].iter().enumerate() {
+            let generation = bucket.flags().generation();
+            for (way, &anchor) in bucket.anchors().iter().enumerate() {
+                if anchor == VACANT {
+                    continue;
+                }
+                let class = self.anchors.class(anchor);
+                let expires = bucket.ticks()[way];
+                let left = if self.expiry.is_over(generation, class, expires) {
+                    0
+                } else {
+                    self.expiry.left_ns(generation, class, expires)
+                };
+                if best.is_none_or(|(least, _)| left < least) {
+                    best = Some((left, slot(home + i, way)));
+                }
+            }
+        }
+        best.map(|(_, slot)| slot)
+    }
+
+    /// Takes out the entry at `slot`; `None` if its time was over anyway.
+    #[cold]
+    fn evict(&mut self, slot: Slot) -> Option<Evicted<F::Key>> {
+        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
+        if self.is_over(bucket, way) {
+            self.vacate(slot);
+            self.stats.expired += 1;
+            return None;
+        }
+        let class = self.anchors.class(bucket.anchors()[way]);
+        let generation = bucket.flags().generation();
+        let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
+        let whole = Duration::from_millis(self.expiry.duration_ms(class));
+        let left = Duration::from_nanos(left);
+        let evicted = Evicted {
+            key: bucket.key(way),
+            entry: bucket.entry(way),
+            age: whole.saturating_sub(left),
+            left,
+        };
+        self.vacate(slot);
+        Some(evicted)
+    }
+}
