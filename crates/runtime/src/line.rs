@@ -17,6 +17,13 @@ impl Snapshot {
     }
 }
 
+/// What counters of four-tuples recycled, by reason, begin with.
+const RECYCLED: &str = "tw_recycled_";
+/// What counters of frames dropped, by reason, begin with.
+const DROPPED: &str = "drop_";
+/// What counters of SYNs dropped in TIME-WAIT, by reason, begin with.
+const REFUSED: &str = "tw_syn_";
+
 /// The counters and gauges that the line shows by name.
 #[cfg(test)]
 const SHOWN: [&str; 9] = [
@@ -43,7 +50,7 @@ impl fmt::Display for Line<'_> {
             shot.total("live"),
             shot.total("time_wait"),
         )?;
-        let recycled = shot.grown("recycled_");
+        let recycled = shot.grown(RECYCLED);
         match recycled.iter().map(|r| r.1).sum() {
             0 => f.write_str("0/s")?,
             all => {
@@ -74,9 +81,10 @@ impl fmt::Display for Line<'_> {
 }
 
 impl Line<'_> {
-    /// Drops by reason: the workers', and the devices'.
+    /// Drops by reason: the hosts' (SYNs refused in TIME-WAIT last), and the devices'.
     fn drops(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut drops = self.0.grown("drop_");
+        let mut drops = self.0.grown(DROPPED);
+        drops.extend(self.0.grown(REFUSED));
         let sum = |of: fn(&crate::snapshot::PortSnapshot) -> u64| self.0.ports.iter().map(of).sum();
         drops.push(("port_rx", sum(|port| port.rx_dropped())));
         drops.push(("port_tx", sum(|port| port.tx_dropped())));
@@ -144,7 +152,7 @@ mod tests {
         for name in SHOWN {
             assert!(fields.iter().any(|f| f.name == name), "{name}");
         }
-        for prefix in ["drop_", "recycled_"] {
+        for prefix in [RECYCLED, DROPPED, REFUSED] {
             assert!(
                 fields.iter().any(|f| f.name.starts_with(prefix)),
                 "{prefix}"
@@ -159,8 +167,9 @@ mod tests {
             ("closed", 0, 1_000_000),
             ("live", 0, 128),
             ("time_wait", 0, 5),
-            ("recycled_sequence", 0, 8),
-            ("recycled_newer_timestamp", 7, 7),
+            ("tw_recycled_sequence", 0, 8),
+            ("tw_recycled_newer_timestamp", 7, 7),
+            ("tw_syn_old_sequence", 1, 3),
             ("retransmitted_segments", 0, 3),
             ("drop_tcp_checksum", 0, 4),
             ("drop_arp", 0, 1),
@@ -175,7 +184,7 @@ mod tests {
         assert_eq!(
             shot.line().to_string(),
             "   4s  opened 1000000/s  closed 500000/s  live 128  time-wait 5  \
-             recycled 4/s (sequence 4)  retransmitted 3  dropped tcp_checksum 4, arp 1  \
+             recycled 4/s (sequence 4)  retransmitted 3  dropped tcp_checksum 4, arp 1, old_sequence 2  \
              rx 3.00 Mpps 1.60 Gbit/s  tx 999 pps 40 bit/s  busy 42%"
         );
     }

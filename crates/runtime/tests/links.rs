@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Client, Echo, client, eal, server, wait_until};
+use common::{Client, Echo, client, eal, server};
 use runtime::link::{self, Link};
 use runtime::{
     Board, Clock, CommandError, Commands, Control, ControlArgs, Error, Event, Idle, Phase, Port,
@@ -68,6 +68,18 @@ fn start_with(
 
 fn value(board: &Arc<Board>, name: &str) -> u64 {
     board.get(name).expect("a field of that name")
+}
+
+/// Waits until `done`, for a minute at most.
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "still not: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Every connection comes to its proper end, and then nothing is left of any of them.

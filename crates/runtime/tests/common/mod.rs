@@ -1,7 +1,6 @@
 //! Applications and hosts that the tests share.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use runtime::link::End;
 use runtime::{Clock, Eal, EalArgs, Field, MemoryPolicy, Publish, Worker};
@@ -31,7 +30,7 @@ pub(crate) fn eal() -> &'static Eal {
 /// Sends back what comes, and closes when the peer has.
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
-    /// Connections whose data makes it panic.
+    /// Whether the first connection makes it panic.
     pub(crate) panic_at_open: bool,
 }
 
@@ -214,16 +213,4 @@ pub(crate) fn client(end: End, clock: Clock, app: Client) -> (Worker<Client>, ru
     });
     let worker = Worker::new("client", end.seat, clock, config, secrets(), app);
     (worker.expect("a good configuration"), end.port)
-}
-
-/// Waits until `done`, for a minute at most.
-pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "still not: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
