@@ -2,7 +2,8 @@
 //! ends reach CLOSED, nothing leaks, and equal seeds give equal runs.
 //!
 //! `SIMNET_SEEDS` says how many seeds, `SIMNET_SEED` which is the first: the message of a failure
-//! names the seed, and `SIMNET_SEED=n SIMNET_SEEDS=1` runs it alone.
+//! names the seed, and `SIMNET_SEED=n SIMNET_SEEDS=1` runs it alone; `SIMNET_PCAP=file` then keeps
+//! what was on the wire.
 
 mod common;
 
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::stream::Ender;
 use common::traffic::{Habits, Traffic};
 use common::{assert_nothing_held, destination, host, listener, stack};
-use simnet::{Bursts, Link, Network, Path, Rng, StationId};
+use simnet::{Bursts, Capture, Link, Network, Path, Rng, StationId};
 use stack::{CloseReason, TimeWaitConfig};
 use tcp::Keepalive;
 use tcp::time::Instant;
@@ -116,12 +117,23 @@ type Sums = BTreeMap<&'static str, u64>;
 /// Runs to the end and through every TIME-WAIT; returns the digest of the log.
 fn run(seed: u64, sums: &mut Sums) -> u64 {
     let Run { mut net, tuples } = build(seed);
+    let capture = std::env::var_os("SIMNET_PCAP");
+    if capture.is_some() {
+        net.limit_log(usize::MAX);
+    }
     let ids = [StationId(0), StationId(1)];
     let again = format!("repeat with SIMNET_SEED={seed} SIMNET_SEEDS=1");
     let sound = |net: &Network<Traffic>| ids.iter().all(|id| net.host(*id).app().faults.is_empty());
     let done = net.run_to(Instant::from_millis(7_200_000), |net| {
         !sound(net) || ids.iter().all(|id| net.host(*id).app().is_done())
     });
+    if let Some(path) = &capture {
+        let file =
+            std::fs::File::create(path).expect("SIMNET_PCAP names a file that can be written");
+        net.log()
+            .write_pcap(file, Capture::Wire)
+            .expect("the capture is written");
+    }
     for id in ids {
         let faults = &net.host(id).app().faults;
         assert!(
