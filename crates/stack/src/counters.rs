@@ -91,6 +91,8 @@ counters! {
         icmp_errors_sent,
         /// ICMP errors received that concern a connection of ours.
         icmp_errors_received,
+        /// Connections whose path was said to carry less than was thought (RFC 1191).
+        path_mtu_reduced,
         /// Active opens.
         active_opens,
         /// Passive opens: SYNs accepted by a listener, recycled tuples included.

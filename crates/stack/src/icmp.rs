@@ -1,13 +1,15 @@
 //! ICMP (RFC 792, RFC 1122 3.2.2): echo is answered, unreachable ports and protocols are said to
 //! be so, and errors about our connections are noted.
 
-use core::ops::Range;
-
 use tcp::time::Instant;
 use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, icmpv4, ipv4, tcp as wire_tcp};
 
 use crate::frame::{Frame, FramePool, TxOffload};
 use crate::stack::Stack;
+
+/// What an IPv4 path is taken to carry at the least (RFC 1122 3.3.3): a forged message cannot make
+/// a connection send crumbs.
+const LEAST_PATH_MTU: u16 = 576;
 
 impl<A, P: FramePool> Stack<A, P> {
     /// An intact IPv4 packet to us that is not TCP.
@@ -67,26 +69,46 @@ impl<A, P: FramePool> Stack<A, P> {
                     self.core.counters.host.icmp_echo_replies += 1;
                 }
             }
+            //= RFC 1191 6.1
+            //# the host MUST reduce its estimate of the Path MTU for the relevant path
+            Ok(icmpv4::Message::DestinationUnreachable {
+                code: icmpv4::CODE_FRAGMENTATION_NEEDED,
+                mtu,
+                original,
+            }) => {
+                if let Some(index) = self.quoted_connection(&payload[original]) {
+                    self.core.counters.host.icmp_errors_received += 1;
+                    self.reduce_path_mtu(index, mtu);
+                } else {
+                    self.core.counters.host.drop_icmp += 1;
+                }
+            }
+            // All others are soft: a connection that gets no answer gives up by its own timers
+            // (RFC 5927 5.2 says why hard errors are not obeyed).
             Ok(
                 icmpv4::Message::DestinationUnreachable { original, .. }
                 | icmpv4::Message::TimeExceeded { original, .. }
                 | icmpv4::Message::ParameterProblem { original, .. },
-            ) => self.on_icmp_error(payload, original),
+            ) => match self.quoted_connection(&payload[original]) {
+                Some(_) => self.core.counters.host.icmp_errors_received += 1,
+                None => self.core.counters.host.drop_icmp += 1,
+            },
             _ => self.core.counters.host.drop_icmp += 1,
         }
     }
 
-    /// An error about a datagram of ours. All of them are soft here: a connection that gets no
-    /// answer gives up by its own timers (RFC 5927 5.2 says why hard errors are not obeyed).
-    fn on_icmp_error(&mut self, message: &[u8], original: Range<usize>) {
-        match self.quoted_connection(&message[original]) {
-            Some(()) => self.core.counters.host.icmp_errors_received += 1,
-            None => self.core.counters.host.drop_icmp += 1,
+    /// The path of a connection carries less than was thought. A router older than RFC 1191 says
+    /// 0, which means no more than what every host accepts; less than that is never believed.
+    fn reduce_path_mtu(&mut self, index: u32, mtu: u16) {
+        let mtu = mtu.max(LEAST_PATH_MTU);
+        if self.core.slab.get_mut(index).conn.reduce_mss(mtu - 40) {
+            self.core.counters.host.path_mtu_reduced += 1;
+            self.core.mark_dirty(index);
         }
     }
 
-    /// Whether the quoted datagram is one that a live connection may have sent.
-    fn quoted_connection(&self, quoted: &[u8]) -> Option<()> {
+    /// The live connection that may have sent the quoted datagram.
+    fn quoted_connection(&self, quoted: &[u8]) -> Option<u32> {
         let ip = ipv4::Header::parse_quoted(quoted).ok()?;
         if ip.protocol != ipv4::PROTOCOL_TCP {
             return None;
@@ -105,7 +127,7 @@ impl<A, P: FramePool> Stack<A, P> {
         //# payload of the ICMP error message is within the range
         //# SND.UNA =< SEG.SEQ < SND.NXT.
         // SND.UNA is at most a window behind.
-        (tcp.seq.lt(snd_nxt) && snd_nxt.since(tcp.seq) <= 1 << 30).then_some(())
+        (tcp.seq.lt(snd_nxt) && snd_nxt.since(tcp.seq) <= 1 << 30).then_some(index)
     }
 
     fn send_unreachable(
