@@ -76,10 +76,11 @@ impl Context<'_> {
     #[must_use]
     pub fn writable(&self, conn: Handle) -> usize {
         let open = self.core.slab.by_handle(conn);
-        open.filter(|slot| !slot.has(flag::CLOSE)).map_or(0, |slot| {
-            slot.conn
-                .writable(&self.core.tcp_configs[usize::from(slot.config)])
-        })
+        open.filter(|slot| !slot.has(flag::CLOSE))
+            .map_or(0, |slot| {
+                slot.conn
+                    .writable(&self.core.tcp_configs[usize::from(slot.config)])
+            })
     }
 
     /// Sends FIN after what is queued; receiving goes on (half close).

@@ -98,6 +98,12 @@ impl TimeWait {
         self.v4.prefetch(hash);
     }
 
+    /// The next line, where the first overflowed: once the whole burst's first lines are on the way.
+    #[inline]
+    pub(crate) fn prefetch_next(&self, hash: u64) {
+        self.v4.prefetch_next(hash);
+    }
+
     /// When a slice of the table is to be swept.
     pub(crate) fn next_sweep(&self) -> Option<Instant> {
         self.v4.next_sweep(SWEEP_BUDGET)
