@@ -5,7 +5,7 @@ mod common;
 
 use common::plain::{End, Plain, Told};
 use common::{CLIENT, SERVER, configs, pair};
-use simnet::Network;
+use simnet::{Action, Network, Which};
 use stack::{CloseReason, DestinationId};
 
 fn connected(server: Plain, client: Plain) -> Network<Plain> {
@@ -142,4 +142,75 @@ fn handles_of_the_past_are_refused() {
     });
     net.run_ms(100);
     assert_eq!(net.host(CLIENT).usage().live, 1);
+}
+
+/// A client that sends three records of 1,000 bytes, in segments that do not care.
+fn three_records() -> Plain {
+    Plain {
+        greeting: (0..3_000u32).map(|i| (i / 3) as u8).collect(),
+        ..Plain::default()
+    }
+}
+
+#[test]
+fn records_are_shown_whole_however_they_lie_in_memory() {
+    let server = Plain {
+        record: 1_000,
+        deaf: true,
+        ..Plain::default()
+    };
+    let mut net = connected(server, three_records());
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        cx.resume(app.last());
+    });
+    net.run_ms(10);
+    let app = net.host(SERVER).app();
+    assert_eq!(app.received, three_records().greeting, "{:?}", app.events());
+}
+
+#[test]
+fn records_are_shown_whole_in_whatever_order_they_came() {
+    let server = Plain {
+        record: 1_000,
+        ..Plain::default()
+    };
+    let mut net = pair(
+        configs(1, &tcp::Config::default()),
+        (server, three_records()),
+    );
+    net.run_ms(5);
+    let first = net.add_rule(Action::Hold, Which::Nth(1), |seen| {
+        seen.segment().is_some_and(|s| !s.text.is_empty())
+    });
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
+    net.run_ms(20);
+    assert_eq!(net.host(SERVER).app().shown, 0);
+    // The first segment completes what is there; nothing further arrives.
+    let now = net.now();
+    net.release(first, now);
+    net.run_ms(10);
+    let app = net.host(SERVER).app();
+    assert_eq!(app.received, three_records().greeting, "{:?}", app.events());
+}
+
+#[test]
+fn what_was_refused_is_not_shown_again_before_there_is_more() {
+    let server = Plain {
+        deaf: true,
+        ..Plain::default()
+    };
+    let client = Plain {
+        greeting: b"first".to_vec(),
+        ..Plain::default()
+    };
+    let mut net = connected(server, client);
+    assert_eq!(net.host(SERVER).app().shown, 1);
+    net.with_app(CLIENT, |app, cx| {
+        let conn = app.last();
+        app.send(cx, conn, b"second");
+    });
+    net.run_ms(1_000);
+    assert_eq!(net.host(SERVER).app().shown, 2);
 }

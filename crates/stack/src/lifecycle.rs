@@ -46,7 +46,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let handle = self.core.slab.handle(index);
         let slot = self.core.slab.get(index);
         let reads = slot.has(flag::KNOWN) && !slot.has(flag::CLOSE);
-        let consumed = if slot.conn.readable() == 0 && reads {
+        let held = slot.conn.readable() > 0;
+        let consumed = if !held && reads {
             self.app
                 .on_data(&mut context(&mut self.core, now), handle, direct)
                 .min(direct.len())
@@ -59,8 +60,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let events = slot
             .conn
             .commit_text(&mut env, consumed, &direct[consumed..]);
-        // Held text that was there before, or that has become contiguous by this segment.
-        if slot.conn.readable() > 0 && !(consumed < direct.len() && consumed > 0) {
+        // Text that was held before, or that has become contiguous by this segment: the
+        // application has not seen it together with this.
+        if held || events.contains(Events::READABLE) {
             self.deliver_held(now, index);
         }
         self.on_events(now, index, events);
@@ -99,7 +101,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             let slot = core.slab.get_mut(index);
             let mut env = env!(core, &mut self.receive_memory, now, slot.config);
             slot.conn.consume(&mut env, consumed);
-            if consumed < shown {
+            // What is left may be complete together with what was not shown yet.
+            if consumed == 0 || (consumed < shown && shown == readable) {
                 return;
             }
         }

@@ -39,6 +39,10 @@ pub(crate) struct Plain {
     pub(crate) after_reply: End,
     /// Done when the peer has closed.
     pub(crate) at_peer_closed: End,
+    /// Only whole records of so many bytes are consumed; 0 or 1 for all there is.
+    pub(crate) record: usize,
+    /// How often data was shown.
+    pub(crate) shown: usize,
     /// Nothing is consumed.
     pub(crate) deaf: bool,
     /// Everything that it was told, with the time.
@@ -111,7 +115,10 @@ impl Application for Plain {
     }
 
     fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
-        if self.deaf {
+        self.shown += 1;
+        let whole = data.len() - data.len() % self.record.max(1);
+        let data = &data[..whole];
+        if self.deaf || data.is_empty() {
             return 0;
         }
         self.note(cx, conn, Told::Data(data.len()));
