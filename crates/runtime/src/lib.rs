@@ -56,6 +56,7 @@ mod idle;
 mod line;
 pub mod link;
 mod pool;
+mod relay;
 mod seat;
 mod snapshot;
 mod steering;

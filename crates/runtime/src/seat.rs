@@ -11,6 +11,7 @@ use wire::MacAddr;
 use wire::toeplitz::Key;
 
 use crate::error::Error;
+use crate::relay::Relay;
 use crate::steering::Steering;
 
 /// What a port is to be.
@@ -48,6 +49,8 @@ pub struct Seat {
     pub(crate) mac: MacAddr,
     pub(crate) offload: Offload,
     pub(crate) owner: Option<Owner>,
+    /// `None` for the only worker of a port.
+    pub(crate) relay: Option<Relay>,
     numa_socket: Option<u32>,
 }
 
@@ -56,6 +59,28 @@ impl Seat {
     #[must_use]
     pub fn pool(&self) -> &Mempool {
         &self.pool
+    }
+
+    /// A seat with all said by the caller.
+    #[cfg(test)]
+    pub(crate) fn for_test(
+        rx: RxQueue,
+        tx: TxQueue,
+        pool: &Mempool,
+        mac: MacAddr,
+        offload: Offload,
+        relay: Option<Relay>,
+    ) -> Seat {
+        Seat {
+            rx,
+            tx,
+            pool: pool.clone(),
+            mac,
+            offload,
+            owner: None,
+            relay,
+            numa_socket: None,
+        }
     }
 
     /// The port's Ethernet address.
@@ -127,9 +152,18 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
     };
     let offload = enabled.map(offload).unwrap_or_default();
     let queues = queues.rx.into_iter().zip(queues.tx);
+    let relays = match several {
+        true => Relay::among(args.workers.into())
+            .into_iter()
+            .map(Some)
+            .collect(),
+        false => vec![None],
+    };
     Ok(queues
         .zip(pools)
-        .map(|((rx, tx), pool)| Seat {
+        .zip(relays)
+        .map(|(((rx, tx), pool), relay)| Seat {
+            relay,
             owner: owner(steering.as_ref(), rx.index()),
             rx,
             tx,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytemuck::allocation::TransparentWrapperAlloc;
 use dpdk::{RxQueue, TxQueue, tsc};
-use stack::{Application, Config, ConfigError, Secrets, Stack};
+use stack::{Application, Config, ConfigError, Frame, FramePool, Secrets, Stack};
 use tcp::time::Instant;
 
 use crate::board::{Board, Phase};
@@ -15,6 +15,7 @@ use crate::command::Commands;
 use crate::field::{LOOP, Publish, fields, usage_values};
 use crate::frame::MbufFrame;
 use crate::pool::MbufPool;
+use crate::relay::Relay;
 use crate::seat::Seat;
 
 /// Frames received at once: enough for look-ups to overlap, few enough for the first cache.
@@ -66,6 +67,7 @@ pub struct Worker<A> {
     tx: TxQueue,
     stack: Stack<A, MbufPool>,
     frames: Vec<MbufFrame>,
+    relay: Option<Relay>,
     clock: Clock,
     /// The time of the last turn.
     now: Instant,
@@ -116,6 +118,7 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             tx: seat.tx,
             stack,
             frames: Vec::with_capacity(RX_BURST),
+            relay: seat.relay,
             clock,
             now: Instant::ZERO,
             start: None,
@@ -155,6 +158,9 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             if chains > 0 {
                 self.linearise();
             }
+            if let Some(relay) = &self.relay {
+                self.frames.iter().for_each(|f| relay.pass_on(f.data()));
+            }
             self.stack.receive(now, &mut self.frames);
         }
         received
@@ -186,6 +192,7 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
     #[cold]
     fn chores(&mut self, now: Instant) {
         self.next_chores = now + CHORES;
+        self.receive_relayed(now);
         let order = self.board.order();
         if order > self.phase {
             // A command of before the order is carried out before it.
@@ -205,6 +212,19 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             self.phase = Phase::Left;
         } else {
             self.board.set_phase(self.phase);
+        }
+    }
+
+    /// Receives what other workers of the port have passed on.
+    fn receive_relayed(&mut self, now: Instant) {
+        while let Some(frame) = self.relay.as_ref().and_then(Relay::take) {
+            let octets = frame.data();
+            // Without a buffer it is lost, like any other frame.
+            if let Some(mut copy) = self.stack.pool_mut().alloc(octets.len()) {
+                copy.data_mut().copy_from_slice(octets);
+                self.frames.push(copy);
+                self.stack.receive(now, &mut self.frames);
+            }
         }
     }
 
@@ -316,20 +336,4 @@ impl Longest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_turn_is_forgotten_after_two_seconds_at_most() {
-        let mut longest = Longest::default();
-        let at = Instant::from_millis;
-        longest.ticks(at(0));
-        longest.current = 9;
-        assert_eq!(longest.ticks(at(500)), 9);
-        assert_eq!(longest.ticks(at(1_000)), 9);
-        longest.current = 3;
-        assert_eq!(longest.ticks(at(1_999)), 9);
-        assert_eq!(longest.ticks(at(2_000)), 3);
-        assert_eq!(longest.ticks(at(3_000)), 0);
-    }
-}
+mod tests;

@@ -1,0 +1,173 @@
+//! ARP among the workers of a port. A device spreads TCP over its queues and gives the rest to one
+//! of them, so that only that worker would ever learn where neighbours are: it tells the others.
+//!
+//! Nothing of this is on the path of a TCP segment but a look at the EtherType, and not even that
+//! when a port has one worker.
+
+use std::sync::Arc;
+
+use crossbeam::queue::ArrayQueue;
+use wire::{arp, ethernet};
+
+/// Frames that wait for a worker at most; more are dropped, as a network may.
+const QUEUE: usize = 64;
+/// The longest ARP frame: Ethernet with a tag, and the packet.
+const MAX_FRAME: usize = ethernet::Header::LEN_TAGGED + arp::Packet::LEN;
+
+/// An ARP frame without padding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ArpFrame {
+    octets: [u8; MAX_FRAME],
+    len: usize,
+}
+
+impl ArpFrame {
+    /// The frame's octets.
+    pub(crate) fn data(&self) -> &[u8] {
+        &self.octets[..self.len]
+    }
+
+    /// The frame if it is one from which others of this host have something to learn.
+    fn of_interest(frame: &[u8]) -> Option<ArpFrame> {
+        let (header, at) = ethernet::Header::parse(frame).ok()?;
+        if header.ethertype != ethernet::ETHERTYPE_ARP {
+            return None;
+        }
+        let packet = arp::Packet::parse(&frame[at..]).ok()?;
+        // A question is answered by the worker that received it, once.
+        let announcement = packet.spa == packet.tpa;
+        if packet.operation == arp::Operation::Request && !announcement {
+            return None;
+        }
+        let len = at + arp::Packet::LEN;
+        let mut octets = [0; MAX_FRAME];
+        octets.get_mut(..len)?.copy_from_slice(frame.get(..len)?);
+        Some(ArpFrame { octets, len })
+    }
+}
+
+/// One worker's end: what the others tell it, and where it tells them.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    inbox: Arc<ArrayQueue<ArpFrame>>,
+    others: Vec<Arc<ArrayQueue<ArpFrame>>>,
+}
+
+impl Relay {
+    /// One end for each of `workers`.
+    pub(crate) fn among(workers: usize) -> Vec<Relay> {
+        let inboxes: Vec<_> = (0..workers)
+            .map(|_| Arc::new(ArrayQueue::new(QUEUE)))
+            .collect();
+        let others = |mine: usize| {
+            let others = inboxes.iter().enumerate().filter(move |(i, _)| *i != mine);
+            others.map(|(_, inbox)| Arc::clone(inbox)).collect()
+        };
+        (0..workers)
+            .map(|mine| Relay {
+                inbox: Arc::clone(&inboxes[mine]),
+                others: others(mine),
+            })
+            .collect()
+    }
+
+    /// Tells the others what is in a received `frame`, if it concerns them.
+    #[inline]
+    pub(crate) fn pass_on(&self, frame: &[u8]) {
+        // IPv4 without a tag, as nearly everything is.
+        if self.others.is_empty() || frame.get(12..14) == Some(&[0x08, 0x00]) {
+            return;
+        }
+        self.pass_on_arp(frame);
+    }
+
+    #[cold]
+    fn pass_on_arp(&self, frame: &[u8]) {
+        if let Some(frame) = ArpFrame::of_interest(frame) {
+            for other in &self.others {
+                // A full inbox loses it: the neighbour is asked again.
+                let _ = other.push(frame);
+            }
+        }
+    }
+
+    /// What another worker has passed on.
+    pub(crate) fn take(&self) -> Option<ArpFrame> {
+        self.inbox.pop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::MacAddr;
+    use wire::ethernet::Tag;
+
+    const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
+
+    fn frame(vlan: Option<u16>, packet: &arp::Packet) -> Vec<u8> {
+        let header = ethernet::Header {
+            dst: MacAddr([2, 0, 0, 0, 0, 1]),
+            src: PEER,
+            vlan: vlan.map(Tag::new),
+            ethertype: ethernet::ETHERTYPE_ARP,
+        };
+        // The minimum of Ethernet: padded.
+        let mut frame = vec![0; 60];
+        let at = header.emit(&mut frame);
+        packet.emit(&mut frame[at..]);
+        frame
+    }
+
+    fn reply() -> arp::Packet {
+        arp::Packet::request(MacAddr([2, 0, 0, 0, 0, 1]), [192, 0, 2, 1], [192, 0, 2, 9])
+            .reply(PEER)
+    }
+
+    #[test]
+    fn the_others_hear_of_replies_and_announcements() {
+        let relays = Relay::among(3);
+        for vlan in [None, Some(5)] {
+            let announcement = arp::Packet::request(PEER, [192, 0, 2, 9], [192, 0, 2, 9]);
+            for packet in [reply(), announcement] {
+                let frame = frame(vlan, &packet);
+                relays[1].pass_on(&frame);
+                assert!(relays[1].take().is_none());
+                for other in [&relays[0], &relays[2]] {
+                    let passed = other.take().unwrap();
+                    let at = if vlan.is_some() { 18 } else { 14 };
+                    assert_eq!(passed.data(), &frame[..at + 28]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn questions_and_everything_else_stay() {
+        let relays = Relay::among(2);
+        let question = arp::Packet::request(PEER, [192, 0, 2, 9], [192, 0, 2, 1]);
+        relays[0].pass_on(&frame(None, &question));
+        let mut ipv4 = frame(None, &reply());
+        ipv4[12..14].copy_from_slice(&[0x08, 0x00]);
+        relays[0].pass_on(&ipv4);
+        for len in 0..42 {
+            relays[0].pass_on(&frame(None, &reply())[..len]);
+        }
+        assert!(relays[1].take().is_none());
+    }
+
+    #[test]
+    fn a_full_inbox_loses_the_rest() {
+        let relays = Relay::among(2);
+        (0..QUEUE + 5).for_each(|_| relays[0].pass_on(&frame(None, &reply())));
+        let taken = std::iter::from_fn(|| relays[1].take()).count();
+        assert_eq!(taken, QUEUE);
+    }
+
+    #[test]
+    fn alone_there_is_nobody_to_tell() {
+        let relays = Relay::among(1);
+        relays[0].pass_on(&frame(None, &reply()));
+        assert!(relays[0].take().is_none());
+    }
+}
