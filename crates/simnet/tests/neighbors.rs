@@ -263,3 +263,22 @@ fn a_full_neighbour_table_is_counted_and_recovers() {
     assert_eq!(answer.len(), 1, "{}", net.log().tail(20));
     assert!(answer[0].0.has(wire::tcp::Flags::SYN));
 }
+
+#[test]
+fn hosts_of_one_vlan_talk_and_others_are_not_heard() {
+    let open = |server_vlan, client_vlan| {
+        let (mut server, mut client) = configs(1, &tcp::Config::default());
+        server.vlan = server_vlan;
+        client.vlan = client_vlan;
+        let mut net = pair((server, client), (Plain::default(), Plain::default()));
+        net.run_ms(5);
+        connect(&mut net);
+        net.run_ms(100);
+        let dropped = net.host(SERVER).counters().host.drop_ethernet;
+        (net.host(SERVER).app().count(Told::Open), dropped > 0)
+    };
+    assert_eq!(open(Some(7), Some(7)), (1, false));
+    assert_eq!(open(Some(7), Some(8)), (0, true));
+    assert_eq!(open(Some(7), None), (0, true));
+    assert_eq!(open(None, Some(7)), (0, true));
+}

@@ -206,3 +206,48 @@ fn local_reuse_while_the_peer_is_still_in_last_ack() {
     let took = net.now().since(start).as_millis();
     assert!(took <= 10, "{took} ms\n{}", net.log().tail(20));
 }
+
+#[test]
+fn a_return_that_nobody_may_accept_leaves_the_entry() {
+    let mut net = server_closes(1, &protocol(true), b"q");
+    once(&mut net).unwrap();
+    net.host_mut(SERVER).drain();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
+    net.run_ms(500);
+    let usage = net.host(SERVER).usage();
+    assert_eq!(
+        (usage.live, usage.time_wait),
+        (0, 1),
+        "{}",
+        net.log().tail(20)
+    );
+    assert_eq!(time_wait(&net, |c| c.time_wait.syn_backlog_full), 1);
+    assert_eq!(time_wait(&net, recycled), 0);
+    // Silence, not a RST: the tuple is not closed, it rests.
+    assert_eq!(count_sent(&net, |f| f.contains(Flags::RST)), 0);
+}
+
+#[test]
+fn without_time_wait_nothing_rests() {
+    let (mut server, client) = configs(1, &protocol(false));
+    server.listeners[0].time_wait.length_ms = 0;
+    let server_app = Plain {
+        reply: b"r".to_vec(),
+        after_reply: End::Close,
+        ..Plain::default()
+    };
+    let client_app = Plain {
+        greeting: b"q".to_vec(),
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let mut net = pair((server, client), (server_app, client_app));
+    net.run_ms(5);
+    for _ in 0..10 {
+        once(&mut net).unwrap();
+        assert_eq!(net.host(SERVER).usage().time_wait, 0);
+    }
+    assert_eq!(time_wait(&net, recycled), 0);
+    common::assert_nothing_held(&mut net, SERVER, 0, "at once");
+}
