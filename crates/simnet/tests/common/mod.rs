@@ -148,16 +148,18 @@ pub(crate) fn assert_nothing_held<A: Application>(
 
 /// How many seeds to run: `SIMNET_SEEDS`, or 100.
 pub(crate) fn seeds() -> u64 {
-    std::env::var("SIMNET_SEEDS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(100)
+    number("SIMNET_SEEDS").unwrap_or(100)
 }
 
 /// The first seed: `SIMNET_SEED`, or 0. With `SIMNET_SEEDS=1` a single run is repeated.
 pub(crate) fn first_seed() -> u64 {
-    std::env::var("SIMNET_SEED")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0)
+    number("SIMNET_SEED").unwrap_or(0)
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+    )
 }
