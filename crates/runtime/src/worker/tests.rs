@@ -1,9 +1,11 @@
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::*;
 use crate::relay::Relay;
 use dpdk::{
-    Eal, EalArgs, Mbuf, MbufCache, MemoryPolicy, Mempool, MempoolArgs, PortConfig, Queues, ring,
+    Eal, EalArgs, Mbuf, MbufCache, MemoryPolicy, Mempool, MempoolArgs, PortConfig, Queues, memif,
+    ring,
 };
 use stack::{
     CloseReason, Context, DestinationConfig, DestinationId, Handle, InterfaceAddress, Offload,
@@ -51,72 +53,79 @@ const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 const OUR_IP: [u8; 4] = [192, 0, 2, 1];
 const PEER_IP: [u8; 4] = [192, 0, 2, 9];
 
-fn pool(eal: &Eal, name: &str) -> Mempool {
+/// EAL exists once in a process.
+fn eal() -> &'static Eal {
+    static EAL: OnceLock<Eal> = OnceLock::new();
+    EAL.get_or_init(|| {
+        let args = EalArgs {
+            memory: MemoryPolicy::Plain,
+            memory_mb: 64,
+            ..EalArgs::default()
+        };
+        Eal::init(&args).expect("EAL")
+    })
+}
+
+fn pool(name: &str, frame_room: u16) -> Mempool {
     let args = MempoolArgs {
         name: name.into(),
         n: 1023,
+        frame_room,
         ..MempoolArgs::default()
     };
-    Mempool::new(eal, &args).expect("a pool")
+    Mempool::new(eal(), &args).expect("a pool")
 }
 
-/// Two workers on two queues of one port.
-fn workers(eal: &Eal, queues: Queues, pools: &[Mempool]) -> Vec<Worker<Opener>> {
-    let clock = Clock::start(eal);
+/// A worker on each queue of a port.
+fn workers(queues: Queues, pools: &[Mempool]) -> Vec<Worker<Opener>> {
+    let clock = Clock::start(eal());
+    let relays = Relay::among(pools.len());
     let queues = queues.rx.into_iter().zip(queues.tx).zip(pools);
-    let workers = queues
-        .zip(Relay::among(2))
-        .map(|(((rx, tx), pool), relay)| {
-            let address = InterfaceAddress {
-                ip: Ip::v4(OUR_IP),
-                prefix: 24,
-            };
-            let mut config = Config::new(OURS, address);
-            config.destinations.push(DestinationConfig {
-                address: Ip::v4(PEER_IP),
-                port: 80,
-                sources: vec![Ip::v4(OUR_IP)],
-                first_port: 1024,
-                last_port: 2047,
-                limit: None,
-                tcp: tcp::Config::default(),
-                time_wait: TimeWaitConfig::default(),
-            });
-            config.max_connections = 16;
-            config.time_wait_capacity = 1024;
-            let seat = Seat::for_test(rx, tx, pool, OURS, Offload::default(), Some(relay));
-            let secrets = Secrets {
-                isn: tcp::isn::Secret::new([1; 32]),
-                table: [1, 2],
-            };
-            Worker::new("w", seat, clock, config, secrets, Opener::default()).expect("a worker")
+    let workers = queues.zip(relays).map(|(((rx, tx), pool), relay)| {
+        let address = InterfaceAddress {
+            ip: Ip::v4(OUR_IP),
+            prefix: 24,
+        };
+        let mut config = Config::new(OURS, address);
+        config.destinations.push(DestinationConfig {
+            address: Ip::v4(PEER_IP),
+            port: 80,
+            sources: vec![Ip::v4(OUR_IP)],
+            first_port: 1024,
+            last_port: 2047,
+            limit: None,
+            tcp: tcp::Config::default(),
+            time_wait: TimeWaitConfig::default(),
         });
+        config.max_connections = 16;
+        config.time_wait_capacity = 1024;
+        let seat = Seat::for_test(rx, tx, pool, OURS, Offload::default(), Some(relay));
+        let secrets = Secrets {
+            isn: tcp::isn::Secret::new([1; 32]),
+            table: [1, 2],
+        };
+        Worker::new("w", seat, clock, config, secrets, Opener::default()).expect("a worker")
+    });
     workers.collect()
 }
 
 /// The device gives ARP to queue 0; the worker of queue 1 learns of the reply and goes on.
 #[test]
 fn a_reply_that_another_worker_received_is_heard() {
-    let args = EalArgs {
-        memory: MemoryPolicy::Plain,
-        memory_mb: 64,
-        ..EalArgs::default()
-    };
-    let eal = Eal::init(&args).expect("EAL");
     let args = ring::RingArgs {
         queues: 2,
         ..ring::RingArgs::default()
     };
-    let (mut port, mut other) = ring::pair(&eal, &args).expect("a link");
+    let (mut port, mut other) = ring::pair(eal(), &args).expect("a link");
     let config = PortConfig {
         rx_queues: 2,
         tx_queues: 2,
         ..PortConfig::default()
     };
-    let pools = [pool(&eal, "a"), pool(&eal, "b")];
+    let pools = [pool("a", 2048), pool("b", 2048)];
     let queues = port.start(&config, &pools).expect("a port");
     let mut peer = other.start(&config, &pools).expect("a port");
-    let mut workers = workers(&eal, queues, &pools);
+    let mut workers = workers(queues, &pools);
 
     // Both ask for the neighbour, each on its queue.
     let mut turns = |workers: &mut [Worker<Opener>], what: &dyn Fn(&[u8]) -> bool| {
@@ -154,4 +163,39 @@ fn a_reply_that_another_worker_received_is_heard() {
     question.reply(PEER).emit(&mut octets[at..]);
     assert_eq!(peer.tx[0].tx_burst(&mut vec![reply]), 1);
     assert_eq!(turns(&mut workers, &is_syn), [true; 2]);
+}
+
+/// A frame that the driver had to cut into several buffers is dropped and counted, and nothing of
+/// it stays.
+#[test]
+fn a_frame_in_several_buffers_is_counted() {
+    let (mut port, mut other) = memif::pair(eal()).expect("a link");
+    let (small, large) = (pool("small", 128), pool("large", 2048));
+    let config = PortConfig {
+        mtu: Some(100),
+        ..PortConfig::default()
+    };
+    let queues = port.start(&config, std::slice::from_ref(&small));
+    let peer = other.start(&PortConfig::default(), std::slice::from_ref(&large));
+    let mut peer = peer.expect("a port");
+    let mut workers = workers(queues.expect("a port"), std::slice::from_ref(&small));
+    for port in [&port, &other] {
+        assert!(port.wait_for_link(Duration::from_secs(5)).expect("link").up);
+    }
+
+    let mut mbufs = MbufCache::new(&large);
+    let mut frame = mbufs.alloc().expect("a buffer");
+    frame.append(600).expect("room").fill(0);
+    let mut frames = vec![frame];
+    let mut none = Vec::with_capacity(32);
+    let start = std::time::Instant::now();
+    while workers[0].counters.drop_rx_segments == 0 && start.elapsed() < Duration::from_secs(10) {
+        peer.tx[0].tx_burst(&mut frames);
+        workers[0].turn(tsc());
+        peer.rx[0].rx_burst(&mut none);
+        none.clear();
+    }
+    assert_eq!(workers[0].counters.drop_rx_segments, 1);
+    drop((frames, workers));
+    assert_eq!(small.available(), small.size());
 }
