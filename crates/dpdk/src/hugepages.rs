@@ -58,14 +58,17 @@ fn read_number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Huge pages that this process reserved; the machine's old number returns when it is dropped.
+/// Huge pages that this process reserved; the machine has so many less again when it is dropped.
+///
+/// Taken off what there is then, not set back to what there was: another process may have reserved
+/// some in between.
 ///
 /// Pages still mapped then stay with their user until it ends, and are given back after that.
 #[derive(Debug)]
 #[must_use = "dropping the reservation gives the pages back"]
 pub struct Reservation {
     path: PathBuf,
-    before: u64,
+    added: u64,
 }
 
 /// Reserves `n` huge pages of 2 MiB in addition to those there are. Only root can.
@@ -87,12 +90,15 @@ pub fn reserve(n: u64) -> Result<Reservation, Error> {
         },
         _ => Error::os(format!("writing {}", path.display()), error),
     })?;
-    let reservation = Reservation { path, before };
-    let got = read_number(&reservation.path).unwrap_or(before);
-    if got < wanted {
+    let got = read_number(&path).unwrap_or(before);
+    let reservation = Reservation {
+        path,
+        added: got.saturating_sub(before).min(n),
+    };
+    if reservation.added < n {
         return Err(Error::NoHugepages {
             needed_mb: n * 2,
-            free_mb: got.saturating_sub(before) * 2,
+            free_mb: reservation.added * 2,
         });
     }
     Ok(reservation)
@@ -100,7 +106,9 @@ pub fn reserve(n: u64) -> Result<Reservation, Error> {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Err(error) = fs::write(&self.path, self.before.to_string()) {
+        let now = read_number(&self.path).unwrap_or(self.added);
+        let left = now.saturating_sub(self.added);
+        if let Err(error) = fs::write(&self.path, left.to_string()) {
             tracing::warn!(
                 "cannot give huge pages back ({}): {error}",
                 self.path.display()
