@@ -92,9 +92,6 @@ pub fn describe_segment(segment: &Segment) -> String {
     if let Some(ts) = o.timestamps {
         options.push(format!("ts {}/{}", ts.val, ts.ecr));
     }
-    for (left, right) in o.sack.as_slice() {
-        options.push(format!("sack {left}-{right}"));
-    }
     if !options.is_empty() {
         let _ = write!(line, " <{}>", options.join(","));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use tcp::time::Instant;
 use tcp::time_wait::Side;
 use tcp::wheel::Wheel;
@@ -31,6 +31,37 @@ pub(crate) struct Listener {
     pub(crate) config: u16,
 }
 
+/// Listeners by local socket. Its keys are configuration, not the peers' choice, so its hash needs
+/// no secret.
+#[derive(Default)]
+pub(crate) struct Listeners(HashTable<(Ip, u16, ListenerId)>);
+
+impl Listeners {
+    /// A socket that is there already becomes `id`'s.
+    fn insert(&mut self, ip: Ip, port: u16, id: ListenerId) {
+        let hash = |&(ip, port, _): &(Ip, u16, ListenerId)| socket_hash(ip, port);
+        let same = |l: &(Ip, u16, ListenerId)| l.1 == port && l.0 == ip;
+        let entry = self.0.entry(socket_hash(ip, port), same, hash);
+        entry.insert((ip, port, id));
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, ip: Ip, port: u16) -> Option<ListenerId> {
+        let same = |l: &(Ip, u16, ListenerId)| l.1 == port && l.0 == ip;
+        Some(self.0.find(socket_hash(ip, port), same)?.2)
+    }
+}
+
+/// A multiply-and-fold hash of a configured socket.
+#[inline]
+fn socket_hash(ip: Ip, port: u16) -> u64 {
+    let ip = number(ip);
+    let low = ip as u64 ^ u64::from(port) << 48 ^ 0x9e37_79b9_7f4a_7c15;
+    let high = (ip >> 64) as u64 ^ 0xd6e8_feb8_6659_fd93;
+    let wide = u128::from(low) * u128::from(high);
+    (wide as u64) ^ (wide >> 64) as u64
+}
+
 pub(crate) struct Destination {
     pub(crate) address: Ip,
     pub(crate) pool: TuplePool,
@@ -43,18 +74,31 @@ pub(crate) struct Link {
     pub(crate) mac: MacAddr,
     pub(crate) vlan: Option<u16>,
     pub(crate) addresses: Vec<InterfaceAddress>,
-    /// The addresses without their prefixes, in order.
-    sorted: Vec<Ip>,
+    /// The addresses without their prefixes, as numbers in order: they compare in two instructions.
+    sorted: Vec<u128>,
     pub(crate) gateway: Option<Ip>,
     pub(crate) offload: Offload,
 }
 
 impl Link {
+    pub(crate) fn new(config: &Config) -> Link {
+        let mut sorted: Vec<u128> = config.addresses.iter().map(|a| number(a.ip)).collect();
+        sorted.sort_unstable();
+        Link {
+            mac: config.mac,
+            vlan: config.vlan,
+            addresses: config.addresses.clone(),
+            sorted,
+            gateway: config.gateway,
+            offload: config.offload,
+        }
+    }
+
     #[inline]
     pub(crate) fn is_ours(&self, ip: Ip) -> bool {
         // One address is the common case; a load generator may have tens of thousands.
         self.addresses.first().is_some_and(|a| a.ip == ip)
-            || self.addresses.len() > 1 && self.sorted.binary_search(&ip).is_ok()
+            || self.sorted.len() > 1 && self.sorted.binary_search(&number(ip)).is_ok()
     }
 
     /// Where a packet for `ip` goes first.
@@ -78,6 +122,11 @@ impl Link {
     }
 }
 
+#[inline]
+fn number(ip: Ip) -> u128 {
+    u128::from_be_bytes(ip.octets())
+}
+
 pub(crate) struct Core {
     pub(crate) slab: Slab,
     pub(crate) dirty: VecDeque<u32>,
@@ -91,7 +140,7 @@ pub(crate) struct Core {
     pub(crate) neighbors: Neighbors,
     pub(crate) listeners: Vec<Listener>,
     /// Listeners by local address (every one of the host's, for a wildcard) and port.
-    pub(crate) listen_index: HashMap<(Ip, u16), ListenerId, Keyed>,
+    pub(crate) listen_index: Listeners,
     pub(crate) destinations: Vec<Destination>,
     pub(crate) resets: RateLimit,
     pub(crate) icmp_errors: RateLimit,
@@ -146,11 +195,9 @@ impl Core {
         let mut tcp_configs = Vec::new();
         let mut fixed = Vec::new();
         let mut listeners = Vec::new();
-        let mut sorted = ours.clone();
-        sorted.sort_unstable();
         let [k0, k1] = secrets.table;
         let key = Keyed::new(k0, k1);
-        let mut listen_index = HashMap::with_hasher(key);
+        let mut listen_index = Listeners::default();
         for (id, l) in config.listeners.iter().enumerate() {
             let place = place_config(&mut tcp_configs, &l.tcp, config.mtu)?;
             for &ip in ours.iter().filter(|ip| l.address.is_none_or(|a| a == **ip)) {
@@ -161,7 +208,7 @@ impl Core {
                     config: place,
                     length_ms: l.time_wait.length_ms,
                 });
-                listen_index.insert((ip, l.port), ListenerId(id as u16));
+                listen_index.insert(ip, l.port, ListenerId(id as u16));
             }
             listeners.push(Listener {
                 backlog: l.backlog,
@@ -172,7 +219,7 @@ impl Core {
         let mut destinations = Vec::new();
         for d in &config.destinations {
             let place = place_config(&mut tcp_configs, &d.tcp, config.mtu)?;
-            let taken = |ip, port| listen_index.contains_key(&(ip, port));
+            let taken = |ip, port| listen_index.find(ip, port).is_some();
             fixed.push(Fixed {
                 side: Side::Remote,
                 ip: d.address,
@@ -211,14 +258,7 @@ impl Core {
             draining: false,
             waiting: Vec::with_capacity(n),
             starved: VecDeque::with_capacity(n),
-            link: Link {
-                mac: config.mac,
-                vlan: config.vlan,
-                addresses: config.addresses,
-                sorted,
-                gateway: config.gateway,
-                offload: config.offload,
-            },
+            link: Link::new(&config),
         };
         Ok((core, receive_memory))
     }
@@ -231,9 +271,8 @@ impl Core {
 
     /// The ISN that the clock gives (RFC 6528).
     #[inline]
-    pub(crate) fn clock_isn(&self, tuple: &FourTuple, now: Instant) -> Seq {
-        let real = self.real_time_at_zero_ns.wrapping_add(now.as_nanos());
-        self.secret.isn(tuple, real)
+    pub(crate) fn clock_isn(&self, numbers: tcp::isn::Numbers, now: Instant) -> Seq {
+        numbers.isn(self.real_time_at_zero_ns.wrapping_add(now.as_nanos()))
     }
 
     pub(crate) fn usage(&self, receive_memory: &Memory) -> Usage {

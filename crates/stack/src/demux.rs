@@ -64,8 +64,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             listen::Listen::Reset(reset) => self.reset(now, frame.src_mac, &frame.tuple, &reset),
             listen::Listen::Open => {
                 if self.may_accept(id) {
-                    let iss = self.core.clock_isn(&frame.tuple, now);
-                    self.accept(now, id, frame, segment, iss);
+                    let numbers = self.core.secret.numbers(&frame.tuple);
+                    let iss = self.core.clock_isn(numbers, now);
+                    self.accept(now, id, frame, segment, iss, numbers.ts_offset);
                 }
             }
         }
@@ -97,6 +98,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         frame: &Parsed,
         segment: &Segment<'_>,
         iss: wire::Seq,
+        ts_offset: u32,
     ) -> bool {
         let core = &mut self.core;
         let Some(next_hop) = core.link.next_hop(frame.tuple.remote) else {
@@ -108,7 +110,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             return false;
         };
         let config = core.listeners[usize::from(id.0)].config;
-        let ts_offset = core.secret.ts_offset(&frame.tuple);
         let mut env = env!(core, &mut self.receive_memory, now, config);
         let conn = Connection::accept(&mut env, segment, iss, ts_offset);
         let slot = Slot {
@@ -168,10 +169,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.counters.host.drop_tx_no_room += 1;
             return false;
         }
+        let mut header = *header;
         let frame = self
             .core
             .link
-            .tcp_frame(&mut self.pool, to, tuple, *header, 0, |_| {});
+            .tcp_frame(&mut self.pool, to, tuple, &mut header, 0, |_| {});
         match frame {
             Some(frame) => {
                 self.core.counters.host.tx_segments += 1;
@@ -188,8 +190,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
 impl crate::core::Core {
     pub(crate) fn listener_for(&self, tuple: &FourTuple) -> Option<ListenerId> {
-        self.listen_index
-            .get(&(tuple.local, tuple.local_port))
-            .copied()
+        self.listen_index.find(tuple.local, tuple.local_port)
     }
 }

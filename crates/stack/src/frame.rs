@@ -134,7 +134,6 @@ impl FramePool for MemPool {
         }
         self.in_use += 1;
         let mut frame = self.free.pop().unwrap_or_default();
-        frame.0.clear();
         frame.0.resize(len, 0);
         Some(frame)
     }

@@ -240,7 +240,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             let core = &mut self.core;
             let slot = core.slab.get_mut(index);
             let mut env = env!(core, &mut self.receive_memory, now, slot.config);
-            let Some(due) = slot.conn.poll_transmit(&mut env) else {
+            let Some(mut due) = slot.conn.poll_transmit(&mut env) else {
                 return true;
             };
             let (offset, len) = (due.offset, due.len);
@@ -250,7 +250,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 &mut self.pool,
                 mac,
                 &slot.tuple,
-                due.header,
+                &mut due.header,
                 usize::from(len),
                 |text| conn.copy_payload(memory, offset, text),
             );
@@ -395,7 +395,9 @@ impl Core {
         let (config, remote) = (destination.config, destination.address);
         let tuple: FourTuple = destination.pool.tuple(pair);
         let hash = self.hash(&tuple);
-        let iss = match self.may_reuse(id, &tuple, hash, last, now) {
+        let numbers = self.secret.numbers(&tuple);
+        let clock = self.clock_isn(numbers, now);
+        let iss = match self.may_reuse(id, &tuple, hash, last, clock, now) {
             Ok(iss) => iss,
             Err(next_free) => {
                 self.counters.host.connect_no_tuple += 1;
@@ -407,8 +409,8 @@ impl Core {
             self.counters.host.neighbor_table_full += 1;
             return Err(ConnectError::NoNeighbor);
         };
-        let ts_offset = self.secret.ts_offset(&tuple);
-        let conn = Connection::connect(&self.tcp_configs[usize::from(config)], now, iss, ts_offset);
+        let tcp = &self.tcp_configs[usize::from(config)];
+        let conn = Connection::connect(tcp, now, iss, numbers.ts_offset);
         let slot = Slot {
             conn,
             tuple,

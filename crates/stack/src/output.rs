@@ -1,6 +1,7 @@
 //! Frames out: TCP segments with their IPv4 and Ethernet headers.
 
-use wire::{FourTuple, MacAddr, checksum, ethernet, ipv4, tcp as wire_tcp};
+use wire::tcp_ipv4::{self, Checksums};
+use wire::{FourTuple, MacAddr, ethernet, ipv4, tcp as wire_tcp};
 
 use crate::core::Link;
 use crate::frame::{Frame, FramePool, TxOffload};
@@ -35,34 +36,31 @@ impl Link {
         pool: &mut P,
         to: MacAddr,
         tuple: &FourTuple,
-        mut header: wire_tcp::Header,
+        header: &mut wire_tcp::Header,
         text_len: usize,
         write_text: impl FnOnce(&mut [u8]),
     ) -> Option<P::Frame> {
         let l2 = self.l2_len();
-        let l4 = l2 + ipv4::Header::LEN;
-        let segment_len = header.header_len() + text_len;
-        let mut frame = pool.alloc(l4 + segment_len)?;
+        let before_text = ipv4::Header::LEN + header.header_len();
+        let mut frame = pool.alloc(l2 + before_text + text_len)?;
         let buf = frame.data_mut();
         self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV4);
-        let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
-        // An MTU is at most 9,216: the length fits.
-        ipv4::Header::new(src, dst, ipv4::PROTOCOL_TCP, segment_len as u16)
-            .emit(&mut buf[l2..], !self.offload.tx_ip);
-        let segment = &mut buf[l4..l4 + segment_len];
+        let packet = &mut buf[l2..];
+        if text_len > 0 {
+            write_text(&mut packet[before_text..]);
+        }
         header.src_port = tuple.local_port;
         header.dst_port = tuple.remote_port;
-        let text = header.emit(segment);
-        write_text(&mut segment[text..]);
-        if self.offload.tx_tcp {
-            checksum::fill_tcp_pseudo_header(
-                tuple.local,
-                tuple.remote,
-                segment_len as u32,
-                segment,
-            );
-        } else {
-            checksum::fill_tcp(tuple.local, tuple.remote, segment);
+        let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
+        let checksums = Checksums {
+            ip: !self.offload.tx_ip,
+            tcp: !self.offload.tx_tcp,
+        };
+        if !tcp_ipv4::emit(packet, src, dst, header, checksums) {
+            // An MTU is at most 9,216, and the frame is as long as was asked for.
+            debug_assert!(false, "headers that do not fit their frame");
+            pool.free(frame);
+            return None;
         }
         if self.offload.tx_ip || self.offload.tx_tcp {
             frame.set_tx_offload(TxOffload {

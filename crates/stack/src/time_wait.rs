@@ -159,16 +159,17 @@ impl Core {
         true
     }
 
-    /// The ISS for an active open of a pair with this last use, or when it may be used.
+    /// The ISS for an active open of a pair with this last use, or when it may be used. `clock` is
+    /// the ISN that the clock gives.
     pub(crate) fn may_reuse(
         &mut self,
         id: DestinationId,
         tuple: &FourTuple,
         hash: u64,
         last: Option<LastUse>,
+        clock: Seq,
         now: Instant,
     ) -> Result<Seq, Option<Instant>> {
-        let clock = self.clock_isn(tuple, now);
         let Some(last) = last else {
             return Ok(clock);
         };
@@ -266,10 +267,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if !self.may_accept(id) {
             return Verdict::Drop(DropReason::SynBacklogFull);
         }
-        let clock = self.core.clock_isn(&frame.tuple, now);
+        let numbers = self.core.secret.numbers(&frame.tuple);
+        let clock = self.core.clock_isn(numbers, now);
         let timestamps = known.would_use_timestamps && segment.header.options.timestamps.is_some();
         let iss = time_wait::iss(known.entry.snd_nxt, clock, timestamps);
-        if !self.accept(now, id, frame, segment, iss) {
+        if !self.accept(now, id, frame, segment, iss, numbers.ts_offset) {
             return Verdict::Drop(DropReason::SynBacklogFull);
         }
         self.core.time_wait.v4.remove(found.slot);
@@ -288,7 +290,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let entry = core.time_wait.v4.entry(found.slot);
         let timestamps = entry.ts_recent.map(|ecr| Timestamps {
             val: ts_clock(core.real_time_at_zero_ns, now)
-                .wrapping_add(core.secret.ts_offset(&frame.tuple)),
+                .wrapping_add(core.secret.numbers(&frame.tuple).ts_offset),
             ecr,
         });
         let header = Header {

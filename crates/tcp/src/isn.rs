@@ -9,10 +9,7 @@ use wire::{FourTuple, Seq};
 /// The secret of a host. It must not be guessable, and must outlive 2 MSL, or servers in TIME-WAIT
 /// will not believe the new sequence numbers: keep it over a restart.
 #[derive(Clone)]
-pub struct Secret {
-    isn: SipHasher24,
-    timestamps: SipHasher24,
-}
+pub struct Secret(SipHasher24);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,54 +17,70 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Secret {
-    /// From 32 random bytes: the first half keys sequence numbers, the second timestamp offsets.
-    #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Secret {
-        let (isn, timestamps) = bytes.split_at(16);
-        let hasher = |half: &[u8]| {
-            let mut key = [0; 16];
-            key.copy_from_slice(half);
-            SipHasher24::new_with_key(&key)
-        };
-        Secret {
-            isn: hasher(isn),
-            timestamps: hasher(timestamps),
-        }
-    }
+/// What the secret gives one four-tuple: the same at every connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Numbers {
+    /// F(): where the tuple's sequence number space begins.
+    isn_base: u32,
+    /// What to add to the timestamp clock for this four-tuple (RFC 7323 5.4): always the same, so
+    /// that timestamps are monotonic for the tuple and RFC 6191 works.
+    pub ts_offset: u32,
+}
 
+impl Numbers {
     /// The initial sequence number for a connection opened at `real_time_ns`: nanoseconds of a
     /// clock that never steps back, not even over a restart.
     #[inline]
     #[must_use]
-    pub fn isn(&self, tuple: &FourTuple, real_time_ns: u64) -> Seq {
+    pub const fn isn(self, real_time_ns: u64) -> Seq {
         //= RFC 9293 3.4.1
         //# ISN = M + F(localip, localport, remoteip, remoteport, secretkey)
         let m = (real_time_ns / NS_PER_TICK) as u32;
-        Seq(keyed(&self.isn, tuple).wrapping_add(m))
+        Seq(self.isn_base.wrapping_add(m))
+    }
+}
+
+impl Secret {
+    /// From 32 random bytes. SipHash takes 16: the first half keys a hash of the second.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Secret {
+        let (first, second) = bytes.split_at(16);
+        let mut key = [0; 16];
+        key.copy_from_slice(first);
+        let key = siphasher::sip128::SipHasher24::new_with_key(&key).hash(second);
+        Secret(SipHasher24::new_with_key(&key.as_bytes()))
     }
 
-    /// What to add to the timestamp clock for this four-tuple (RFC 7323 5.4): the same at every
-    /// connection, so that timestamps are monotonic for the tuple and RFC 6191 works.
+    /// The numbers of a four-tuple.
+    ///
+    /// Both come from one hash. SipHash is a pseudorandom function, of whose output no part says
+    /// anything about another: who sees the timestamps of a connection, or all its sequence
+    /// numbers, is not nearer to the other, as RFC 7323 5.4 and RFC 6528 want it.
     #[inline]
     #[must_use]
-    pub fn ts_offset(&self, tuple: &FourTuple) -> u32 {
-        keyed(&self.timestamps, tuple)
+    pub fn numbers(&self, tuple: &FourTuple) -> Numbers {
+        let [l0, l1] = tuple.local_port.to_be_bytes();
+        let [r0, r1] = tuple.remote_port.to_be_bytes();
+        let hash = if let (Some(local), Some(remote)) = (tuple.local.as_v4(), tuple.remote.as_v4())
+        {
+            let ([a, b, c, d], [e, f, g, h]) = (local, remote);
+            self.0.hash(&[a, b, c, d, e, f, g, h, l0, l1, r0, r1])
+        } else {
+            let mut bytes = [0; 36];
+            bytes[..16].copy_from_slice(&tuple.local.octets());
+            bytes[16..32].copy_from_slice(&tuple.remote.octets());
+            bytes[32..].copy_from_slice(&[l0, l1, r0, r1]);
+            self.0.hash(&bytes)
+        };
+        Numbers {
+            isn_base: hash as u32,
+            ts_offset: (hash >> 32) as u32,
+        }
     }
 }
 
 /// "a (virtual) clock that increments roughly every 4 microseconds" (RFC 9293 3.4.1).
 const NS_PER_TICK: u64 = 4_000;
-
-#[inline]
-fn keyed(hasher: &SipHasher24, tuple: &FourTuple) -> u32 {
-    let mut bytes = [0; 36];
-    bytes[..16].copy_from_slice(&tuple.local.octets());
-    bytes[16..32].copy_from_slice(&tuple.remote.octets());
-    bytes[32..34].copy_from_slice(&tuple.local_port.to_be_bytes());
-    bytes[34..].copy_from_slice(&tuple.remote_port.to_be_bytes());
-    hasher.hash(&bytes) as u32
-}
 
 #[cfg(test)]
 mod tests {
@@ -96,7 +109,7 @@ mod tests {
     #[test]
     fn the_clock_ticks_every_four_microseconds_and_wraps() {
         let s = Secret::new([7; 32]);
-        let at = |ns| s.isn(&TUPLE, ns);
+        let at = |ns| s.numbers(&TUPLE).isn(ns);
         assert_eq!(at(3_999), at(0));
         assert_eq!(at(4_000), at(0) + 1);
         assert_eq!(at(1_000_000_000), at(0) + 250_000);
@@ -105,18 +118,52 @@ mod tests {
 
     #[test]
     fn tuple_key_and_purpose_matter() {
-        let a = Secret::new([7; 32]);
-        let b = Secret::new([8; 32]);
-        assert_ne!(a.isn(&TUPLE, 0), b.isn(&TUPLE, 0));
-        assert_ne!(a.isn(&TUPLE, 0), a.isn(&TUPLE.reversed(), 0));
-        assert_eq!(
-            a.ts_offset(&TUPLE),
-            a.isn(&TUPLE, 0).0,
-            "the same key in both halves"
-        );
-        let c = Secret::new(core::array::from_fn(|i| i as u8));
-        assert_ne!(c.ts_offset(&TUPLE), c.isn(&TUPLE, 0).0);
-        assert_eq!(c.ts_offset(&TUPLE), c.ts_offset(&TUPLE));
+        let key: [u8; 32] = core::array::from_fn(|i| i as u8);
+        let numbers = Secret::new(key).numbers(&TUPLE);
+        assert_eq!(numbers, Secret::new(key).numbers(&TUPLE));
+        assert_ne!(numbers.isn_base, numbers.ts_offset);
+        let differ = |other: Numbers| {
+            assert_ne!(numbers.isn_base, other.isn_base);
+            assert_ne!(numbers.ts_offset, other.ts_offset);
+        };
+        // Every byte of the secret counts.
+        for i in 0..32 {
+            let mut key = key;
+            key[i] ^= 1;
+            differ(Secret::new(key).numbers(&TUPLE));
+        }
+        let secret = Secret::new(key);
+        differ(secret.numbers(&TUPLE.reversed()));
+        let (local_port, remote_port) = (81, 55001);
+        differ(secret.numbers(&FourTuple {
+            local_port,
+            ..TUPLE
+        }));
+        differ(secret.numbers(&FourTuple {
+            remote_port,
+            ..TUPLE
+        }));
+        // Addresses that differ in what an IPv4 address does not have.
+        let mut v6 = TUPLE.remote.octets();
+        v6[0] = 0x20;
+        let v6 = FourTuple {
+            remote: Ip::v6(v6),
+            ..TUPLE
+        };
+        differ(secret.numbers(&v6));
+        v6_in_full(&secret, v6);
+    }
+
+    fn v6_in_full(secret: &Secret, tuple: FourTuple) {
+        for i in 0..16 {
+            let mut octets = tuple.local.octets();
+            octets[i] ^= 1;
+            let other = FourTuple {
+                local: Ip::v6(octets),
+                ..tuple
+            };
+            assert_ne!(secret.numbers(&other), secret.numbers(&tuple));
+        }
     }
 
     #[test]

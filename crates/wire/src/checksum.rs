@@ -68,16 +68,35 @@ impl Sum {
         !self.fold()
     }
 
+    /// The sum of a few words: too few for the carry of 2^32 of them.
+    #[inline(always)]
+    pub(crate) fn of_words(words: &[[u8; 4]]) -> Sum {
+        let word = |w: &[u8; 4]| u64::from(u32::from_ne_bytes(*w));
+        Sum(words.iter().map(word).sum())
+    }
+
+    /// The sum of two parts that are both of a few words.
+    #[inline(always)]
+    pub(crate) const fn plus(self, other: Sum) -> Sum {
+        Sum(self.0 + other.0)
+    }
+
     #[inline(always)]
     const fn fold_native(self) -> u16 {
-        // 64 -> 33 bits -> 32 bits and a carry -> 16 bits. The second fold of each width takes
-        // in the carry of the first.
-        let s = (self.0 >> 32) + (self.0 & 0xffff_ffff);
-        let s = (s >> 32) + (s & 0xffff_ffff);
-        let s = (s >> 16) + (s & 0xffff);
-        let s = (s >> 16) + (s & 0xffff);
-        s as u16
+        fold(self.0)
     }
+}
+
+/// A one's complement sum in 16 bits.
+#[inline(always)]
+pub(crate) const fn fold(s: u64) -> u16 {
+    // 64 -> 33 bits -> 32 bits and a carry -> 16 bits. The second fold of each width takes
+    // in the carry of the first.
+    let s = (s >> 32) + (s & 0xffff_ffff);
+    let s = (s >> 32) + (s & 0xffff_ffff);
+    let s = (s >> 16) + (s & 0xffff);
+    let s = (s >> 16) + (s & 0xffff);
+    s as u16
 }
 
 /// Bytes summed per step of the long loop; a multiple of every vector width in use.

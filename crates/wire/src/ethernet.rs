@@ -232,15 +232,25 @@ impl Header {
     #[inline]
     pub fn emit(&self, frame: &mut [u8]) -> usize {
         let len = self.len();
-        let frame = &mut frame[..len];
-        frame[..6].copy_from_slice(&self.dst.0);
-        frame[6..12].copy_from_slice(&self.src.0);
+        // A copy of fixed length is one or two stores.
         if let Some(tag) = self.vlan {
+            let frame = &mut frame[..Header::LEN_TAGGED];
+            self.emit_addresses(frame);
             put16(frame, 12, ETHERTYPE_VLAN);
             put16(frame, 14, tag.0);
+            put16(frame, 16, self.ethertype);
+        } else {
+            let frame = &mut frame[..Header::LEN];
+            self.emit_addresses(frame);
+            put16(frame, 12, self.ethertype);
         }
-        put16(frame, len - 2, self.ethertype);
         len
+    }
+
+    #[inline(always)]
+    fn emit_addresses(&self, frame: &mut [u8]) {
+        frame[..6].copy_from_slice(&self.dst.0);
+        frame[6..12].copy_from_slice(&self.src.0);
     }
 }
 

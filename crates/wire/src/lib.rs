@@ -23,6 +23,7 @@ pub mod ipv4;
 pub mod ipv6;
 mod seq;
 pub mod tcp;
+pub mod tcp_ipv4;
 pub mod toeplitz;
 
 pub use ethernet::MacAddr;

@@ -6,7 +6,7 @@ mod options;
 use core::fmt;
 
 pub use flags::Flags;
-pub use options::{Options, SackBlocks, Timestamps};
+pub use options::{Options, Timestamps};
 
 use crate::Seq;
 use crate::bytes::{be16, be32, put16, put32};

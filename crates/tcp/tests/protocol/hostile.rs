@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use tcp::{Config, Memory, State};
 use wire::Seq;
-use wire::tcp::{Flags, Header, Options, SackBlocks, Timestamps};
+use wire::tcp::{Flags, Header, Options, Timestamps};
 
 use crate::host::*;
 
@@ -107,7 +107,6 @@ fn syn(irs: Seq, flags: Flags, ack: Seq) -> Seg {
                 window_scale: Some(3),
                 timestamps: Some(Timestamps { val: 7, ecr: 0 }),
                 sack_permitted: true,
-                sack: SackBlocks::NONE,
             },
             ..Header::default()
         },

@@ -1,10 +1,10 @@
-//! TCP options: maximum segment size (RFC 9293 3.7.1), window scale and timestamps (RFC 7323),
-//! selective acknowledgment (RFC 2018).
-
-use core::fmt;
+//! TCP options: maximum segment size (RFC 9293 3.7.1), window scale and timestamps (RFC 7323), and
+//! SACK-permitted (RFC 2018).
+//!
+//! The blocks of a SACK option are not read: no one here permits their being sent, and in every
+//! header that is parsed, kept and written they would be half of it.
 
 use super::Error;
-use crate::Seq;
 use crate::bytes::{be16, be32, put16, put32};
 
 const END_OF_OPTION_LIST: u8 = 0;
@@ -12,7 +12,6 @@ const NO_OPERATION: u8 = 1;
 const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
-const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 
 /// NOP NOP and the kind and length of a timestamps option, as RFC 7323 appendix A recommends.
@@ -29,89 +28,6 @@ pub struct Timestamps {
     pub ecr: u32,
 }
 
-/// The blocks of a SACK option (RFC 2018 section 3): up to four, each the range
-/// `left <= seq < right` that its sender holds.
-///
-/// Kept in full in the header and not read lazily: constructing the empty list is one byte of
-/// meaning and two vector stores, and a header that owns all it says can outlive its frame.
-#[derive(Clone, Copy, Default)]
-pub struct SackBlocks {
-    blocks: [(Seq, Seq); SackBlocks::MAX],
-    len: u8,
-}
-
-impl SackBlocks {
-    /// The most blocks that fit the 40 bytes of options; three beside timestamps.
-    pub const MAX: usize = 4;
-
-    /// No blocks.
-    pub const NONE: SackBlocks = SackBlocks {
-        blocks: [(Seq(0), Seq(0)); SackBlocks::MAX],
-        len: 0,
-    };
-
-    /// Number of blocks, 0 to 4.
-    #[inline]
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    /// Whether there is no block.
-    #[inline]
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The blocks in the order of the option: the most recently received comes first.
-    #[inline]
-    #[must_use]
-    pub fn as_slice(&self) -> &[(Seq, Seq)] {
-        &self.blocks[..self.len()]
-    }
-
-    /// Appends a block; returns false and changes nothing if there are four already.
-    #[inline]
-    pub fn push(&mut self, left: Seq, right: Seq) -> bool {
-        match self.blocks.get_mut(usize::from(self.len)) {
-            Some(block) => {
-                *block = (left, right);
-                self.len += 1;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// From the body of the option, of 8, 16, 24 or 32 bytes; else no blocks.
-    fn parse(body: &[u8]) -> SackBlocks {
-        let mut sack = SackBlocks::NONE;
-        let (pairs, rest) = body.as_chunks::<8>();
-        if rest.is_empty() && pairs.len() <= SackBlocks::MAX {
-            for p in pairs {
-                sack.push(Seq(be32(p, 0)), Seq(be32(p, 4)));
-            }
-        }
-        sack
-    }
-}
-
-impl PartialEq for SackBlocks {
-    fn eq(&self, other: &SackBlocks) -> bool {
-        self.as_slice() == other.as_slice()
-    }
-}
-
-impl Eq for SackBlocks {}
-
-impl fmt::Debug for SackBlocks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ranges = self.as_slice().iter().map(|(left, right)| left.0..right.0);
-        f.debug_list().entries(ranges).finish()
-    }
-}
-
 /// The options of a segment, as far as they are known here. What the parser finds is reported as
 /// it stands: that an option counts only in a SYN, or only once negotiated, is the protocol's rule.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -124,8 +40,6 @@ pub struct Options {
     pub sack_permitted: bool,
     /// Timestamps.
     pub timestamps: Option<Timestamps>,
-    /// Selective acknowledgments.
-    pub sack: SackBlocks,
 }
 
 impl Options {
@@ -135,7 +49,6 @@ impl Options {
         window_scale: None,
         sack_permitted: false,
         timestamps: None,
-        sack: SackBlocks::NONE,
     };
 
     /// The most bytes of options that a header can carry.
@@ -184,12 +97,17 @@ impl Options {
         })
     }
 
+    /// Whether these are timestamps alone, or nothing.
+    #[inline(always)]
+    pub(crate) const fn are_timestamps_or_none(&self) -> bool {
+        self.mss.is_none() && self.window_scale.is_none() && !self.sack_permitted
+    }
+
     fn take(&mut self, kind: u8, body: &[u8]) {
         match (kind, body.len()) {
             (MAXIMUM_SEGMENT_SIZE, 2) => self.mss = Some(be16(body, 0)),
             (WINDOW_SCALE, 1) => self.window_scale = Some(body[0]),
             (SACK_PERMITTED, 0) => self.sack_permitted = true,
-            (SACK, _) => self.sack = SackBlocks::parse(body),
             (TIMESTAMPS, 8) => {
                 self.timestamps = Some(Timestamps {
                     val: be32(body, 0),
@@ -203,16 +121,22 @@ impl Options {
         }
     }
 
-    /// Length of all options but SACK.
+    /// Length of the options as emitted, 0 to 20, a multiple of 4.
+    #[allow(clippy::len_without_is_empty)] // asked for the length of the header only
     #[inline]
-    const fn len_without_sack(&self) -> usize {
+    #[must_use]
+    pub const fn len(&self) -> usize {
         let mut len = 0;
+        if self.timestamps.is_some() {
+            len += 12;
+        }
+        if self.are_timestamps_or_none() {
+            return len;
+        }
         if self.mss.is_some() {
             len += 4;
         }
-        if self.timestamps.is_some() {
-            len += 12;
-        } else if self.sack_permitted {
+        if self.sack_permitted && self.timestamps.is_none() {
             len += 4;
         }
         if self.window_scale.is_some() {
@@ -221,35 +145,9 @@ impl Options {
         len
     }
 
-    /// How many SACK blocks [`Options::emit`] writes: those that fit beside the other options,
-    /// the first ones.
-    #[inline]
-    #[must_use]
-    pub const fn sack_blocks_emitted(&self) -> usize {
-        // The other options take 20 bytes at most, so two blocks always fit.
-        let room = (Options::MAX_LEN - self.len_without_sack() - 4) / 8;
-        if self.sack.len() < room {
-            self.sack.len()
-        } else {
-            room
-        }
-    }
-
-    /// Length of the options as emitted, 0 to 40, a multiple of 4.
-    #[allow(clippy::len_without_is_empty)] // asked for the length of the header only
-    #[inline]
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        let sack = match self.sack_blocks_emitted() {
-            0 => 0,
-            n => 4 + 8 * n,
-        };
-        self.len_without_sack() + sack
-    }
-
     /// Writes the options to the start of `buf` in the customary layout, every option on a 4-byte
     /// boundary: MSS; SACK-permitted and timestamps, each with NOPs in the other's place if
-    /// alone; NOP and window scale; NOP NOP SACK. Returns the length.
+    /// alone; NOP and window scale. Returns the length.
     ///
     /// # Panics
     /// If `buf` is shorter than [`Options::len`].
@@ -279,17 +177,6 @@ impl Options {
         if let Some(shift) = self.window_scale {
             buf[at..at + 4].copy_from_slice(&[NO_OPERATION, WINDOW_SCALE, 3, shift]);
             at += 4;
-        }
-        let n = self.sack_blocks_emitted();
-        if n != 0 {
-            let option_len = 2 + 8 * n as u8;
-            buf[at..at + 4].copy_from_slice(&[NO_OPERATION, NO_OPERATION, SACK, option_len]);
-            at += 4;
-            for (left, right) in &self.sack.as_slice()[..n] {
-                put32(buf, at, left.0);
-                put32(buf, at + 4, right.0);
-                at += 8;
-            }
         }
         at
     }
