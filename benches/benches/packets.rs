@@ -53,8 +53,13 @@ fn headers(c: &mut Criterion) {
                 ethertype: ethernet::ETHERTYPE_IPV4,
             }
             .emit(frame);
-            ipv4::Header::new(SRC.v4_octets(), DST.v4_octets(), ipv4::PROTOCOL_TCP, l4 as u16)
-                .emit(&mut frame[14..], true);
+            ipv4::Header::new(
+                SRC.v4_octets(),
+                DST.v4_octets(),
+                ipv4::PROTOCOL_TCP,
+                l4 as u16,
+            )
+            .emit(&mut frame[14..], true);
             header.emit(&mut frame[34..]);
             checksum::fill_tcp(SRC, DST, &mut frame[34..]);
         };

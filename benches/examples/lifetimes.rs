@@ -9,14 +9,20 @@ use tidewheel_benches::Pair;
 fn main() {
     let args: Vec<u64> = std::env::args()
         .skip(1)
-        .map(|a| a.parse().expect("numbers: connections tuples concurrent timestamps"))
+        .map(|a| {
+            a.parse()
+                .expect("numbers: connections tuples concurrent timestamps")
+        })
         .collect();
     let arg = |i: usize, default| args.get(i).copied().unwrap_or(default);
     let (connections, tuples) = (arg(0, 1_000_000), arg(1, 65_536));
     let mut pair = Pair::new(tuples as u32, arg(2, 64) as usize, arg(3, 1) == 1, 60_000);
     let start = Instant::now();
     pair.run(tuples, 1_000);
-    println!("fill: {:.1} ns each", start.elapsed().as_secs_f64() * 1e9 / tuples as f64);
+    println!(
+        "fill: {:.1} ns each",
+        start.elapsed().as_secs_f64() * 1e9 / tuples as f64
+    );
     let start = Instant::now();
     pair.run(connections, 1_000);
     let seconds = start.elapsed().as_secs_f64();

@@ -128,7 +128,11 @@ fn connection(criterion: &mut Criterion) {
     });
 
     criterion.bench_function("poll for nothing", |b| {
-        b.iter(|| black_box(&mut client).poll_transmit(&mut core.env()).is_some());
+        b.iter(|| {
+            black_box(&mut client)
+                .poll_transmit(&mut core.env())
+                .is_some()
+        });
     });
 
     let mut group = criterion.benchmark_group("bulk");
