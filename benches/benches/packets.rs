@@ -34,7 +34,6 @@ fn kinds() -> [(&'static str, Options); 3] {
         window_scale: Some(7),
         sack_permitted: true,
         timestamps,
-        ..Options::NONE
     };
     [("plain", Options::NONE), ("timestamps", with), ("syn", syn)]
 }
