@@ -97,8 +97,11 @@ impl Link {
     #[inline]
     pub(crate) fn is_ours(&self, ip: Ip) -> bool {
         // One address is the common case; a load generator may have tens of thousands.
-        self.addresses.first().is_some_and(|a| a.ip == ip)
-            || self.sorted.len() > 1 && self.sorted.binary_search(&number(ip)).is_ok()
+        self.addresses.first().is_some_and(|a| a.ip == ip) || self.is_one_of_ours(ip)
+    }
+
+    fn is_one_of_ours(&self, ip: Ip) -> bool {
+        self.sorted.len() > 1 && self.sorted.binary_search(&number(ip)).is_ok()
     }
 
     /// Where a packet for `ip` goes first.

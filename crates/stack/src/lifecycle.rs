@@ -176,24 +176,17 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             let Some(index) = self.core.dirty.pop_front() else {
                 return;
             };
-            if !self.core.slab.get(index).has(flag::DIRTY) {
-                continue;
+            let slot = self.core.slab.get_mut(index);
+            if slot.has(flag::DIRTY) {
+                slot.flags &= !flag::DIRTY;
+                self.flush_one(now, index);
             }
-            self.core.slab.get_mut(index).flags &= !flag::DIRTY;
-            self.flush_one(now, index);
         }
     }
 
     fn flush_one(&mut self, now: Instant, index: u32) {
-        if self.core.slab.get(index).has(flag::RESUME) {
-            self.core.slab.get_mut(index).flags &= !flag::RESUME;
-            self.deliver_held(now, index);
-            self.tell_fin(now, index);
-        }
-        if self.core.slab.get(index).has(flag::CLOSE) {
-            let slot = self.core.slab.get_mut(index);
-            slot.flags &= !flag::CLOSE;
-            slot.conn.close();
+        if self.core.slab.get(index).has(flag::RESUME | flag::CLOSE) {
+            self.carry_out(now, index);
         }
         let slot = self.core.slab.get(index);
         let neighbor = slot.neighbor;
@@ -234,13 +227,33 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
+    /// Does what the application asked for and is not to be done within its callback.
+    fn carry_out(&mut self, now: Instant, index: u32) {
+        if self.core.slab.get(index).has(flag::RESUME) {
+            self.core.slab.get_mut(index).flags &= !flag::RESUME;
+            self.deliver_held(now, index);
+            self.tell_fin(now, index);
+        }
+        let slot = self.core.slab.get_mut(index);
+        if slot.has(flag::CLOSE) {
+            slot.flags &= !flag::CLOSE;
+            slot.conn.close();
+        }
+    }
+
     /// Sends everything that is due. `false`: there was no room for all of it.
     fn send_due(&mut self, now: Instant, index: u32, mac: wire::MacAddr) -> bool {
         while self.has_room() {
             let core = &mut self.core;
             let slot = core.slab.get_mut(index);
+            // Before anything is lent to it: the last look finds nothing.
+            if !slot.conn.wants_transmit() {
+                return true;
+            }
             let mut env = env!(core, &mut self.receive_memory, now, slot.config);
-            let Some(mut due) = slot.conn.poll_transmit(&mut env) else {
+            // Looked at where it lies: to move it costs as much as to make it.
+            let mut polled = slot.conn.poll_transmit(&mut env);
+            let Some(due) = &mut polled else {
                 return true;
             };
             let (offset, len) = (due.offset, due.len);
@@ -336,19 +349,15 @@ impl Core {
     }
 
     /// Sees to it that the wheel fires no later than the connection's earliest deadline. A timer
-    /// that is set too early already is left: when it fires, it is set again. So the common case,
-    /// a deadline that moves away, costs nothing.
+    /// that is set too early already is left, also if there is no deadline any more: when it
+    /// fires, it is set again or not. So the common case, a deadline that moves away or is met
+    /// before its time, costs nothing.
     #[inline]
     pub(crate) fn arm(&mut self, index: u32) {
-        match self.slab.get(index).conn.deadline() {
-            Some(deadline) => {
-                let tick = deadline.as_nanos().div_ceil(1_000_000);
-                if self.wheel.deadline(index).is_none_or(|set| set > tick) {
-                    self.wheel.schedule(index, tick);
-                }
-            }
-            None => {
-                self.wheel.cancel(index);
+        if let Some(deadline) = self.slab.get(index).conn.deadline() {
+            let tick = deadline.as_nanos().div_ceil(1_000_000);
+            if self.wheel.deadline(index).is_none_or(|set| set > tick) {
+                self.wheel.schedule(index, tick);
             }
         }
     }

@@ -91,6 +91,7 @@ impl Slab {
 
     /// Puts a connection into a free slot. The caller has seen that there is one and that the
     /// tuple is not in the table.
+    #[inline(always)] // or the control block is moved once more
     pub(crate) fn insert(&mut self, mut slot: Slot) -> Option<u32> {
         let hash = slot.hash;
         let index = match self.free.pop() {
@@ -136,7 +137,7 @@ impl Slab {
         // Comparing indices only keeps this from touching the slot, which is what is fetched.
         let index = *self.index.find(hash, |_| true)?;
         let slot = self.slots.get(index as usize)?;
-        prefetch(slot);
+        slot.conn.prefetch();
         prefetch(&slot.tuple);
         Some(index)
     }

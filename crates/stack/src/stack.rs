@@ -81,8 +81,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let burst = &mut burst[..frames.len()];
         for parsed in burst.iter_mut() {
             if parsed.kind == Kind::Tcp {
-                self.core.time_wait.prefetch_next(parsed.hash);
                 parsed.hint = self.core.slab.hint(parsed.hash);
+                if parsed.hint.is_none() {
+                    self.core.time_wait.prefetch_next(parsed.hash);
+                }
             }
         }
         for (parsed, frame) in burst.iter().zip(frames) {

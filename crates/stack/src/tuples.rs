@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use tcp::prefetch::prefetch_slice_elem;
 use tcp::time::Instant;
 use wire::{FourTuple, Ip, Seq};
 
@@ -40,6 +41,9 @@ struct Record {
 const USED: u8 = 1;
 const HAS_TSVAL: u8 = 2;
 const TIME_WAIT: u8 = 4;
+
+/// How many pairs ahead a record is loaded: a miss is over before so many connections are opened.
+const TAKEN_SOON: usize = 4;
 
 /// The pairs of one destination.
 pub(crate) struct TuplePool {
@@ -137,9 +141,13 @@ impl TuplePool {
         Some((TupleId(id), last))
     }
 
-    /// Takes the pair that [`TuplePool::peek`] showed.
+    /// Takes the pair that [`TuplePool::peek`] showed, and starts loading the record of one that
+    /// will soon be: in the order in which pairs come back, each is a cache miss.
     pub(crate) fn take(&mut self) {
         self.queue.pop_front();
+        if let Some(&soon) = self.queue.get(TAKEN_SOON) {
+            prefetch_slice_elem(&self.records, soon as usize);
+        }
     }
 
     /// Gives a pair back with what must be remembered of it; `None` if it was never used on the

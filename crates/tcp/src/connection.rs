@@ -3,6 +3,7 @@
 use wire::Seq;
 
 use crate::congestion::Congestion;
+use crate::prefetch::prefetch;
 use crate::reassembly::Ranges;
 use crate::rtt::Rtt;
 use crate::time::Instant;
@@ -191,6 +192,16 @@ impl Connection {
         self.flags
             .contains(Flag::TIMESTAMPS)
             .then_some(self.last_tsval)
+    }
+
+    /// Starts loading all of its cache lines: a segment that acknowledges and carries text touches
+    /// each.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch(&self.flags);
+        prefetch(&self.rtx_at);
+        prefetch(&self.snd);
+        prefetch(&self.rtt);
     }
 
     /// The earliest time at which [`Connection::on_timer`] has something to do.

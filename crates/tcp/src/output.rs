@@ -41,7 +41,7 @@ impl Connection {
     /// The next segment that is due, and marks it as sent; `None` when nothing is. To be called
     /// until then at the end of a burst. A segment that carries nothing but an acknowledgment is
     /// returned only if no other carried it.
-    #[inline]
+    #[inline(always)]
     pub fn poll_transmit(&mut self, env: &mut Env<'_>) -> Option<Transmit> {
         if !self.wants_transmit() {
             return None;

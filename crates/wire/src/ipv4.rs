@@ -221,7 +221,7 @@ pub fn checksum_ok(bytes: &[u8]) -> bool {
     };
     let header_len = usize::from(first & 0x0f) * 4;
     match bytes.get(..header_len) {
-        Some(header) if header_len >= Header::LEN => checksum::sum(header).finish() == 0,
+        Some(header) if header_len >= Header::LEN => checksum::sum(header).is_right(),
         _ => false,
     }
 }

@@ -75,7 +75,7 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
     }
     let (words, _) = h.as_chunks::<4>();
     let (ip, tcp) = words.split_at(IP_LEN / 4);
-    if checksums.ip && Sum::of_words(ip).finish() != 0 {
+    if checksums.ip && !Sum::of_words(ip).is_right() {
         return None;
     }
     let mut sum = Sum::ZERO;
@@ -115,7 +115,7 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
         if !summed.is_empty() {
             sum = sum.combine(checksum::sum(summed));
         }
-        if sum.finish() != 0 {
+        if !sum.is_right() {
             return None;
         }
     }

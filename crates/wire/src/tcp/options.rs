@@ -67,6 +67,39 @@ impl Options {
     /// [`Error::OptionLength`].
     pub fn parse(mut bytes: &[u8]) -> Result<Options, Error> {
         let mut options = Options::NONE;
+        // The customary layouts, every option on a 4-byte boundary. What is not one of them, the
+        // walk below reads from there on.
+        while let Some((word, rest)) = bytes.split_first_chunk::<4>() {
+            match *word {
+                [MAXIMUM_SEGMENT_SIZE, 4, a, b] => options.mss = Some(u16::from_be_bytes([a, b])),
+                [NO_OPERATION, WINDOW_SCALE, 3, shift] => options.window_scale = Some(shift),
+                NOP_NOP_TIMESTAMPS | SACK_PERMITTED_TIMESTAMPS => {
+                    let Some((body, rest)) = rest.split_first_chunk::<8>() else {
+                        break;
+                    };
+                    options.sack_permitted |= word[0] == SACK_PERMITTED;
+                    options.take(TIMESTAMPS, body);
+                    bytes = rest;
+                    continue;
+                }
+                _ => break,
+            }
+            bytes = rest;
+        }
+        options.walk(bytes)?;
+        Ok(options)
+    }
+
+    /// [`Options::parse`] without its short cut.
+    #[cfg(test)]
+    pub(super) fn parse_walking(bytes: &[u8]) -> Result<Options, Error> {
+        let mut options = Options::NONE;
+        options.walk(bytes)?;
+        Ok(options)
+    }
+
+    /// Reads options in any layout.
+    fn walk(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while let [kind, rest @ ..] = bytes {
             match *kind {
                 END_OF_OPTION_LIST => break,
@@ -78,12 +111,12 @@ impl Options {
                     let len = usize::from(*rest.first().ok_or(Error::OptionLength)?);
                     let option = bytes.get(..len).ok_or(Error::OptionLength)?;
                     let body = option.get(2..).ok_or(Error::OptionLength)?;
-                    options.take(kind, body);
+                    self.take(kind, body);
                     bytes = &bytes[len..];
                 }
             }
         }
-        Ok(options)
+        Ok(())
     }
 
     /// The timestamps, if `bytes` are NOP NOP timestamps and nothing else: the layout of nearly
@@ -103,6 +136,7 @@ impl Options {
         self.mss.is_none() && self.window_scale.is_none() && !self.sack_permitted
     }
 
+    #[inline]
     fn take(&mut self, kind: u8, body: &[u8]) {
         match (kind, body.len()) {
             (MAXIMUM_SEGMENT_SIZE, 2) => self.mss = Some(be16(body, 0)),

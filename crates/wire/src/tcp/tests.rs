@@ -234,6 +234,18 @@ proptest! {
     }
 
     #[test]
+    fn customary_layouts_are_read_as_any_other(
+        words in proptest::collection::vec(prop_oneof![
+            Just([2, 4, 5, 0xb4]), Just([1, 3, 3, 7]), Just([1, 1, 8, 10]), Just([4, 2, 8, 10]), Just([1, 1, 4, 2]),
+            Just([0; 4]), any::<[u8; 4]>(),
+        ], 0..10), cut in 0..4usize,
+    ) {
+        let mut bytes = words.concat();
+        bytes.truncate(bytes.len().saturating_sub(cut));
+        prop_assert_eq!(Options::parse(&bytes), Options::parse_walking(&bytes));
+    }
+
+    #[test]
     fn short_cut_equals_the_long_way(
         mut bytes in proptest::collection::vec(any::<u8>(), 12), head in prop_oneof![
             3 => Just([1, 1, 8, 10]), 1 => Just([1, 8, 10, 1]), 1 => Just([4, 2, 8, 10]),
