@@ -72,7 +72,7 @@ impl Connection {
         //
         // With the acknowledgment, as every host sends it: the peer may be in SYN-SENT.
         Some(control(Header {
-            seq: self.snd_nxt,
+            seq: self.bare_seq(),
             ack: self.rcv_nxt,
             flags: Flags::RST | Flags::ACK,
             options: self.timestamps(env),
@@ -158,8 +158,24 @@ impl Connection {
             return None;
         }
         env.counters.pure_acks_sent += 1;
-        let seq = self.snd_nxt;
+        let seq = self.bare_seq();
         Some(control(self.ack_header(env, seq, Flags::ACK)))
+    }
+
+    /// SEG.SEQ of a segment without text: SND.NXT, unless that is beyond a closed window because
+    /// the window was probed.
+    #[inline]
+    fn bare_seq(&self) -> Seq {
+        //= RFC 9293 3.10.7.4
+        //# If the RCV.WND is zero, no segments will be acceptable, but special allowance should be
+        //# made to accept valid ACKs, URGs, and RSTs.
+        //
+        // At RCV.NXT, that is: what was probed with and not taken is not to be counted.
+        if self.snd_wnd == 0 && !self.snd.is_empty() {
+            self.snd_una
+        } else {
+            self.snd_nxt
+        }
     }
 
     /// The segment at SND.UNA, as far as it was sent before.

@@ -274,3 +274,20 @@ fn the_initial_window_is_ten_segments() {
         assert_eq!(s.out().len(), if i <= 5 { 2 } else { 0 }, "slow start");
     }
 }
+
+#[test]
+fn what_goes_out_during_a_probe_is_within_the_window() {
+    // A host whose window is closed takes acknowledgments at RCV.NXT only: after the byte that was
+    // probed with, which it did not take, it would ignore them, and a RST too.
+    let mut s = Script::established(bare());
+    s.wnd = 0;
+    s.arrive(ACK, 1, 1, b"");
+    s.send(b"reply");
+    s.expect(&[]);
+    s.host.timer();
+    s.expect(&["ACK 1:2 ack 1"]);
+    s.arrive(ACK, 1, 1, b"question");
+    s.expect(&["ACK 1:1 ack 9"]);
+    s.host.conn.abort();
+    s.expect(&["RST|ACK 1:1 ack 9"]);
+}
