@@ -12,7 +12,8 @@ pub struct Config {
     /// The peer's MSS if its SYN has no MSS option, in bytes: 536 for IPv4, 1220 for IPv6
     /// (RFC 9293 MUST-15). Default 536.
     pub default_mss: u16,
-    /// RCV.BUFF: the largest receive window and the most unread bytes held. 1 to 2^30.
+    /// RCV.BUFF: the largest receive window and the most unread bytes held, but for the rounding of
+    /// a scaled window: less than 2^Rcv.Wind.Shift bytes more. 1 to 2^30.
     /// Without window scaling at most 65,535 are announced. Default 64 KiB.
     pub rcv_buf: u32,
     /// The most bytes held that are not sent or not acknowledged. 1 to 2^30. Default 64 KiB.

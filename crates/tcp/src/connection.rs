@@ -88,7 +88,7 @@ pub struct Connection {
     /// MAX.SND.WND (RFC 5961 5.2): the largest window the peer ever offered.
     pub(crate) max_snd_wnd: u32,
     pub(crate) rcv_nxt: Seq,
-    /// RCV.NXT + RCV.WND as last announced: the right edge, which never moves left.
+    /// RCV.NXT + RCV.WND: the right edge, the farthest ever announced, which never moves left.
     pub(crate) rcv_adv: Seq,
     pub(crate) last_ack_sent: Seq,
     pub(crate) ts_recent: u32,

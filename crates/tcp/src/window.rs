@@ -35,11 +35,17 @@ impl Connection {
         }
         let shift = self.rcv_wind_shift;
         // Rounding down would take back up to 2^shift - 1 bytes of what was announced: round up
-        // then, and the edge moves right by less than that.
+        // then, and the edge moves right by less than that. But once only beyond the buffer, or a
+        // peer that sends a byte at a time would never find it full: then the edge stays where it
+        // is, and what the peer is told of it is less (RFC 7323 2.4).
         let old = self.rcv_wnd();
         let mut field = wnd >> shift;
         if field << shift < old {
-            field = old.div_ceil(1 << shift);
+            let up = old.div_ceil(1 << shift);
+            let held = self.rcv.len().saturating_add(up << shift);
+            if held < config.rcv_buf.saturating_add(1 << shift) {
+                field = up;
+            }
         }
         let field = field.min(0xffff) as u16;
         let edge = self.rcv_nxt + (u32::from(field) << shift);

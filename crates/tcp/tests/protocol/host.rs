@@ -270,6 +270,28 @@ impl Script {
         s
     }
 
+    /// ESTABLISHED by passive open from a SYN that offers window scaling by 0.
+    pub(crate) fn established_scaled(config: Config) -> Script {
+        let syn = Seg {
+            header: Header {
+                seq: Seq(IRS),
+                flags: SYN,
+                window: PEER_WND,
+                options: Options {
+                    mss: Some(1000),
+                    window_scale: Some(0),
+                    ..Options::NONE
+                },
+                ..Header::default()
+            },
+            payload: vec![],
+        };
+        let mut s = Script::over(Host::accept(config, Seq(ISS), &syn), Seq(ISS));
+        s.out();
+        assert_eq!(s.arrive(ACK, 1, 1, b""), Events::ESTABLISHED);
+        s
+    }
+
     /// ESTABLISHED by passive open.
     pub(crate) fn established(config: Config) -> Script {
         let mut s = Script::syn_received(config);

@@ -291,3 +291,42 @@ fn what_goes_out_during_a_probe_is_within_the_window() {
     s.host.conn.abort();
     s.expect(&["RST|ACK 1:1 ack 9"]);
 }
+
+#[test]
+fn a_trickle_does_not_overflow_the_receive_buffer() {
+    // One byte a segment, and nobody reads: rounding the scaled window up each time would let in
+    // one more byte for each.
+    for rcv_buf in [65_536u32, 1 << 20] {
+        let config = Config {
+            rcv_buf,
+            window_scaling: true,
+            ..bare()
+        };
+        let mut s = Script::established_scaled(config);
+        s.host.reading = false;
+        let shift = s.host.conn.info().window_shifts.1;
+        let mut seq = 1;
+        while seq < i64::from(rcv_buf) - 100 {
+            let n = 1000.min(i64::from(rcv_buf) - 100 - seq);
+            s.arrive(ACK, seq, 1, &vec![0; n as usize]);
+            s.out();
+            seq += n;
+        }
+        for _ in 0..1000 {
+            s.arrive(ACK, seq, 1, b"x");
+            s.out();
+            seq = i64::from(s.host.conn.rcv_nxt().since(wire::Seq(IRS)));
+        }
+        let held = s.host.conn.readable() as u32;
+        assert!(
+            held >= rcv_buf - 1 && held < rcv_buf + (1 << shift),
+            "{held} of {rcv_buf}"
+        );
+        // Closed for good, and it opens again.
+        s.host.read_all();
+        assert!(s.out().last().unwrap().header.window > 0);
+        s.arrive(ACK, seq, 1, b"y");
+        s.host.read_all();
+        assert_eq!(s.host.read.len() as u32, held + 1);
+    }
+}
