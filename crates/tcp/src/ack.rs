@@ -32,6 +32,13 @@ impl Connection {
             self.challenge(env);
             return Step::Done;
         }
+        // Not before: with less than a sequence number and an acknowledgment in range, a forged
+        // timestamp would make PAWS reject all that the peer sends.
+        if let Some(ts) = h.options.timestamps
+            && self.flags.contains(Flag::TIMESTAMPS)
+        {
+            self.update_ts_recent(env.now, h.seq, ts);
+        }
         let wnd = u32::from(h.window) << self.snd_wind_shift;
         if h.ack.gt(self.snd_una) {
             self.on_new_ack(env, h, out);

@@ -55,11 +55,6 @@ impl Connection {
             }
             return;
         }
-        if let Some(ts) = h.options.timestamps
-            && self.flags.contains(Flag::TIMESTAMPS)
-        {
-            self.update_ts_recent(env.now, seq, ts);
-        }
         //= RFC 9293 3.10.7.4
         //# if the ACK bit is off, drop the segment and return
         if !h.flags.contains(Flags::ACK) {

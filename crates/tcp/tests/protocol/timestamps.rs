@@ -152,3 +152,22 @@ fn a_peer_that_does_not_offer_them_gets_none() {
     assert_eq!(h.transmit()[0].header.options.timestamps, None);
     assert_eq!(h.conn.last_tsval(), None);
 }
+
+#[test]
+fn a_segment_whose_acknowledgment_is_refused_teaches_nothing() {
+    //= RFC 5961 5.2
+    //# All incoming segments whose ACK value doesn't satisfy the above condition MUST be discarded
+    //
+    // Else a forged timestamp, for which a sequence number in the window is enough, would make PAWS
+    // reject all that the peer sends.
+    let mut s = established();
+    s.ts = Some(TSVAL.wrapping_add(0x7000_0000));
+    s.arrive(ACK, 1, 500_000, b"forged");
+    s.arrive(PSH, 1, 1, b"without ACK");
+    s.out();
+    assert_eq!(s.host.conn.time_wait().ts_recent, Some(TSVAL));
+    s.ts = Some(TSVAL + 1);
+    s.arrive(ACK, 1, 1, b"true");
+    assert_eq!(s.host.read, b"true");
+    assert_eq!(s.host.conn.time_wait().ts_recent, Some(TSVAL + 1));
+}
