@@ -51,7 +51,7 @@ impl Connection {
             if h.flags.contains(Flags::RST) {
                 self.check_rst(env, h, out);
             } else {
-                self.check_syn(env, out);
+                self.check_syn(env, h, out);
             }
             return;
         }
@@ -105,10 +105,7 @@ impl Connection {
         }
         // The peer sends its SYN again because our SYN-ACK was lost. An ACK, which is what the
         // standard answers, would not help it.
-        if self.state == State::SynReceived
-            && h.flags & (Flags::SYN | Flags::ACK) == Flags::SYN
-            && h.seq == self.irs
-        {
+        if self.is_repeated_syn(h) {
             self.flags |= Flag::SYN_DUE;
             return;
         }
@@ -117,6 +114,13 @@ impl Connection {
         //# If an incoming segment is not acceptable, an acknowledgment should be sent in reply
         //# (unless the RST bit is set, if so drop the segment and return)
         self.answer_unacceptable(env, seg);
+    }
+
+    /// The SYN that brought this connection to SYN-RECEIVED, again.
+    fn is_repeated_syn(&self, h: &Header) -> bool {
+        self.state == State::SynReceived
+            && h.flags & (Flags::SYN | Flags::ACK) == Flags::SYN
+            && h.seq == self.irs
     }
 
     /// A SYN-ACK that acknowledges our SYN-ACK: simultaneous open (RFC 9293 figure 8).
@@ -182,7 +186,12 @@ impl Connection {
 
     /// Fourth step: a SYN in the window.
     #[cold]
-    fn check_syn(&mut self, env: &mut Env<'_>, out: &mut Outcome) {
+    fn check_syn(&mut self, env: &mut Env<'_>, h: &Header, out: &mut Outcome) {
+        if self.is_repeated_syn(h) {
+            // It carries text, which is in the window.
+            self.flags |= Flag::SYN_DUE;
+            return;
+        }
         if self.state == State::SynReceived && self.is_passive() {
             //= RFC 9293 3.10.7.4
             //# If the connection was initiated with a passive OPEN, then return this connection to

@@ -294,3 +294,13 @@ fn a_repeated_syn_ack_does_not_take_the_window_back() {
     assert_eq!(h.transmit()[0].header.flags, SYN | ACK);
     assert_eq!(h.conn.info().rcv_wnd, 1 << 18);
 }
+
+#[test]
+fn a_repeated_syn_with_text_is_the_same_syn() {
+    // Text on a SYN (RFC 9293 3.4) must not make the repeated SYN look like another one's.
+    let mut s = Script::syn_received(bare());
+    assert_eq!(s.arrive(SYN, 0, 0, b"early"), Events::empty());
+    assert_eq!(s.state(), State::SynReceived);
+    s.expect(&["SYN|ACK 0:0 ack 1"]);
+    assert_eq!(s.arrive(ACK, 1, 1, b""), Events::ESTABLISHED);
+}
