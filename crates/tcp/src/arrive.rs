@@ -175,7 +175,9 @@ impl Connection {
             State::SynReceived if !self.is_passive() => CloseReason::Refused,
             //= RFC 9293 3.10.7.4
             //# If the RST bit is set, then enter the CLOSED state, delete the TCB, and return.
-            State::Closing | State::LastAck => CloseReason::Normal,
+            //
+            // Nothing is lost if the peer had all the text.
+            State::Closing | State::LastAck if self.snd.is_empty() => CloseReason::Normal,
             //= RFC 9293 3.10.7.4
             //# Users should also receive an unsolicited general "connection reset" signal.
             _ => CloseReason::Reset,

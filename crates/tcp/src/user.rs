@@ -145,6 +145,9 @@ impl Connection {
     fn abort_with(&mut self, reason: CloseReason) {
         match self.state {
             State::Closed => {}
+            // By the standard's names this is still CLOSE-WAIT: text, or the window, is before our
+            // FIN, and the peer waits for it.
+            State::LastAck if !self.flags.contains(Flag::FIN_SENT) => self.reset(reason),
             //= RFC 9293 3.10.5
             //# Send a reset segment: <SEQ=SND.NXT><CTL=RST>
             State::SynReceived

@@ -278,3 +278,37 @@ fn text_received_before_time_wait_can_still_be_read() {
     assert_eq!(s.host.read, b"last words");
     s.host.release();
 }
+
+#[test]
+fn before_its_fin_is_sent_a_closed_connection_is_aborted_with_a_reset() {
+    // CLOSE in CLOSE-WAIT with text that the window does not let through: the peer is still waiting
+    // for it, so that this is not yet the LAST-ACK in which nobody needs to be told.
+    let mut s = Script::established(bare());
+    s.wnd = 0;
+    s.arrive(FIN | ACK, 1, 1, b"");
+    s.send(b"unsent");
+    s.host.conn.close();
+    s.expect(&["ACK 1:1 ack 2"]);
+    assert_eq!(s.state(), State::LastAck);
+    s.host.conn.abort();
+    s.expect(&["RST|ACK 1:1 ack 2"]);
+    s.host.release();
+}
+
+#[test]
+fn a_reset_that_loses_text_is_not_a_normal_end() {
+    for (text, reason) in [
+        (&b"text"[..], CloseReason::Reset),
+        (b"", CloseReason::Normal),
+    ] {
+        let mut s = Script::established(bare());
+        s.arrive(FIN | ACK, 1, 1, b"");
+        s.send(text);
+        s.host.conn.close();
+        s.out();
+        assert_eq!(s.state(), State::LastAck);
+        assert_eq!(s.arrive(RST, 2, 0, b""), Events::CLOSED);
+        assert_eq!(s.host.conn.close_reason(), Some(reason));
+        s.host.release();
+    }
+}
