@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 
 use anyhow::Context as _;
-use runtime::hugepages::{self, Reservation};
-use runtime::{Eal, EalArgs, Memory, MemoryPolicy};
+use runtime::hugepages::{self, Reservation, Turn};
+use runtime::{DpdkError, Eal, EalArgs, Memory, MemoryPolicy};
 use stack::Secrets;
 
 use crate::config::Hugepages;
@@ -25,9 +25,10 @@ impl Environment {
     /// # Errors
     /// What DPDK says, with its remedy.
     pub fn new(hugepages: Hugepages, memory_mb: u32, pci: Vec<String>) -> anyhow::Result<Self> {
-        let reservation = (hugepages != Hugepages::No)
-            .then(|| reserve(memory_mb))
-            .flatten();
+        // Until DPDK has mapped its pages, so that two programs started at once do not both count the
+        // same ones as theirs.
+        let turn = (hugepages != Hugepages::No).then(hugepages::take_turn);
+        let reservation = turn.as_ref().and_then(|turn| reserve(memory_mb, turn));
         let args = EalArgs {
             memory: match hugepages {
                 Hugepages::Auto => MemoryPolicy::Auto,
@@ -38,7 +39,14 @@ impl Environment {
             pci,
             ..EalArgs::default()
         };
-        let eal = Eal::init(&args).context("DPDK did not start")?;
+        let eal = Eal::init(&args).map_err(|error| {
+            let context = match error {
+                DpdkError::NoHugepages { .. } => "DPDK did not start (--hugepages no does without)",
+                _ => "DPDK did not start",
+            };
+            anyhow::Error::new(error).context(context)
+        })?;
+        drop(turn);
         if hugepages == Hugepages::Auto && eal.memory() == Memory::Plain {
             eprintln!(
                 "tidewheel: no huge pages: packet buffers are on ordinary pages, which is slower \
@@ -54,11 +62,11 @@ impl Environment {
 
 /// Reserves the huge pages that are missing, if this process may. Not to get them is no error
 /// here: whether that matters is the policy's to say.
-fn reserve(memory_mb: u32) -> Option<Reservation> {
+fn reserve(memory_mb: u32, turn: &Turn) -> Option<Reservation> {
     let missing = (u64::from(memory_mb) << 20).saturating_sub(hugepages::free_bytes());
     let pages = missing.div_ceil(2 << 20);
     (pages > 0)
-        .then(|| hugepages::reserve(pages).ok())
+        .then(|| hugepages::reserve(pages, turn).ok())
         .flatten()
 }
 

@@ -152,7 +152,7 @@ impl Eal {
             if !folder_was_there {
                 remove_folder(&runtime_folder(&prefix));
             }
-            return Err(explain(errno, args, log));
+            return Err(explain(errno, args, memory, log));
         }
         std::mem::forget(guard);
         // SAFETY: returns a string that lives as long as EAL.
@@ -296,13 +296,17 @@ fn argv(args: &EalArgs, prefix: &str, memory: Memory) -> Result<Vec<CString>, Er
         .collect()
 }
 
-fn explain(errno: i32, args: &EalArgs, log: String) -> Error {
+fn explain(errno: i32, args: &EalArgs, memory: Memory, log: String) -> Error {
+    let no_hugepages = Error::NoHugepages {
+        needed_mb: args.memory_mb.into(),
+        free_mb: hugepages::free_bytes() >> 20,
+    };
     match errno {
         libc::EALREADY => Error::AlreadyInitialised,
-        _ if log.contains("Cannot get hugepage information") => Error::NoHugepages {
-            needed_mb: args.memory_mb.into(),
-            free_mb: hugepages::free_bytes() >> 20,
-        },
+        _ if log.contains("Cannot get hugepage information") => no_hugepages,
+        // They were free when they were counted: somebody else was faster. EAL cannot be tried again in
+        // this process, so not even `MemoryPolicy::Auto` gets plain memory now.
+        libc::ENOMEM if memory == Memory::Huge => no_hugepages,
         libc::EACCES | libc::EPERM => Error::Permission {
             what: "initialising DPDK".into(),
             log,

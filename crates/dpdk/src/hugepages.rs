@@ -1,7 +1,10 @@
 //! Huge pages of the machine: what is free, and reserving more.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::Error;
 
@@ -58,6 +61,41 @@ fn read_number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
+/// How long to wait for others who count or take pages.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A turn at the machine's huge pages, given up when it is dropped.
+///
+/// Between counting free pages and mapping them, or between reading and writing their number,
+/// another process could do the same, and one of the two would find too few. Processes that take turns do
+/// not; others are not held off.
+#[derive(Debug)]
+#[must_use = "dropping the turn gives it up"]
+pub struct Turn {
+    _locked: Option<File>,
+}
+
+/// Waits for a turn, some seconds at most: whoever holds one for longer is stuck, and not waited for.
+/// For the control thread only.
+pub fn take_turn() -> Turn {
+    Turn {
+        // Without such a folder there are no huge pages to quarrel about.
+        _locked: File::open(SYSFS).ok().filter(|file| lock(file, PATIENCE)),
+    }
+}
+
+fn lock(file: &File, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    // SAFETY: the descriptor is open; the lock goes with it.
+    while unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+        if Instant::now() >= until {
+            return false;
+        }
+        sleep(Duration::from_millis(2));
+    }
+    true
+}
+
 /// Huge pages that this process reserved; the machine has so many less again when it is dropped.
 ///
 /// Taken off what there is then, not set back to what there was: another process may have reserved
@@ -71,12 +109,13 @@ pub struct Reservation {
     added: u64,
 }
 
-/// Reserves `n` huge pages of 2 MiB in addition to those there are. Only root can.
+/// Reserves `n` huge pages of 2 MiB in addition to those there are. Only root can. The turn is to last
+/// until the pages are mapped, or another process may take them.
 ///
 /// # Errors
 /// [`Error::Permission`] when not root; [`Error::NoHugepages`] when memory is too fragmented or
 /// too little, in which case nothing stays reserved.
-pub fn reserve(n: u64) -> Result<Reservation, Error> {
+pub fn reserve(n: u64, _turn: &Turn) -> Result<Reservation, Error> {
     let path = Path::new(SYSFS).join("hugepages-2048kB/nr_hugepages");
     let before = read_number(&path).ok_or_else(|| Error::NoHugepages {
         needed_mb: n * 2,
@@ -106,6 +145,7 @@ pub fn reserve(n: u64) -> Result<Reservation, Error> {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        let _turn = take_turn();
         let now = read_number(&self.path).unwrap_or(self.added);
         let left = now.saturating_sub(self.added);
         if let Err(error) = fs::write(&self.path, left.to_string()) {
@@ -143,11 +183,25 @@ mod tests {
     }
 
     #[test]
+    fn one_turn_at_a_time() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let open = || File::open(root.path()).expect("folder");
+        let (first, second) = (open(), open());
+        assert!(lock(&first, Duration::ZERO));
+        assert!(!lock(&second, Duration::from_millis(20)));
+        drop(first);
+        assert!(lock(&second, Duration::ZERO));
+    }
+
+    #[test]
     fn a_reservation_is_given_back_or_refused_without_a_trace() {
         let total = || -> u64 { pages().iter().map(|pages| pages.total).sum() };
         let before = total();
-        match reserve(2) {
+        let turn = take_turn();
+        let reserved = reserve(2, &turn);
+        match reserved {
             Ok(reservation) => {
+                drop(turn);
                 assert_eq!(total(), before + 2);
                 drop(reservation);
             }

@@ -58,16 +58,20 @@ fn failures_are_named() {
         explain(
             libc::EACCES,
             &args,
+            Memory::Huge,
             "Cannot get hugepage information.".into()
         ),
         Error::NoHugepages { .. }
     ));
     assert!(matches!(
-        explain(libc::EACCES, &args, String::new()),
+        explain(libc::EACCES, &args, Memory::Plain, String::new()),
         Error::Permission { .. }
     ));
     assert!(matches!(
-        explain(libc::EALREADY, &args, String::new()),
+        explain(libc::EALREADY, &args, Memory::Plain, String::new()),
         Error::AlreadyInitialised
     ));
+    let no_memory = |memory| explain(libc::ENOMEM, &args, memory, String::new());
+    assert!(matches!(no_memory(Memory::Huge), Error::NoHugepages { .. }));
+    assert!(matches!(no_memory(Memory::Plain), Error::Dpdk { .. }));
 }
