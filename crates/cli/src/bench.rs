@@ -1,5 +1,9 @@
 //! `tidewheel bench`: a server and a client over a link in memory, and what they did.
 
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+
 use self::args::BenchArgs;
 use self::summary::{ProgressLine, Summary};
 
@@ -26,19 +30,21 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let outcome = live::run(args, &mut |progress| line.show(progress));
     line.finish();
     let outcome = outcome?;
-    if args.json {
-        println!("{}", serde_json::to_string(&outcome)?);
-        for problem in &outcome.problems {
-            eprintln!("tidewheel: not valid: {problem}");
-        }
+    let mut out = io::stdout();
+    let written = if args.json {
+        writeln!(out, "{}", serde_json::to_string(&outcome)?)
     } else {
-        print!(
-            "{}",
-            Summary {
-                args,
-                outcome: &outcome
-            }
-        );
+        let summary = Summary {
+            args,
+            outcome: &outcome,
+        };
+        write!(out, "{summary}")
+    };
+    written.context("cannot write the result")?;
+    if args.json {
+        for problem in &outcome.problems {
+            let _ = writeln!(io::stderr(), "tidewheel: not valid: {problem}");
+        }
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! What `serve` and `bench` ask of DPDK's environment, and the secrets that both need.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use runtime::hugepages::{self, Reservation, Turn};
-use runtime::{DpdkError, Eal, EalArgs, Memory, MemoryPolicy};
+use runtime::{DpdkError, Eal, EalArgs, HeldSignals, Memory, MemoryPolicy};
 use stack::Secrets;
 
 use crate::config::Hugepages;
@@ -16,6 +16,8 @@ pub struct Environment {
     pub eal: Eal,
     // After EAL, so that its pages are free when they are given back.
     _reservation: Option<Reservation>,
+    // Last: while there is something to be left behind, no signal ends the process on the spot.
+    held: HeldSignals,
 }
 
 impl Environment {
@@ -25,6 +27,7 @@ impl Environment {
     /// # Errors
     /// What DPDK says, with its remedy.
     pub fn new(hugepages: Hugepages, memory_mb: u32, pci: Vec<String>) -> anyhow::Result<Self> {
+        let held = HeldSignals::hold()?;
         // Until DPDK has mapped its pages, so that two programs started at once do not both count the
         // same ones as theirs.
         let turn = (hugepages != Hugepages::No).then(hugepages::take_turn);
@@ -48,7 +51,8 @@ impl Environment {
         })?;
         drop(turn);
         if hugepages == Hugepages::Auto && eal.memory() == Memory::Plain {
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "tidewheel: no huge pages: packet buffers are on ordinary pages, which is slower \
                  (as root, or with pages reserved, they would be used)"
             );
@@ -56,7 +60,19 @@ impl Environment {
         Ok(Environment {
             eal,
             _reservation: reservation,
+            held,
         })
+    }
+
+    /// To be asked where no control thread listens to signals.
+    ///
+    /// # Errors
+    /// SIGINT or SIGTERM has come since the start.
+    pub fn go_on(&self) -> anyhow::Result<()> {
+        if self.held.came() {
+            bail!("stopped by a signal");
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The `tidewheel` program.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 use tidewheel::args::{Cli, Command};
 use tidewheel::check::{self, Description};
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tidewheel: {error:#}");
+            let _ = writeln!(io::stderr(), "tidewheel: {error:#}");
             let bad = error.downcast_ref::<ConfigError>().is_some();
             ExitCode::from(if bad { BAD_CONFIGURATION } else { FAILED })
         }
@@ -33,7 +34,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Check(args) => {
             let config = &args.config()?;
             let usage = check::usage(config)?;
-            print!("{}", Description { config, usage });
+            write!(io::stdout(), "{}", Description { config, usage })
+                .context("cannot write the description")?;
         }
         Command::Serve(args) => serve::run(&args.config()?)?,
         Command::Bench(args) => bench::run(&args)?,

@@ -1,5 +1,7 @@
 //! `tidewheel serve`: the configured applications on a DPDK port, until SIGINT or SIGTERM.
 
+use std::io::{self, Write};
+
 use anyhow::Context as _;
 use runtime::{
     Clock, Control, ControlArgs, Idle, Port, PortArgs, Publish, Worker, WorkerThread, seats,
@@ -45,12 +47,19 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         drain_timeout: config.control.drain_timeout.duration(),
     };
     let control = Control::start(eal, vec![port], threads, control)?;
-    eprint!("{}", Description { config, usage });
-    let end = control.run(|snapshot| println!("{}", snapshot.line()))?;
-    match end.reset {
-        0 => eprintln!("tidewheel: drained"),
-        reset => eprintln!("tidewheel: {reset} connections had not ended and were reset"),
-    }
+    environment.go_on()?;
+    // Whoever read what is written may have gone: no reason for a server to go, too.
+    let _ = write!(io::stderr(), "{}", Description { config, usage });
+    let end = control.run(|snapshot| {
+        let _ = writeln!(io::stdout(), "{}", snapshot.line());
+    })?;
+    let _ = match end.reset {
+        0 => writeln!(io::stderr(), "tidewheel: drained"),
+        reset => writeln!(
+            io::stderr(),
+            "tidewheel: {reset} connections had not ended and were reset"
+        ),
+    };
     Ok(())
 }
 
