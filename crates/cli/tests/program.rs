@@ -1,7 +1,8 @@
 //! The program as its user meets it: exit status, standard output, standard error.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn tidewheel(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tidewheel"))
@@ -127,6 +128,49 @@ fn bench_prints_one_object_that_is_valid() {
         assert!(o["link_baseline_pps"].as_f64().unwrap() > 0.0);
         assert!(o["connect_latency_us"]["p50"].as_f64().unwrap() > 0.0);
     }
+}
+
+#[test]
+fn a_signal_before_anything_runs_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = "bench --json --hugepages no --cores 1 --tuples 2000 --duration 60s";
+    let bench = Command::new(env!("CARGO_BIN_EXE_tidewheel"))
+        .args(options.split_whitespace())
+        .env("RUNTIME_DIRECTORY", folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // DPDK makes its folder as one of the first things that it does; the bare link comes after.
+    let runtime = folder.path().join(format!("dpdk/tidewheel-{}", bench.id()));
+    let until = Instant::now() + Duration::from_secs(20);
+    while !runtime.exists() {
+        assert!(Instant::now() < until, "{} was not made", runtime.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let signal = format!("kill -s TERM {}", bench.id());
+    let sent = Command::new("sh").args(["-c", &signal]).status().unwrap();
+    assert!(sent.success());
+    let output = bench.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", output.status);
+    assert_eq!(stderr(&output), "tidewheel: stopped by a signal\n");
+    assert!(output.stdout.is_empty());
+    assert!(!runtime.exists());
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_tidewheel"))
+        .args(["check", &shipped("tap.toml")])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.starts_with("tidewheel: cannot write"), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
 }
 
 #[test]

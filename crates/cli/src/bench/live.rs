@@ -51,7 +51,9 @@ pub fn run(args: &BenchArgs, show: &mut dyn FnMut(&Progress)) -> anyhow::Result<
         Ok(f64::midpoint(bare.there_pps, bare.back_pps))
     };
     let before = bare()?;
+    environment.go_on()?;
     let mut bed = Live::start(&environment, args, link, &cpus)?;
+    environment.go_on()?;
     let measured = phases::run(&mut bed, args, show);
     let end = bed.control.finish(|_| {});
     let measured = measured?;
@@ -60,6 +62,7 @@ pub fn run(args: &BenchArgs, show: &mut dyn FnMut(&Progress)) -> anyhow::Result<
         before,
         after: bare()?,
     };
+    environment.go_on()?;
     Ok(Outcome::new(
         args,
         &measured,
@@ -175,7 +178,10 @@ impl Testbed for Live {
             .server
             .ask(ANSWER, |stack, _| (*stack.counters(), stack.usage()));
         let (server, usage) = server.context("the server's worker")?;
-        let client = self.client.ask(ANSWER, |stack, _| *stack.counters());
+        let client = self
+            .client
+            .ask(ANSWER, |stack, _| (*stack.counters(), stack.usage()));
+        let (client, client_usage) = client.context("the client's worker")?;
         let lost = self.control.snapshot().ports;
         let lost = lost.iter().map(|port| {
             let stats = &port.stats;
@@ -183,8 +189,9 @@ impl Testbed for Live {
         });
         Ok(Sample {
             server,
-            client: client.context("the client's worker")?,
+            client,
             usage,
+            client_usage,
             link_drops: lost.sum(),
             control_cpu: thread_cpu_time(),
         })

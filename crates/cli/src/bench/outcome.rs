@@ -43,7 +43,12 @@ pub struct Outcome {
     pub recycled_by_timestamp: u64,
     /// SYNs refused in TIME-WAIT.
     pub syn_refused: u64,
-    /// The most TIME-WAIT entries of the server.
+    /// Four-tuples that the client opened again out of its own TIME-WAIT (it closes first).
+    pub reused_by_client: u64,
+    /// Times that the client could not launch, because every four-tuple was in use or was not to be
+    /// used yet. The rate is then that of the tuples, not that of the server.
+    pub launches_put_off: u64,
+    /// The most TIME-WAIT entries of the end that closes first.
     pub time_wait_peak: u64,
     /// Bytes of one TIME-WAIT entry (IPv4).
     pub tw_entry_bytes: u64,
@@ -51,6 +56,10 @@ pub struct Outcome {
     pub tw_all_in_bytes_per_entry: f64,
     /// Packets a second each way of the bare link on the same cores: the mean of before and after.
     pub link_baseline_pps: f64,
+    /// The same, measured before the bench.
+    pub link_baseline_before_pps: f64,
+    /// And after it.
+    pub link_baseline_after_pps: f64,
     /// The busier direction's packets a second over `link_baseline_pps`.
     pub link_share: f64,
     /// From the intended launch to ESTABLISHED, in microseconds, at half the rate.
@@ -117,7 +126,9 @@ impl Outcome {
         let time_wait = |of: fn(&tcp::time_wait::Counters) -> u64| {
             of(&after.server.time_wait) - of(&before.server.time_wait)
         };
-        let table = after.usage.time_wait_bytes;
+        let server_closes = args.exchange().server_closes;
+        let table = after.closer(server_closes).time_wait_bytes;
+        let reused = |s: &super::testbed::Sample| s.client.host.time_wait_local_reuse;
         let latency = measured.latency.as_ref();
         let mut outcome = Outcome {
             seconds: window.elapsed.as_secs_f64(),
@@ -132,10 +143,14 @@ impl Outcome {
             recycled_by_sequence: time_wait(tcp::time_wait::Counters::recycled_by_sequence),
             recycled_by_timestamp: time_wait(tcp::time_wait::Counters::recycled_by_timestamp),
             syn_refused: time_wait(tcp::time_wait::Counters::syn_refused),
+            reused_by_client: reused(after) - reused(before),
+            launches_put_off: counts.put_off,
             time_wait_peak: measured.time_wait_peak,
             tw_entry_bytes: entry,
             tw_all_in_bytes_per_entry: over(table, measured.time_wait_peak),
             link_baseline_pps,
+            link_baseline_before_pps: baseline.before,
+            link_baseline_after_pps: baseline.after,
             link_share: if link_baseline_pps > 0.0 {
                 rx_pps.max(tx_pps) / link_baseline_pps
             } else {
@@ -167,8 +182,7 @@ impl Outcome {
         let recycled = if args.exchange().server_closes {
             self.recycled_by_sequence + self.recycled_by_timestamp
         } else {
-            let reuse = |s: &super::testbed::Sample| s.client.host.time_wait_local_reuse;
-            reuse(&measured.after) - reuse(&measured.before)
+            self.reused_by_client
         };
         say(
             measured.counts.completed == 0,
@@ -184,6 +198,12 @@ impl Outcome {
                 measured.counts.refusals,
                 measured.counts.wrong_bytes
             ),
+        );
+        let late = measured.latency.as_ref().map_or(0, |l| l.counts.errors());
+        say(late > 0, format!("{late} errors in the run for latency"));
+        say(
+            measured.latency.is_none() && measured.counts.completed > 0,
+            "no latency: fewer than two connections a second".into(),
         );
         say(
             recycled != accepted,

@@ -52,7 +52,7 @@ pub struct Progress {
     pub counts: Counts,
     /// Connections completed in the last second.
     pub rate: f64,
-    /// TIME-WAIT entries of the server.
+    /// TIME-WAIT entries of the end that closes first.
     pub time_wait: u64,
 }
 
@@ -70,9 +70,10 @@ pub struct Measured {
     pub at_end: Sample,
     /// Counters when its last connection had ended.
     pub after: Sample,
-    /// The most TIME-WAIT entries seen on the server.
+    /// The most TIME-WAIT entries seen on the end that closes first.
     pub time_wait_peak: u64,
-    /// The window for latency; `None` if nothing was completed before.
+    /// The run for latency, to the end of its last connection; `None` if too little was completed
+    /// before.
     pub latency: Option<Report>,
 }
 
@@ -80,6 +81,7 @@ pub struct Measured {
 struct Run<'a, T> {
     bed: &'a mut T,
     show: &'a mut dyn FnMut(&Progress),
+    server_closes: bool,
     time_wait_peak: u64,
 }
 
@@ -95,6 +97,7 @@ pub fn run<T: Testbed>(
     let mut run = Run {
         bed,
         show,
+        server_closes: args.exchange().server_closes,
         time_wait_peak: 0,
     };
     // The range of the option is that of the type.
@@ -135,7 +138,9 @@ pub fn run<T: Testbed>(
 }
 
 impl<T: Testbed> Run<'_, T> {
-    /// An open loop at half the rate of `window`.
+    /// An open loop at half the rate of `window`: so many launches as fit into the time, however
+    /// late, and all of their latencies. A window that ended on time would leave out those that it
+    /// had to wait for, which are the worst.
     fn latency(
         &mut self,
         window: &Report,
@@ -146,16 +151,18 @@ impl<T: Testbed> Run<'_, T> {
         if rate == 0 {
             return Ok(None);
         }
+        let time = duration.min(LATENCY_WINDOW).as_secs_f64();
+        let launches = ((rate as f64 * time) as u64).max(1);
         let begun = self.bed.counts()?;
         self.bed.follow(Plan {
             pace: Pace::Open { rate, concurrency },
-            limit: None,
+            limit: Some(launches),
             latency: true,
         })?;
-        self.stay(Phase::Latency, &begun, duration.min(LATENCY_WINDOW))?;
-        let report = self.bed.follow(Plan::REST)?;
-        self.drain()?;
-        Ok(Some(report))
+        self.until(Phase::Latency, &begun, |counts| {
+            counts.launched == launches && counts.ended == launches
+        })?;
+        self.bed.follow(Plan::REST).map(Some)
     }
 
     /// Waits until nothing is alive.
@@ -226,7 +233,7 @@ impl<T: Testbed> Run<'_, T> {
     }
 
     fn note_peak(&mut self) -> anyhow::Result<u64> {
-        let now = self.bed.sample()?.usage.time_wait;
+        let now = self.bed.sample()?.closer(self.server_closes).time_wait;
         self.time_wait_peak = self.time_wait_peak.max(now);
         Ok(now)
     }

@@ -81,11 +81,15 @@ impl fmt::Display for Summary<'_> {
         row(
             f,
             "recycled",
-            &format!(
-                "{} by sequence, {} by timestamp",
-                grouped(o.recycled_by_sequence),
-                grouped(o.recycled_by_timestamp)
-            ),
+            &if exchange.server_closes {
+                format!(
+                    "{} by sequence, {} by timestamp",
+                    grouped(o.recycled_by_sequence),
+                    grouped(o.recycled_by_timestamp)
+                )
+            } else {
+                format!("{} by the client", grouped(o.reused_by_client))
+            },
             &format!("{} SYNs refused", grouped(o.syn_refused)),
         )?;
         row(
@@ -107,6 +111,14 @@ impl fmt::Display for Summary<'_> {
                 grouped(o.link_drops)
             ),
         )?;
+        if o.launches_put_off > 0 {
+            row(
+                f,
+                "put off",
+                &format!("{} launches", grouped(o.launches_put_off)),
+                "no four-tuple was free: more --tuples, or fewer --concurrency",
+            )?;
+        }
         row(
             f,
             "control thread",

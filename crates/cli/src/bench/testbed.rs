@@ -14,10 +14,24 @@ pub struct Sample {
     pub client: stack::Counters,
     /// What the server holds.
     pub usage: stack::Usage,
+    /// What the client holds.
+    pub client_usage: stack::Usage,
     /// Frames that the link lost, both ways.
     pub link_drops: u64,
     /// Processor time of the control thread since it began.
     pub control_cpu: Duration,
+}
+
+impl Sample {
+    /// What the host holds that closes first: it is the one with TIME-WAIT (RFC 9293 3.6).
+    #[must_use]
+    pub fn closer(&self, server_closes: bool) -> &stack::Usage {
+        if server_closes {
+            &self.usage
+        } else {
+            &self.client_usage
+        }
+    }
 }
 
 /// Something that carries a bench.

@@ -42,6 +42,7 @@ impl Testbed for Virtual {
             server: *self.0.b.counters(),
             client: *self.0.a.counters(),
             usage: self.0.b.usage(),
+            client_usage: self.0.a.usage(),
             link_drops: 0,
             control_cpu: Duration::from_millis(1),
         })
@@ -189,4 +190,72 @@ fn the_json_object_has_the_promised_names() {
     for name in ["p50", "p99", "p99_9", "max"] {
         assert!(json["connect_latency_us"][name].is_number(), "{name}");
     }
+}
+
+#[test]
+fn the_end_that_closes_first_has_time_wait() {
+    let args = options(&[
+        "--close",
+        "client",
+        "--tuples",
+        "50",
+        "--concurrency",
+        "4",
+        "--duration",
+        "3s",
+    ]);
+    let (o, _) = measure(&args);
+    assert!(o.valid, "{:?}", o.problems);
+    assert_eq!(o.time_wait_peak, 50);
+    assert!(o.tw_all_in_bytes_per_entry > 20.0, "{o:?}");
+    assert!(o.reused_by_client >= o.connections, "{o:?}");
+    // It waits for its timestamp clock before it uses a tuple again, so that fifty are too few.
+    assert!(o.launches_put_off > 0, "{o:?}");
+}
+
+/// A bed that stands still for a second when the run for latency has begun.
+struct Stalls(Virtual, bool);
+
+impl Testbed for Stalls {
+    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report> {
+        self.1 = plan.latency;
+        self.0.follow(plan)
+    }
+
+    fn wait(&mut self, time: Duration) -> anyhow::Result<Duration> {
+        if std::mem::take(&mut self.1) {
+            // As a stall of the whole machine: time passes, and nobody runs.
+            self.0.0.now = self.0.0.now + Duration::from_secs(1);
+        }
+        self.0.wait(time)
+    }
+
+    fn counts(&mut self) -> anyhow::Result<Counts> {
+        self.0.counts()
+    }
+
+    fn sample(&mut self) -> anyhow::Result<Sample> {
+        self.0.sample()
+    }
+}
+
+#[test]
+fn launches_that_a_stall_held_up_are_in_the_latency() {
+    let args = options(&[
+        "--tuples",
+        "300",
+        "--concurrency",
+        "4",
+        "--duration",
+        "200ms",
+    ]);
+    let mut bed = Stalls(bed(&args), false);
+    let measured = run(&mut bed, &args, &mut |_| {}).unwrap();
+    let rate = rate(measured.window.counts.completed, measured.window.elapsed) as u64 / 2;
+    let latency = measured.latency.unwrap();
+    assert_eq!(latency.counts.launched, rate / 5);
+    assert_eq!(latency.latency.len(), rate / 5);
+    // All of them should have been launched within the stall, the first a second before its end.
+    assert!(latency.latency.min() >= 800_000_000);
+    assert!(latency.latency.max() >= 1_000_000_000);
 }
