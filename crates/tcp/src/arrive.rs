@@ -176,8 +176,10 @@ impl Connection {
             //= RFC 9293 3.10.7.4
             //# If the RST bit is set, then enter the CLOSED state, delete the TCB, and return.
             //
-            // Nothing is lost if the peer had all the text.
-            State::Closing | State::LastAck if self.snd.is_empty() => CloseReason::Normal,
+            // Before our FIN is sent it is CLOSE-WAIT by the standard's names, and text is lost.
+            State::Closing | State::LastAck if self.flags.contains(Flag::FIN_SENT) => {
+                CloseReason::Normal
+            }
             //= RFC 9293 3.10.7.4
             //# Users should also receive an unsolicited general "connection reset" signal.
             _ => CloseReason::Reset,

@@ -66,7 +66,8 @@ impl fmt::Display for State {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum CloseReason {
-    /// Both sides sent a FIN and both were acknowledged.
+    /// Both sides sent a FIN and both were acknowledged, or the peer, which had sent its own, answered
+    /// ours by a RST: what it closed is gone (RFC 9293 3.10.7.4 signals nothing then).
     Normal,
     /// Our SYN was answered with a RST.
     Refused,

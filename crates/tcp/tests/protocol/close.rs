@@ -296,14 +296,12 @@ fn before_its_fin_is_sent_a_closed_connection_is_aborted_with_a_reset() {
 }
 
 #[test]
-fn a_reset_that_loses_text_is_not_a_normal_end() {
-    for (text, reason) in [
-        (&b"text"[..], CloseReason::Reset),
-        (b"", CloseReason::Normal),
-    ] {
+fn a_reset_before_our_fin_is_sent_is_not_a_normal_end() {
+    for (wnd, reason) in [(0, CloseReason::Reset), (PEER_WND, CloseReason::Normal)] {
         let mut s = Script::established(bare());
+        s.wnd = wnd;
         s.arrive(FIN | ACK, 1, 1, b"");
-        s.send(text);
+        s.send(b"text");
         s.host.conn.close();
         s.out();
         assert_eq!(s.state(), State::LastAck);
