@@ -88,7 +88,7 @@ impl Neighbors {
     /// The place of `ip`, made if there is room, and one more user of it.
     pub(crate) fn acquire(&mut self, ip: Ip, now: Instant) -> Option<NeighborId> {
         if self.last.0 == ip {
-            self.entries[usize::from(self.last.1)].users += 1;
+            self.add_user(self.last.1, now);
             return Some(NeighborId(self.last.1));
         }
         let id = match self.by_ip.get(&ip) {
@@ -103,9 +103,19 @@ impl Neighbors {
                 id
             }
         };
-        self.entries[usize::from(id)].users += 1;
+        self.add_user(id, now);
         self.last = (ip, id);
         Some(NeighborId(id))
+    }
+
+    fn add_user(&mut self, id: u16, now: Instant) {
+        let entry = &mut self.entries[usize::from(id)];
+        entry.users += 1;
+        if entry.state == State::Probe(0) {
+            // Its time was over when nobody used it: it is asked now, and believed meanwhile.
+            entry.due = now;
+            self.wake_at(now);
+        }
     }
 
     /// One user less.
@@ -364,6 +374,31 @@ mod tests {
         assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: None }));
         assert_eq!(n.advance(at(63_002)), 1);
         assert_eq!(n.resolve(id, at(63_003)), Resolution::Failed);
+    }
+
+    #[test]
+    fn a_neighbor_that_rested_unused_is_verified_when_it_is_used_again() {
+        let mut n = Neighbors::new(4, Keyed::new(1, 2));
+        n.learn(A, MAC, true, at(0));
+        n.advance(at(30_000));
+        assert_eq!(n.next_solicit(), None);
+        let id = n.acquire(A, at(100_000)).unwrap();
+        assert_eq!(n.resolve(id, at(100_000)), Resolution::Known(MAC));
+        assert_eq!(n.deadline(), at(100_000));
+        assert_eq!(n.advance(at(100_000)), 0);
+        let asked = Solicit {
+            ip: A,
+            to: Some(MAC),
+        };
+        assert_eq!(n.next_solicit(), Some(asked));
+        assert_eq!(n.resolve(id, at(100_000)), Resolution::Known(MAC));
+        // One more user while it is being asked changes nothing.
+        n.acquire(A, at(100_100)).unwrap();
+        n.advance(at(100_100));
+        assert_eq!(n.next_solicit(), None);
+        for (ms, failed) in [(101_000, 0), (102_000, 0), (103_000, 1)] {
+            assert_eq!(n.advance(at(ms)), failed);
+        }
     }
 
     #[test]
