@@ -43,8 +43,8 @@ pub struct DestinationId(pub u16);
 ///
 /// Callbacks record intents in the [`Context`]: data is queued, closes and opens are noted, and
 /// segments leave only after the whole burst was processed, so that an answer, its
-/// acknowledgment and a FIN share a segment. A slot is freed only at the end of a burst: a handle
-/// stays valid within the callback that gets it.
+/// acknowledgment and a FIN share a segment. A slot is freed only at the end of a burst, or before a
+/// SYN that takes the four-tuple over: a handle stays valid within the callback that gets it.
 pub trait Application {
     /// The connection is ESTABLISHED (actively or passively opened).
     fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle);

@@ -1,7 +1,8 @@
 //! Where a segment belongs: a live connection, a TIME-WAIT entry, a listener, or nobody.
 
 use tcp::time::Instant;
-use tcp::{Connection, Segment, closed, listen};
+use tcp::{Connection, Segment, State, closed, listen};
+use wire::tcp::Flags;
 use wire::{FourTuple, MacAddr, tcp as wire_tcp};
 
 use crate::application::{Application, ListenerId};
@@ -22,11 +23,27 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             Some(hint) if self.core.slab.confirms(hint, &frame.tuple) => Some(hint),
             _ => self.core.slab.find(frame.hash, &frame.tuple),
         };
+        let live = live.and_then(|index| self.make_way(now, index, frame));
         if let Some(index) = live {
             self.on_live(now, index, &segment);
         } else if !self.on_time_wait(now, frame, &segment) {
             self.on_listener(now, frame, &segment);
         }
+    }
+
+    /// The connection that a segment for `index` meets. One that ended earlier in this burst is
+    /// still there, to have its last segment sent: a SYN must not find it, but what a host would
+    /// have that did not work in bursts, TIME-WAIT or the listener.
+    #[inline]
+    fn make_way(&mut self, now: Instant, index: u32, frame: &Parsed) -> Option<u32> {
+        let state = self.core.slab.get(index).conn.state();
+        if matches!(state, State::Closed | State::TimeWait)
+            && frame.header.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN
+        {
+            self.flush_one(now, index);
+            return self.core.slab.find(frame.hash, &frame.tuple);
+        }
+        Some(index)
     }
 
     fn on_live(&mut self, now: Instant, index: u32, segment: &Segment<'_>) {

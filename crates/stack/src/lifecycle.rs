@@ -184,7 +184,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
-    fn flush_one(&mut self, now: Instant, index: u32) {
+    pub(crate) fn flush_one(&mut self, now: Instant, index: u32) {
         if self.core.slab.get(index).has(flag::RESUME | flag::CLOSE) {
             self.carry_out(now, index);
         }
