@@ -251,3 +251,53 @@ fn without_time_wait_nothing_rests() {
     assert_eq!(time_wait(&net, recycled), 0);
     common::assert_nothing_held(&mut net, SERVER, 0, "at once");
 }
+
+#[test]
+fn a_local_socket_in_time_wait_does_not_keep_others_from_use() {
+    let tcp = tcp::Config {
+        timestamps: false,
+        ..tcp::Config::default()
+    };
+    let mut net = pair(configs(4, &tcp), (Plain::default(), Plain::default()));
+    net.run_ms(5);
+    let mut first = Vec::new();
+    // The first two end in the client's TIME-WAIT, the others by a RST: they may be used again.
+    for n in 0..4 {
+        net.with_app(CLIENT, |_, cx| {
+            let conn = cx.connect(DestinationId(0)).unwrap();
+            first.push(cx.tuple(conn).unwrap().local_port);
+        });
+        net.run_ms(10);
+        if n < 2 {
+            net.with_app(CLIENT, |app, cx| cx.close(app.last()));
+            net.run_ms(10);
+            net.with_app(SERVER, |app, cx| cx.close(app.last()));
+        } else {
+            net.with_app(SERVER, |app, cx| cx.abort(app.last()));
+        }
+        net.run_ms(10);
+    }
+    assert_eq!(net.host(CLIENT).usage().time_wait, 2);
+    net.with_app(CLIENT, |_, cx| {
+        for port in &first[2..] {
+            let conn = cx.connect(DestinationId(0)).unwrap();
+            assert_eq!(cx.tuple(conn).unwrap().local_port, *port);
+        }
+        // The others are told when the first of them may be used.
+        let error = cx.connect(DestinationId(0)).unwrap_err();
+        let ConnectError::NoTupleFree {
+            next_free: Some(at),
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(at > cx.now().plus_millis(59_000) && at < cx.now().plus_millis(61_000));
+    });
+    net.run_ms(61_000);
+    net.with_app(CLIENT, |_, cx| {
+        for port in &first[..2] {
+            let conn = cx.connect(DestinationId(0)).unwrap();
+            assert_eq!(cx.tuple(conn).unwrap().local_port, *port);
+        }
+    });
+}

@@ -15,7 +15,7 @@ pub enum ConnectError {
         "no local address and port is free for this destination: widen the port range, add source addresses or wait"
     )]
     NoTupleFree {
-        /// When the pair that has rested longest may be used, if time alone frees it.
+        /// When the first of the pairs that have rested longest may be used, if time alone frees it.
         next_free: Option<Instant>,
     },
     /// The connection table is full.

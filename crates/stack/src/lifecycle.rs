@@ -12,10 +12,25 @@ use crate::frame::FramePool;
 use crate::neighbor::Resolution;
 use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
-use crate::tuples::LastUse;
+use crate::tuples::{LastUse, TupleId};
 
 /// The most held bytes that are shown to an application at once, when they do not lie together.
 const SHOWN_AT_ONCE: usize = 64 * 1024;
+
+/// Local sockets looked at for an active open. Most often the first will do; one that is in TIME-WAIT
+/// for longer than those behind it must not keep them from use.
+const PAIRS_TRIED: usize = 16;
+
+/// A local socket for an active open, and what its four-tuple implies.
+struct Chosen {
+    /// Where it stands in its pool.
+    place: usize,
+    pair: TupleId,
+    tuple: FourTuple,
+    hash: u64,
+    numbers: tcp::isn::Numbers,
+    iss: wire::Seq,
+}
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Tells the application what happened, data and FIN apart.
@@ -397,27 +412,29 @@ impl Core {
             self.counters.host.connect_table_full += 1;
             return Err(ConnectError::TableFull);
         }
-        let Some((pair, last)) = destination.pool.peek(now) else {
-            self.counters.host.connect_no_tuple += 1;
-            return Err(ConnectError::NoTupleFree { next_free: None });
-        };
         let (config, remote) = (destination.config, destination.address);
-        let tuple: FourTuple = destination.pool.tuple(pair);
-        let hash = self.hash(&tuple);
-        let numbers = self.secret.numbers(&tuple);
-        let clock = self.clock_isn(numbers, now);
-        let iss = match self.may_reuse(id, &tuple, hash, last, clock, now) {
-            Ok(iss) => iss,
-            Err(next_free) => {
-                self.counters.host.connect_no_tuple += 1;
-                return Err(ConnectError::NoTupleFree { next_free });
-            }
-        };
+        // First, because the choice of a pair may end its TIME-WAIT.
         let next_hop = self.link.next_hop(remote).unwrap_or(remote);
         let Some(neighbor) = self.neighbors.acquire(next_hop, now) else {
             self.counters.host.neighbor_table_full += 1;
             return Err(ConnectError::NoNeighbor);
         };
+        let chosen = match self.choose_pair(id, now) {
+            Ok(chosen) => chosen,
+            Err(next_free) => {
+                self.neighbors.release(neighbor);
+                self.counters.host.connect_no_tuple += 1;
+                return Err(ConnectError::NoTupleFree { next_free });
+            }
+        };
+        let Chosen {
+            place,
+            pair,
+            tuple,
+            hash,
+            numbers,
+            iss,
+        } = chosen;
         let tcp = &self.tcp_configs[usize::from(config)];
         let conn = Connection::connect(tcp, now, iss, numbers.ts_offset);
         let slot = Slot {
@@ -434,10 +451,41 @@ impl Core {
             self.neighbors.release(neighbor);
             return Err(ConnectError::TableFull);
         };
-        self.destinations[usize::from(id.0)].pool.take();
+        self.destinations[usize::from(id.0)].pool.take(place);
         self.counters.host.active_opens += 1;
         self.mark_dirty(index);
         Ok(self.slab.handle(index))
+    }
+
+    /// The pair for an active open: of those that have rested longest, the first that may be used. If
+    /// none may, the earliest time at which one may, unless all are in use.
+    #[inline]
+    fn choose_pair(&mut self, id: DestinationId, now: Instant) -> Result<Chosen, Option<Instant>> {
+        let mut next_free: Option<Instant> = None;
+        for place in 0..PAIRS_TRIED {
+            let pool = &self.destinations[usize::from(id.0)].pool;
+            let Some((pair, last)) = pool.peek(place, now) else {
+                break;
+            };
+            let tuple: FourTuple = pool.tuple(pair);
+            let hash = self.hash(&tuple);
+            let numbers = self.secret.numbers(&tuple);
+            let clock = self.clock_isn(numbers, now);
+            match self.may_reuse(id, &tuple, hash, last, clock, now) {
+                Ok(iss) => {
+                    return Ok(Chosen {
+                        place,
+                        pair,
+                        tuple,
+                        hash,
+                        numbers,
+                        iss,
+                    });
+                }
+                Err(at) => next_free = Some(next_free.map_or(at, |before| before.min(at))),
+            }
+        }
+        Err(next_free)
     }
 
     fn count_end(&mut self, index: u32, reason: CloseReason) {

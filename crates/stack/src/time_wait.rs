@@ -169,7 +169,7 @@ impl Core {
         last: Option<LastUse>,
         clock: Seq,
         now: Instant,
-    ) -> Result<Seq, Option<Instant>> {
+    ) -> Result<Seq, Instant> {
         let Some(last) = last else {
             return Ok(clock);
         };
@@ -184,7 +184,7 @@ impl Core {
                 _ => expiry,
             };
             if now < from {
-                return Err(Some(from));
+                return Err(from);
             }
             self.time_wait.v4.remove(slot);
             self.counters.host.time_wait_local_reuse += 1;

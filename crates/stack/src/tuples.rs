@@ -125,9 +125,9 @@ impl TuplePool {
         }
     }
 
-    /// The pair that has rested longest, left in its place.
-    pub(crate) fn peek(&self, now: Instant) -> Option<(TupleId, Option<LastUse>)> {
-        let id = *self.queue.front()?;
+    /// A pair, left in its place: at place 0 the one that has rested longest.
+    pub(crate) fn peek(&self, place: usize, now: Instant) -> Option<(TupleId, Option<LastUse>)> {
+        let id = *self.queue.get(place)?;
         let r = self.records[id as usize];
         let last = (r.flags & USED != 0).then(|| {
             let age_ms = (now.as_millis() as u32).wrapping_sub(r.at_ms);
@@ -141,9 +141,11 @@ impl TuplePool {
         Some((TupleId(id), last))
     }
 
-    /// Takes the pair that [`TuplePool::peek`] showed, and starts loading the record of one that
-    /// will soon be: in the order in which pairs come back, each is a cache miss.
-    pub(crate) fn take(&mut self) {
+    /// Takes the pair that [`TuplePool::peek`] showed at `place`, and starts loading the record of
+    /// one that will soon be: in the order in which pairs come back, each is a cache miss. The
+    /// pairs before it, which may not be used yet, go to the end.
+    pub(crate) fn take(&mut self, place: usize) {
+        self.queue.rotate_left(place);
         self.queue.pop_front();
         if let Some(&soon) = self.queue.get(TAKEN_SOON) {
             prefetch_slice_elem(&self.records, soon as usize);
@@ -203,10 +205,10 @@ mod tests {
             TuplePool::new(&config(65_534, 65_535, None), &SOURCES, None, |_, _| false).unwrap();
         let now = Instant::from_millis(10);
         let mut seen = vec![];
-        while let Some((id, last)) = pool.peek(now) {
+        while let Some((id, last)) = pool.peek(0, now) {
             assert_eq!(last, None);
             seen.push(pool.tuple(id));
-            pool.take();
+            pool.take(0);
         }
         assert_eq!(seen.len(), 4);
         let distinct: std::collections::HashSet<_> = seen.iter().collect();
@@ -219,9 +221,9 @@ mod tests {
         };
         pool.give_back(TupleId(2), Some(last));
         pool.give_back(TupleId(0), None);
-        assert_eq!(pool.peek(now), Some((TupleId(2), Some(last))));
-        pool.take();
-        assert_eq!(pool.peek(now), Some((TupleId(0), None)));
+        assert_eq!(pool.peek(0, now), Some((TupleId(2), Some(last))));
+        pool.take(0);
+        assert_eq!(pool.peek(0, now), Some((TupleId(0), None)));
         assert_eq!(pool.free(), 1);
     }
 
