@@ -3,16 +3,60 @@
 use core::fmt;
 
 use stack::{MemPool, Offload, Secrets, Stack, Usage};
+use tcp::time_wait::{Table, V4};
 use wire::MacAddr;
 
 use crate::apps::Apps;
 use crate::config::{App, Close, Config, ConfigError, Hugepages, Idle, Listen};
+
+/// The least that a TIME-WAIT entry takes.
+const TIME_WAIT_BYTES: u64 = Table::<V4>::ENTRY_BYTES as u64;
+/// The least that a connection takes: a few cache lines.
+const CONNECTION_BYTES: u64 = 256;
+
+/// Refuses what this machine's memory cannot hold by far: to try would end the process on the spot.
+///
+/// # Errors
+/// How much it would be and how much there is.
+pub fn fits(config: &Config) -> Result<(), ConfigError> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    match total_memory(&meminfo) {
+        Some(there) => fits_into(config, there),
+        None => Ok(()),
+    }
+}
+
+/// Bytes of memory that the text of `/proc/meminfo` tells of.
+fn total_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+fn fits_into(config: &Config, there: u64) -> Result<(), ConfigError> {
+    let limits = &config.limits;
+    let connections = limits.connections.get() * CONNECTION_BYTES;
+    let time_wait = config.time_wait.capacity.get() * TIME_WAIT_BYTES;
+    let data = limits.receive_memory.get() + limits.send_memory.get();
+    let needed = (connections + time_wait + data) * config.eal.cpus.len() as u64;
+    if needed <= there {
+        return Ok(());
+    }
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    Err(ConfigError::nowhere(format!(
+        "the workers would take more than {:.1} GiB and this machine has {:.1} GiB: lower \
+         limits.connections, limits.receive_memory, limits.send_memory or time_wait.capacity",
+        gib(needed),
+        gib(there)
+    )))
+}
 
 /// What each worker of `config` takes, found by making one host of it in ordinary memory.
 ///
 /// # Errors
 /// What the host finds wrong with it.
 pub fn usage(config: &Config) -> Result<Usage, ConfigError> {
+    fits(config)?;
     // Nothing is received or sent, so neither the address nor the keys matter.
     let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), Offload::default(), 0);
     let secrets = Secrets {
@@ -146,4 +190,25 @@ fn memory(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt::Re
         mib(usage.time_wait_bytes),
         mib(data),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::quantity::Bytes;
+
+    #[test]
+    fn what_no_machine_holds_is_refused() {
+        let mut config = Config::default();
+        assert_eq!(
+            total_memory("MemTotal:       1024 kB\nMemFree: 1 kB\n"),
+            Some(1 << 20)
+        );
+        assert_eq!(total_memory(""), None);
+        assert_eq!(fits_into(&config, 1 << 30), Ok(()));
+        config.limits.receive_memory = Bytes::of(1 << 40);
+        let error = fits_into(&config, 1 << 30).unwrap_err().to_string();
+        assert!(error.contains("has 1.0 GiB"), "{error}");
+        assert!(usage(&config).is_err());
+    }
 }

@@ -8,7 +8,7 @@ use runtime::{
 };
 
 use crate::apps::{Apps, Service};
-use crate::check::Description;
+use crate::check::{self, Description};
 use crate::config::{self, Config, ConfigError};
 use crate::environment::{Environment, secrets};
 
@@ -22,6 +22,7 @@ impl Publish for Apps {}
 /// # Errors
 /// Memory, device, or a worker.
 pub fn run(config: &Config) -> anyhow::Result<()> {
+    check::fits(config)?;
     let services = services(config)?;
     let isn_key = key::load_or_make(config.secrets.file.as_deref())?;
     let memory_mb = u32::try_from(config.eal.memory.get() >> 20).unwrap_or(u32::MAX);
