@@ -13,12 +13,14 @@ impl Connection {
         self.rcv_adv.since(self.rcv_nxt).max(0) as u32
     }
 
-    /// How far the window could be opened beyond what is announced.
+    /// How far the window could be opened beyond what is announced: by what the buffer has room for,
+    /// and SEG.WND can say.
     #[inline]
     fn window_gain(&self, config: &Config) -> u32 {
         config
             .rcv_buf
             .saturating_sub(self.rcv.len())
+            .min(0xffff << self.rcv_wind_shift)
             .saturating_sub(self.rcv_wnd())
     }
 

@@ -162,3 +162,19 @@ fn urgent_text_is_delivered_in_line() {
     s.arrive(ACK | wire::tcp::Flags::URG, 1, 1, b"urgent");
     assert_eq!(s.host.read, b"urgent");
 }
+
+#[test]
+fn without_scaling_a_large_buffer_does_not_make_every_read_an_update() {
+    let mut s = Script::established(Config {
+        rcv_buf: 1 << 20,
+        ..bare()
+    });
+    s.host.reading = false;
+    s.arrive(ACK, 1, 1, &[0; 1000]);
+    let out = s.out();
+    assert_eq!(out[0].header.window, 65_535, "as much as can be said");
+    for _ in 0..10 {
+        s.host.conn.consume(&mut s.host.core.env(), 100);
+        s.expect(&[]);
+    }
+}
