@@ -189,6 +189,9 @@ pub enum ConfigError {
     /// No local socket of this destination belongs to this shard.
     #[error("no source address and port for {0}:{1} belongs to this worker: widen the port range")]
     NoTuples(Ip, u16),
+    /// Two destinations would use one four-tuple.
+    #[error("two destinations {0}:{1} share source addresses and ports: give them separate ranges")]
+    DuplicateDestination(Ip, u16),
     /// Nothing fits the destination's path.
     #[error("{0} is neither on-link nor is there a gateway")]
     NoRoute(Ip),
@@ -329,7 +332,7 @@ impl Config {
     }
 
     fn validate_destinations(&self) -> Result<(), ConfigError> {
-        for d in &self.destinations {
+        for (i, d) in self.destinations.iter().enumerate() {
             if d.address.as_v4().is_none() {
                 return Err(ConfigError::Ipv6(d.address));
             }
@@ -341,6 +344,16 @@ impl Config {
             }
             if !self.addresses.iter().any(|a| a.on_link(d.address)) && self.gateway.is_none() {
                 return Err(ConfigError::NoRoute(d.address));
+            }
+            let overlaps = |other: &DestinationConfig| {
+                let any = |x: &DestinationConfig| x.sources.is_empty();
+                (other.address, other.port) == (d.address, d.port)
+                    && other.first_port <= d.last_port
+                    && d.first_port <= other.last_port
+                    && (any(other) || any(d) || other.sources.iter().any(|s| d.sources.contains(s)))
+            };
+            if self.destinations[..i].iter().any(overlaps) {
+                return Err(ConfigError::DuplicateDestination(d.address, d.port));
             }
             check_time_wait(&d.time_wait)?;
             d.tcp.validate()?;
@@ -354,4 +367,56 @@ fn check_time_wait(config: &TimeWaitConfig) -> Result<(), ConfigError> {
         return Err(ConfigError::BadTimeWait(config.length_ms));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: [Ip; 2] = [Ip::v4([192, 0, 2, 1]), Ip::v4([192, 0, 2, 2])];
+
+    fn two_destinations(change: impl Fn(&mut DestinationConfig)) -> Result<(), ConfigError> {
+        let address = |ip| InterfaceAddress { ip, prefix: 24 };
+        let mut config = Config::new(MacAddr([2, 0, 0, 0, 0, 1]), address(OURS[0]));
+        config.addresses.push(address(OURS[1]));
+        let first = DestinationConfig {
+            address: Ip::v4([192, 0, 2, 9]),
+            port: 80,
+            sources: vec![OURS[0]],
+            first_port: 10_000,
+            last_port: 19_999,
+            limit: None,
+            tcp: TcpConfig::default(),
+            time_wait: TimeWaitConfig::default(),
+        };
+        let mut second = first.clone();
+        change(&mut second);
+        config.destinations = vec![first, second];
+        config.validate()
+    }
+
+    #[test]
+    fn no_four_tuple_belongs_to_two_destinations() {
+        let error = Err(ConfigError::DuplicateDestination(
+            Ip::v4([192, 0, 2, 9]),
+            80,
+        ));
+        assert_eq!(two_destinations(|_| {}), error);
+        assert_eq!(two_destinations(|d| d.sources.clear()), error);
+        assert_eq!(two_destinations(|d| d.sources.push(OURS[1])), error);
+        assert_eq!(
+            two_destinations(|d| (d.first_port, d.last_port) = (19_999, 20_000)),
+            error
+        );
+        assert_eq!(
+            two_destinations(|d| (d.first_port, d.last_port) = (20_000, 29_999)),
+            Ok(())
+        );
+        assert_eq!(two_destinations(|d| d.sources = vec![OURS[1]]), Ok(()));
+        assert_eq!(two_destinations(|d| d.port = 81), Ok(()));
+        assert_eq!(
+            two_destinations(|d| d.address = Ip::v4([192, 0, 2, 8])),
+            Ok(())
+        );
+    }
 }
