@@ -114,6 +114,8 @@ fn close_with_unread_data_resets() {
     assert_eq!(net.host(SERVER).app().ended(CloseReason::DataLost), 1);
     assert_eq!(net.host(CLIENT).app().ended(CloseReason::Reset), 1);
     common::assert_nothing_held(&mut net, SERVER, 0, "after the reset");
+    let count = &net.host(SERVER).counters().host;
+    assert_eq!((count.closed_data_lost, count.closed_timeout), (1, 0));
 }
 
 #[test]

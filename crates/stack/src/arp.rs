@@ -19,8 +19,8 @@ impl<A, P: FramePool> Stack<A, P> {
             return;
         }
         if self.core.link.is_ours(sender) {
-            // RFC 5227 2.4: somebody else uses our address. We keep it, defend it by answering,
-            // and say so.
+            // RFC 5227 2.4: somebody else uses our address. It is ours by configuration: we keep it,
+            // learn nothing, and count.
             self.core.counters.host.arp_conflicts += 1;
             return;
         }

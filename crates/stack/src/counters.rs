@@ -111,7 +111,10 @@ counters! {
         closed_reset,
         /// Active opens refused by RST.
         closed_refused,
-        /// Connections and opens given up after too many retransmissions, or by a timer.
+        /// Connections over by our RST, because data was unread at CLOSE or came after it.
+        closed_data_lost,
+        /// Connections and opens given up after too many retransmissions, by a timer, or because
+        /// no neighbour on the way answers.
         closed_timeout,
         /// Connections aborted by the application.
         closed_aborted,
@@ -125,8 +128,6 @@ counters! {
         time_wait_evicted,
         /// Four-tuples of our own TIME-WAIT taken over by an active open.
         time_wait_local_reuse,
-        /// SYNs accepted from TIME-WAIT whose listener had gone or was full; the entry stayed.
-        time_wait_recycle_refused,
     }
 }
 

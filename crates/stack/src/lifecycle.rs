@@ -503,6 +503,7 @@ impl Core {
             CloseReason::Reset => count.closed_reset += 1,
             CloseReason::Refused => count.closed_refused += 1,
             CloseReason::Aborted => count.closed_aborted += 1,
+            CloseReason::DataLost => count.closed_data_lost += 1,
             _ => count.closed_timeout += 1,
         }
     }

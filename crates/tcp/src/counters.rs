@@ -67,7 +67,7 @@ counters! {
     resets_accepted,
     /// RST segments in the window but not at RCV.NXT.
     resets_challenged,
-    /// RST segments outside of the window.
+    /// RST segments outside of the window, or in SYN-SENT without an acceptable acknowledgment.
     resets_ignored,
     /// RST segments sent by connections.
     resets_sent,

@@ -74,7 +74,7 @@ counters! {
     syn_old_sequence = Drop(DropReason::SynOldSequence);
     /// SYNs refused: nobody listens.
     syn_no_listener = Drop(DropReason::SynNoListener);
-    /// SYNs refused: the backlog is full.
+    /// SYNs refused: the listener takes no more (backlog or connections full, or draining).
     syn_backlog_full = Drop(DropReason::SynBacklogFull);
     /// SYNs with FIN dropped.
     syn_fin = Drop(DropReason::SynFin);

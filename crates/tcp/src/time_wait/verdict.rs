@@ -53,7 +53,8 @@ pub enum DropReason {
     SynOldSequence,
     /// A SYN that would recycle, but nobody listens. The caller's verdict.
     SynNoListener,
-    /// A SYN that would recycle, but the backlog is full. The caller's verdict.
+    /// A SYN that would recycle, but the listener takes no more: the backlog or a table is full, or
+    /// the host is draining. The caller's verdict.
     SynBacklogFull,
     /// A SYN with FIN.
     SynFin,
