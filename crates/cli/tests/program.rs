@@ -206,3 +206,15 @@ fn serve_explains_a_device_that_is_not_there() {
         stderr(&output)
     );
 }
+
+#[test]
+fn serve_explains_a_cpu_that_is_not_there() {
+    let line = "serve --device net_null0 --address 192.0.2.1/24 --listen 7=echo --hugepages no \
+                --cpus 1000";
+    let output = tidewheel(&line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    let reason = "cannot pin a thread to CPU 1000: Invalid argument (os error 22)";
+    assert!(text.trim_end().ends_with(reason), "{text}");
+    assert_eq!(text.matches("Invalid argument").count(), 1, "{text}");
+}

@@ -121,12 +121,12 @@ pub enum Error {
     NoLcore,
 
     /// The operating system reports an error.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     Os {
         /// What was tried.
         what: String,
-        /// The error.
-        source: io::Error,
+        /// The error. Not named `source`, or whoever prints the whole chain would print it twice.
+        cause: io::Error,
     },
 
     /// A DPDK call failed for a reason without a case of its own.
@@ -142,10 +142,10 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn os(what: impl Into<String>, source: io::Error) -> Self {
+    pub(crate) fn os(what: impl Into<String>, cause: io::Error) -> Self {
         Self::Os {
             what: what.into(),
-            source,
+            cause,
         }
     }
 }

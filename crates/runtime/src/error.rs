@@ -42,17 +42,17 @@ pub enum Error {
         worker: String,
     },
     /// The operating system refused something.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {cause}")]
     Os {
         /// What was tried.
         what: &'static str,
-        /// The reason.
-        source: io::Error,
+        /// The reason. Not named `source`, or whoever prints the whole chain would print it twice.
+        cause: io::Error,
     },
 }
 
 impl Error {
     pub(crate) fn os(what: &'static str) -> impl FnOnce(io::Error) -> Error {
-        move |source| Error::Os { what, source }
+        move |cause| Error::Os { what, cause }
     }
 }
