@@ -14,8 +14,9 @@ pub struct Eal {
     /// Whether memory is on huge pages: `"auto"` (if the machine has them free), `"no"`, or
     /// `"required"` (start only with them). Default `"auto"`.
     pub hugepages: Hugepages,
-    /// Memory for DPDK (packet buffers, queues) when huge pages are not used, 64M to 1024G.
-    /// Default `"256M"`. Tables are not part of it.
+    /// Memory for DPDK (packet buffers, queues), taken at start: huge pages are used if so much of
+    /// them is free or root can reserve it, and grow if need be; ordinary pages do not. 64M to
+    /// 1024G. Default `"256M"`. Tables are not part of it.
     pub memory: Bytes<{ 64 << 20 }, { 1 << 40 }>,
     /// What a worker does while nothing arrives: `"poll"` (spin: lowest latency, a whole core) or
     /// `"yield"` (give the core to others between polls). Default `"poll"`.
