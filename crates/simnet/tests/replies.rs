@@ -231,3 +231,28 @@ fn an_icmp_error_does_not_end_a_connection() {
     assert_eq!(net.host(HOST).app().received, b"world");
     assert_eq!(net.host(HOST).app().events(), [Told::Open, Told::Data(5)]);
 }
+
+#[test]
+fn every_address_is_announced_however_many_there_are() {
+    let mut net: Network<Plain> = Network::new(1);
+    let mut config = common::host(1);
+    config.addresses = (0..600u16)
+        .map(|n| stack::InterfaceAddress {
+            ip: Ip::v4([10, 1, (n >> 8) as u8, n as u8]),
+            prefix: 16,
+        })
+        .collect();
+    net.add_host(common::stack(config, 1, Plain::default(), 256), LINK);
+    net.add_peer(Peer::new(mac(9), ip(9)), LINK);
+    net.run_ms(100);
+    let announced: std::collections::HashSet<[u8; 4]> = net
+        .peer_mut(PEER)
+        .take()
+        .into_iter()
+        .filter_map(|r| match packet(&r.frame) {
+            Packet::Arp(p) if p.spa == p.tpa => Some(p.spa),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(announced.len(), 600);
+}

@@ -64,22 +64,18 @@ impl<A, P: FramePool> Stack<A, P> {
         }
     }
 
-    /// Announces every address of the host (RFC 5227 2.3), so that neighbours which knew another
-    /// station by it learn at once.
+    /// Announces the addresses of the host (RFC 5227 2.3), so that neighbours which knew another
+    /// station by one learn at once: as many as there is room for, the rest at the next call.
     pub(crate) fn announce(&mut self) {
-        let addresses: Vec<[u8; 4]> = self
-            .core
-            .link
-            .addresses
-            .iter()
-            .filter_map(|a| a.ip.as_v4())
-            .collect();
-        for ip in addresses {
-            let packet = arp::Packet::request(self.core.link.mac, ip, ip);
-            if !self.has_room() {
-                break;
+        while let Some(address) = self.core.link.addresses.get(self.announced)
+            && self.has_room()
+        {
+            if let Some(ip) = address.ip.as_v4() {
+                let packet = arp::Packet::request(self.core.link.mac, ip, ip);
+                // Without a buffer it is as if lost on the way.
+                self.send_arp(MacAddr::BROADCAST, &packet);
             }
-            self.send_arp(MacAddr::BROADCAST, &packet);
+            self.announced += 1;
         }
     }
 

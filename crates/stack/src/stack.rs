@@ -32,7 +32,8 @@ pub struct Stack<A, P: FramePool> {
     burst: Box<[Parsed]>,
     pub(crate) fired: Vec<u32>,
     pub(crate) scratch: Vec<u8>,
-    announced: bool,
+    /// Addresses announced so far.
+    pub(crate) announced: usize,
 }
 
 impl<A: Application, P: FramePool> Stack<A, P> {
@@ -51,7 +52,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             burst: vec![Parsed::EMPTY; BURST].into(),
             fired: Vec::with_capacity(TIMER_BUDGET),
             scratch: Vec::new(),
-            announced: false,
+            announced: 0,
         })
     }
 
@@ -112,8 +113,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// One turn of everything that time drives: timers, TIME-WAIT expiry, neighbours, and the
     /// application's own [`Application::poll`]. Call once per turn of the loop, bursts or not.
     pub fn advance(&mut self, now: Instant) {
-        if !self.announced {
-            self.announced = true;
+        if !self.is_announced() {
             self.announce();
         }
         self.run_timers(now, TIMER_BUDGET);
@@ -149,7 +149,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let fed = self.core.starved.is_empty() || self.core.send_memory.free() == 0;
-        if !self.core.dirty.is_empty() || !self.announced || !fed {
+        if !self.core.dirty.is_empty() || !self.is_announced() || !fed {
             return Some(Instant::ZERO);
         }
         let timers = self.core.wheel.next_deadline().map(Instant::from_millis);
@@ -220,6 +220,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 }
 
 impl<A, P: FramePool> Stack<A, P> {
+    fn is_announced(&self) -> bool {
+        self.announced >= self.core.link.addresses.len()
+    }
+
     /// Whether the outgoing queue takes one more frame.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
