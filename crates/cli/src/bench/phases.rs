@@ -85,7 +85,7 @@ struct Run<'a, T> {
     time_wait_peak: u64,
 }
 
-/// Runs the whole course on `bed`; `show` is told once a second what happens.
+/// Runs the whole course on `bed`; `show` is told once a second what happens, and whenever a phase begins.
 ///
 /// # Errors
 /// The bed fails, or nothing moves any more.
@@ -204,7 +204,7 @@ impl<T: Testbed> Run<'_, T> {
         self.watch(phase, begun, |_, elapsed| Ok(elapsed >= time))
     }
 
-    /// Looks at what happens until `done` says so, and shows it once a second.
+    /// Looks at what happens until `done` says so, and shows it at once and every second.
     fn watch(
         &mut self,
         phase: Phase,
@@ -214,10 +214,7 @@ impl<T: Testbed> Run<'_, T> {
         let (mut elapsed, mut shown, mut completed) = (Duration::ZERO, Duration::ZERO, 0);
         loop {
             let counts = self.bed.counts()?.since(begun);
-            if done(&counts, elapsed)? {
-                return self.note_peak().map(|_| ());
-            }
-            if elapsed - shown >= Duration::from_secs(1) {
+            if elapsed.is_zero() || elapsed - shown >= Duration::from_secs(1) {
                 let progress = Progress {
                     phase,
                     elapsed,
@@ -227,6 +224,9 @@ impl<T: Testbed> Run<'_, T> {
                 };
                 (shown, completed) = (elapsed, counts.completed);
                 (self.show)(&progress);
+            }
+            if done(&counts, elapsed)? {
+                return self.note_peak().map(|_| ());
             }
             elapsed += self.bed.wait(LOOK)?;
         }

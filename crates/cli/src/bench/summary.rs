@@ -28,7 +28,7 @@ impl fmt::Display for Summary<'_> {
         writeln!(
             f,
             "{:.1} s over {}, {} core{}, profile {}: {} + {} bytes, timestamps {}, the {closer} \
-             closes first,\n{} four-tuples, TIME-WAIT {}",
+             closes first,\n{} four-tuples, each used once before the window, TIME-WAIT {}",
             o.seconds,
             args.link.name(),
             args.cores,
