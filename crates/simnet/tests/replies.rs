@@ -131,14 +131,35 @@ fn closed_udp_ports_and_unknown_protocols_are_unreachable() {
 
 #[test]
 fn errors_are_rationed() {
+    rationed(|to| craft::udp(to, 1, 9, b""));
+}
+
+#[test]
+fn echo_replies_are_rationed() {
+    rationed(|to| craft::echo_request(to, 1, 1, b"x"));
+}
+
+fn rationed(provoke: impl Fn(&Addresses) -> Vec<u8>) {
     let (mut net, to) = network(10);
     let mut sent = 0;
     for _ in 0..100 {
-        sent += answers(&mut net, craft::udp(&to, 1, 9, b"")).len();
+        sent += answers(&mut net, provoke(&to)).len();
     }
     // A second's worth in a second, and the one that was saved up.
     assert!((9..=11).contains(&sent), "{sent}");
     assert!(net.host(HOST).counters().host.replies_limited >= 89);
+}
+
+#[test]
+fn who_claims_to_be_everybody_is_not_answered() {
+    let (mut net, to) = network(100);
+    let all = Addresses {
+        src: Ip::v4([10, 0, 0, 255]),
+        ..to
+    };
+    assert!(answers(&mut net, craft::echo_request(&all, 1, 1, b"x")).is_empty());
+    assert!(answers(&mut net, craft::udp(&all, 1, 9, b"")).is_empty());
+    assert_eq!(net.host(HOST).counters().host.drop_ip_source, 2);
 }
 
 fn segment(flags: Flags, dst_port: u16) -> Header {

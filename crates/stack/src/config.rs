@@ -132,7 +132,7 @@ pub struct Config {
     pub send_memory: usize,
     /// The most neighbours remembered.
     pub max_neighbors: u16,
-    /// RSTs, ICMP errors and challenge ACKs a second, each kind on its own budget.
+    /// RSTs, ICMP errors, echo replies and challenge ACKs a second, each kind on its own budget.
     pub control_replies_per_second: u32,
     /// Nanoseconds of real time (since 1970) at [`tcp::time::Instant::ZERO`]: the ISN and timestamp clocks
     /// follow real time, so that they go on where a former process left off.
@@ -192,6 +192,11 @@ pub enum ConfigError {
     /// Two destinations would use one four-tuple.
     #[error("two destinations {0}:{1} share source addresses and ports: give them separate ranges")]
     DuplicateDestination(Ip, u16),
+    /// Two destinations on one socket with different lengths of TIME-WAIT.
+    #[error(
+        "two destinations {0}:{1} want different lengths of TIME-WAIT: the length belongs to the address and port"
+    )]
+    TimeWaitDiffers(Ip, u16),
     /// Nothing fits the destination's path.
     #[error("{0} is neither on-link nor is there a gateway")]
     NoRoute(Ip),
@@ -355,6 +360,14 @@ impl Config {
             if self.destinations[..i].iter().any(overlaps) {
                 return Err(ConfigError::DuplicateDestination(d.address, d.port));
             }
+            // TIME-WAIT knows a destination by its address and port.
+            let differs = |other: &DestinationConfig| {
+                (other.address, other.port) == (d.address, d.port)
+                    && other.time_wait.length_ms != d.time_wait.length_ms
+            };
+            if self.destinations[..i].iter().any(differs) {
+                return Err(ConfigError::TimeWaitDiffers(d.address, d.port));
+            }
             check_time_wait(&d.time_wait)?;
             d.tcp.validate()?;
         }
@@ -417,6 +430,21 @@ mod tests {
         assert_eq!(
             two_destinations(|d| d.address = Ip::v4([192, 0, 2, 8])),
             Ok(())
+        );
+    }
+
+    #[test]
+    fn one_remote_socket_has_one_length_of_time_wait() {
+        let apart = |length_ms| {
+            move |d: &mut DestinationConfig| {
+                d.sources = vec![OURS[1]];
+                d.time_wait.length_ms = length_ms;
+            }
+        };
+        assert_eq!(two_destinations(apart(60_000)), Ok(()));
+        assert_eq!(
+            two_destinations(apart(1_000)),
+            Err(ConfigError::TimeWaitDiffers(Ip::v4([192, 0, 2, 9]), 80))
         );
     }
 }

@@ -58,7 +58,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             if let crate::neighbor::Resolution::Known(mac) =
                 self.core.neighbors.resolve(neighbor, now)
             {
-                self.reply(mac, &tuple, &reset);
+                if self.core.resets.allow(now) {
+                    self.reply(mac, &tuple, &reset);
+                } else {
+                    self.core.counters.host.replies_limited += 1;
+                }
             }
         }
         self.on_events(now, index, outcome.events);
@@ -72,6 +76,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     //= RFC 9293 3.10.7.2
     //# If the state is LISTEN
     fn on_listener(&mut self, now: Instant, frame: &Parsed, segment: &Segment<'_>) {
+        if self.core.link.is_broadcast(frame.tuple.remote) {
+            self.core.counters.host.drop_ip_source += 1;
+            return;
+        }
         let Some(id) = self.core.listener_for(&frame.tuple) else {
             self.on_closed_port(now, frame, segment);
             return;

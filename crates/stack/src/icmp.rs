@@ -25,8 +25,13 @@ impl<A, P: FramePool> Stack<A, P> {
             return;
         };
         let (header, payload) = (&header, &packet[payload]);
+        // RFC 1122 3.2.1.3: a broadcast address is no source; an answer would go to everybody.
+        if self.core.link.is_broadcast(Ip::v4(header.src)) {
+            self.core.counters.host.drop_ip_source += 1;
+            return;
+        }
         match header.protocol {
-            ipv4::PROTOCOL_ICMP => self.on_icmp(src_mac, header, payload, broadcast),
+            ipv4::PROTOCOL_ICMP => self.on_icmp(now, src_mac, header, payload, broadcast),
             protocol => {
                 self.core.counters.host.drop_ip_protocol += 1;
                 //= RFC 1122 3.2.2
@@ -47,6 +52,7 @@ impl<A, P: FramePool> Stack<A, P> {
 
     fn on_icmp(
         &mut self,
+        now: Instant,
         src_mac: MacAddr,
         header: &ipv4::Header,
         payload: &[u8],
@@ -57,6 +63,10 @@ impl<A, P: FramePool> Stack<A, P> {
             //# An ICMP Echo Request destined to an IP broadcast or IP
             //# multicast address MAY be silently discarded.
             Ok(icmpv4::Message::EchoRequest { ident, seq, data }) if !broadcast => {
+                if !self.core.echo_replies.allow(now) {
+                    self.core.counters.host.replies_limited += 1;
+                    return;
+                }
                 let data = &payload[data];
                 let sent = self.send_icmp(
                     src_mac,

@@ -59,7 +59,7 @@ counters! {
     timestamps_missing,
     /// Acknowledgments of what was not sent, or too old (RFC 5961 section 5).
     unacceptable_acks,
-    /// Challenge ACKs sent.
+    /// Segments that the limit allowed a challenge ACK; those of one burst share one.
     challenge_acks,
     /// Challenge ACKs suppressed by the limit.
     challenge_acks_suppressed,

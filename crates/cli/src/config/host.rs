@@ -20,7 +20,7 @@ pub struct Host {
     pub gateway: Option<Ipv4Addr>,
     /// The most neighbours remembered (ARP), 1 to 65535. Default 1024.
     pub neighbors: Count<1, 65535>,
-    /// RSTs, ICMP errors and challenge ACKs a second and worker, each kind on its own budget, 0
+    /// RSTs, ICMP errors, echo replies and challenge ACKs a second and worker, each kind on its own budget, 0
     /// to 1000000000. Default 10000.
     pub replies_per_second: Count<0, 1_000_000_000>,
 }
