@@ -27,23 +27,12 @@ use tcp::time::Instant;
 use tcp::time_wait::{
     Anchor, AnchorId, ClassId, Config, Entry, Family, KeyV4, Pages, Side, Table, V4,
 };
+use tidewheel_benches::{hash, name};
 use wire::{Ip, Seq};
 
 const BURST: usize = 64;
 const SLICE: usize = 64 * BURST;
 const TIME_WAIT_MS: u64 = 60_000;
-
-/// A connection by its number: its key's bits are a bijection of it, so no two are the same.
-fn name(n: u64) -> u64 {
-    n.wrapping_mul(0x9e37_79b9_7f4a_7c15) & 0xffff_ffff_ffff
-}
-
-/// A keyed hash of two multiplications, the same for all.
-fn hash(name: u64) -> u64 {
-    let wide = u128::from(name ^ 0x2d35_8dcc_aa6c_78a5) * 0x8bb8_4b93_962e_acc9_u128;
-    let folded = (wide as u64) ^ ((wide >> 64) as u64);
-    folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ folded >> 32
-}
 
 fn rcv_nxt(name: u64) -> Seq {
     Seq((name >> 7) as u32)

@@ -1,0 +1,191 @@
+//! The single operations of the TIME-WAIT table and of the timer wheel, at 2^20 entries: bursts of
+//! 64, hashed and prefetched first.
+
+use std::time::{Duration, Instant as Clock};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tcp::time::Instant;
+use tcp::time_wait::{
+    Anchor, AnchorId, ClassId, Config, Entry, Family, KeyV4, Pages, Side, Table, V4,
+};
+use tcp::wheel::Wheel;
+use tidewheel_benches::{hash, name};
+use wire::{FourTuple, Ip, Seq};
+
+const ENTRIES: u64 = 1 << 20;
+const BURST: u64 = 64;
+const TIME_WAIT_MS: u64 = 60_000;
+
+struct Bench {
+    table: Table<V4>,
+    anchor: AnchorId,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let config = Config {
+            capacity: ENTRIES as usize + BURST as usize,
+            durations_ms: vec![TIME_WAIT_MS],
+            pages: Pages::Transparent,
+        };
+        let mut table = Table::new(&config, Instant::ZERO).expect("memory for the table");
+        let anchor = Anchor {
+            side: Side::Local,
+            ip: Ip::v4([10, 0, 0, 1]),
+            port: 80,
+            class: ClassId(0),
+            window: 65_535,
+            window_shift: 0,
+        };
+        let anchor = table.add_anchor(anchor).expect("room for an anchor");
+        let mut bench = Bench {
+            table,
+            anchor,
+            now: Instant::ZERO,
+        };
+        for first in (0..ENTRIES).step_by(BURST as usize) {
+            bench.insert(first);
+        }
+        bench
+    }
+
+    fn key(&self, n: u64) -> KeyV4 {
+        let name = name(n);
+        let ip = Ip::v4((name as u32).to_be_bytes());
+        V4::key(self.anchor, ip, (name >> 32) as u16).expect("an IPv4 address")
+    }
+
+    fn prefetch(&self, first: u64) {
+        for n in first..first + BURST {
+            self.table.prefetch(hash(name(n)));
+        }
+        for n in first..first + BURST {
+            self.table.prefetch_next(hash(name(n)));
+        }
+    }
+
+    fn insert(&mut self, first: u64) {
+        let entry = Entry {
+            rcv_nxt: Seq(1),
+            snd_nxt: Seq(2),
+            ts_recent: Some(3),
+        };
+        self.prefetch(first);
+        for n in first..first + BURST {
+            let key = self.key(n);
+            self.table.insert(hash(name(n)), &key, &entry, self.now);
+        }
+    }
+
+    /// How many of a burst are found.
+    fn find(&mut self, first: u64) -> u64 {
+        self.prefetch(first);
+        let find = |n: u64| {
+            let key = self.key(n);
+            self.table.find(hash(name(n)), &key, self.now).is_some()
+        };
+        (first..first + BURST)
+            .map(find)
+            .filter(|found| *found)
+            .count() as u64
+    }
+
+    fn remove(&mut self, first: u64) {
+        for n in first..first + BURST {
+            let key = self.key(n);
+            let slot = self.table.find(hash(name(n)), &key, self.now);
+            self.table.remove(slot.expect("inserted before"));
+        }
+    }
+}
+
+/// The first number of the `i`-th burst of those that are in the table, in no order that the
+/// processor could foresee.
+fn burst(i: u64) -> u64 {
+    (i.wrapping_mul(0x9e37_79b9) % (ENTRIES / BURST)) * BURST
+}
+
+fn table(c: &mut Criterion) {
+    let mut group = c.benchmark_group("table");
+    group.throughput(Throughput::Elements(BURST));
+    let mut bench = Bench::new();
+    let mut i = 0;
+    group.bench_function("64 found", |b| {
+        b.iter(|| {
+            i += 1;
+            assert_eq!(bench.find(burst(i)), BURST);
+        });
+    });
+    group.bench_function("64 not found", |b| {
+        b.iter(|| {
+            i += 1;
+            assert_eq!(bench.find(ENTRIES + burst(i)), 0);
+        });
+    });
+    group.bench_function("64 inserted", |b| {
+        b.iter_custom(|bursts| {
+            let mut time = Duration::ZERO;
+            for _ in 0..bursts {
+                i += 1;
+                let first = ENTRIES + burst(i);
+                let start = Clock::now();
+                bench.insert(first);
+                time += start.elapsed();
+                bench.remove(first);
+            }
+            time
+        });
+    });
+    group.finish();
+
+    let mut group = c.benchmark_group("expiry");
+    group.throughput(Throughput::Elements(ENTRIES));
+    group.sample_size(10);
+    let hash_of = |tuple: &FourTuple| {
+        let ip = u32::from_be_bytes(tuple.remote.v4_octets());
+        hash(u64::from(ip) | u64::from(tuple.remote_port) << 32)
+    };
+    group.bench_function("2^20 entries swept", |b| {
+        b.iter_custom(|tables| {
+            let mut time = Duration::ZERO;
+            for _ in 0..tables {
+                let mut bench = Bench::new();
+                let end = Instant::from_millis(2 * TIME_WAIT_MS);
+                let start = Clock::now();
+                let mut expired = 0;
+                while expired < ENTRIES as usize {
+                    let swept = bench.table.sweep(end, 512, hash_of);
+                    assert!(swept > 0, "stuck at {expired}");
+                    expired += swept;
+                }
+                time += start.elapsed();
+            }
+            time
+        });
+    });
+    group.finish();
+}
+
+fn wheel(c: &mut Criterion) {
+    let mut wheel = Wheel::new(1 << 16);
+    let mut now = 0;
+    c.bench_function("wheel/armed and cancelled", |b| {
+        b.iter(|| {
+            now += 1;
+            let id = (now % (1 << 16)) as u32;
+            wheel.schedule(id, now + 1_000);
+            wheel.cancel(id)
+        });
+    });
+    c.bench_function("wheel/armed and fired", |b| {
+        b.iter(|| {
+            now += 1;
+            wheel.schedule((now % (1 << 16)) as u32, now);
+            wheel.advance(now, 64, &mut |_| {})
+        });
+    });
+}
+
+criterion_group!(benches, table, wheel);
+criterion_main!(benches);
