@@ -8,6 +8,7 @@ use std::{env, fs, process};
 
 use dpdk_sys as sys;
 
+use crate::interrupt;
 use crate::thread::allowed_cpus;
 use crate::{Error, hugepages, log};
 
@@ -214,10 +215,13 @@ impl Eal {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // SAFETY: nothing made from EAL is left, since everything holds a handle.
-        let ret = unsafe { sys::rte_eal_cleanup() };
-        if ret != 0 {
-            tracing::warn!("rte_eal_cleanup failed: {ret}");
+        // Else the memory goes with the process; its files are in memory or removed below.
+        if !interrupt::HANDLERS_LINGER.load(Ordering::Acquire) {
+            // SAFETY: nothing made from EAL is left, since everything holds a handle.
+            let ret = unsafe { sys::rte_eal_cleanup() };
+            if ret != 0 {
+                tracing::warn!("rte_eal_cleanup failed: {ret}");
+            }
         }
         remove_now();
     }

@@ -1,10 +1,16 @@
 //! DPDK's interrupt thread, in which drivers react to what happens on their control channels.
 
 use std::ffi::c_void;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use dpdk_sys as sys;
+
+/// Whether a driver was used whose handlers in the interrupt thread outlive its ports: net_memif. EAL unmaps
+/// its memory at the end and leaves that thread running, so a socket that has just closed would be
+/// handled with memory that is gone: a crash at the exit of one run in ten.
+pub(crate) static HANDLERS_LINGER: AtomicBool = AtomicBool::new(false);
 
 /// How long the interrupt thread may be busy with something else.
 const PATIENCE: Duration = Duration::from_secs(5);

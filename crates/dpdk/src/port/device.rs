@@ -118,7 +118,10 @@ impl Device {
         // When the other end of a memif link closes, the driver frees the link's memory in the
         // interrupt thread, without a lock: at the same time as a close from elsewhere, twice.
         let ret = match known && text(&info.driver) == "net_memif" {
-            true => interrupt::run(stop_and_close).unwrap_or(-libc::ETIMEDOUT),
+            true => {
+                interrupt::HANDLERS_LINGER.store(true, Ordering::Release);
+                interrupt::run(stop_and_close).unwrap_or(-libc::ETIMEDOUT)
+            }
             false => stop_and_close(),
         };
         if ret != 0 {
