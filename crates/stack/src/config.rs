@@ -124,6 +124,10 @@ pub struct Config {
     pub destinations: Vec<DestinationConfig>,
     /// The most live connections (all states but TIME-WAIT).
     pub max_connections: u32,
+    /// Lengths of TIME-WAIT of sockets opened at run time ([`crate::Context::listen`],
+    /// [`crate::Context::connect_from`]), in milliseconds; those of `listeners` and `destinations` need
+    /// not be named.
+    pub time_wait_lengths_ms: Vec<u32>,
     /// The most TIME-WAIT entries.
     pub time_wait_capacity: usize,
     /// Bytes for received data that applications have not read and for data out of order.
@@ -209,6 +213,11 @@ pub enum ConfigError {
     /// A capacity of zero or too large.
     #[error("{0} must be {1} to {2}, not {3}")]
     BadCapacity(&'static str, u64, u64, u64),
+    /// A socket of run time with a length of TIME-WAIT that was not named.
+    #[error(
+        "a TIME-WAIT length of {0} ms is none of those that the host was configured with: name it in time_wait_lengths_ms"
+    )]
+    UnknownTimeWait(u32),
     /// The TIME-WAIT table cannot be made.
     #[error("the TIME-WAIT table: {0}")]
     TimeWait(String),
@@ -232,6 +241,7 @@ impl Config {
             listeners: Vec::new(),
             destinations: Vec::new(),
             max_connections: 65_536,
+            time_wait_lengths_ms: Vec::new(),
             time_wait_capacity: 1 << 20,
             receive_memory: 16 << 20,
             send_memory: 16 << 20,
@@ -273,6 +283,11 @@ impl Config {
             && !self.addresses.iter().any(|a| a.on_link(gateway))
         {
             return Err(ConfigError::GatewayOffLink(gateway));
+        }
+        for &length_ms in &self.time_wait_lengths_ms {
+            if length_ms > MAX_TIME_WAIT_MS {
+                return Err(ConfigError::BadTimeWait(length_ms));
+            }
         }
         self.validate_capacities()?;
         self.validate_listeners()?;
@@ -375,8 +390,11 @@ impl Config {
     }
 }
 
+/// A day.
+const MAX_TIME_WAIT_MS: u32 = 86_400_000;
+
 fn check_time_wait(config: &TimeWaitConfig) -> Result<(), ConfigError> {
-    if config.length_ms > 86_400_000 {
+    if config.length_ms > MAX_TIME_WAIT_MS {
         return Err(ConfigError::BadTimeWait(config.length_ms));
     }
     Ok(())

@@ -100,7 +100,9 @@ impl Context<'_> {
 
     /// ABORT (RFC 9293 3.10.5): sends RST and forgets the connection.
     pub fn abort(&mut self, conn: Handle) {
-        self.with(conn, |c| c.abort());
+        if self.core.slab.by_handle(conn).is_some() {
+            self.core.abort(conn.index);
+        }
     }
 
     /// Shows held data again soon, though nothing new may have arrived.
@@ -130,7 +132,7 @@ impl Context<'_> {
     pub fn listener(&self, conn: Handle) -> Option<ListenerId> {
         match self.core.slab.by_handle(conn)?.origin {
             Origin::Listener(id) => Some(id),
-            Origin::Destination(..) => None,
+            Origin::Destination(..) | Origin::Socket => None,
         }
     }
 
@@ -139,7 +141,7 @@ impl Context<'_> {
     pub fn destination(&self, conn: Handle) -> Option<DestinationId> {
         match self.core.slab.by_handle(conn)?.origin {
             Origin::Destination(id, _) => Some(id),
-            Origin::Listener(_) => None,
+            Origin::Listener(_) | Origin::Socket => None,
         }
     }
 
@@ -147,6 +149,13 @@ impl Context<'_> {
     #[must_use]
     pub fn info(&self, conn: Handle) -> Option<tcp::ConnectionInfo> {
         self.core.slab.by_handle(conn).map(|s| s.conn.info())
+    }
+
+    /// Whether the peer's FIN and all text before it were received; the text may be unread.
+    #[must_use]
+    pub fn peer_closed(&self, conn: Handle) -> bool {
+        let slot = self.core.slab.by_handle(conn);
+        slot.is_some_and(|s| s.conn.peer_closed())
     }
 
     /// Live connections of the shard, in every state but TIME-WAIT.

@@ -38,7 +38,7 @@ pub(crate) struct Listeners(HashTable<(Ip, u16, ListenerId)>);
 
 impl Listeners {
     /// A socket that is there already becomes `id`'s.
-    fn insert(&mut self, ip: Ip, port: u16, id: ListenerId) {
+    pub(crate) fn insert(&mut self, ip: Ip, port: u16, id: ListenerId) {
         let hash = |&(ip, port, _): &(Ip, u16, ListenerId)| socket_hash(ip, port);
         let same = |l: &(Ip, u16, ListenerId)| l.1 == port && l.0 == ip;
         let entry = self.0.entry(socket_hash(ip, port), same, hash);
@@ -49,6 +49,13 @@ impl Listeners {
     pub(crate) fn find(&self, ip: Ip, port: u16) -> Option<ListenerId> {
         let same = |l: &(Ip, u16, ListenerId)| l.1 == port && l.0 == ip;
         Some(self.0.find(socket_hash(ip, port), same)?.2)
+    }
+
+    /// Removes every socket of `id`; whether there was one.
+    pub(crate) fn remove(&mut self, id: ListenerId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|l| l.2 != id);
+        self.0.len() < before
     }
 }
 
@@ -139,9 +146,13 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) challenge: ChallengeLimit,
     pub(crate) link: Link,
+    /// The most bytes of an IP packet.
+    pub(crate) mtu: u16,
     pub(crate) time_wait: TimeWait,
     pub(crate) neighbors: Neighbors,
     pub(crate) listeners: Vec<Listener>,
+    /// Places in `listeners` of those that were closed.
+    pub(crate) free_listeners: Vec<ListenerId>,
     /// Listeners by local address (every one of the host's, for a wildcard) and port.
     pub(crate) listen_index: Listeners,
     pub(crate) destinations: Vec<Destination>,
@@ -252,6 +263,7 @@ impl Core {
             time_wait,
             neighbors: Neighbors::new(config.max_neighbors, key),
             listeners,
+            free_listeners: Vec::new(),
             listen_index,
             destinations,
             resets: RateLimit::new(config.control_replies_per_second),
@@ -263,6 +275,7 @@ impl Core {
             draining: false,
             waiting: Vec::with_capacity(n),
             starved: VecDeque::with_capacity(n),
+            mtu: config.mtu,
             link: Link::new(&config),
         };
         Ok((core, receive_memory))
@@ -301,7 +314,7 @@ impl Core {
 }
 
 /// The place of `config` among the shard's, with an MSS that fits the link (RFC 9293 3.7.1).
-fn place_config(
+pub(crate) fn place_config(
     configs: &mut Vec<TcpConfig>,
     config: &TcpConfig,
     mtu: u16,

@@ -24,6 +24,7 @@ mod output;
 mod parse;
 mod rate;
 mod slab;
+mod sockets;
 mod stack;
 mod time_wait;
 mod tuples;
@@ -36,5 +37,6 @@ pub use config::{
 pub use context::{ConnectError, Context};
 pub use counters::{Counters, Host as HostCounters};
 pub use frame::{Frame, FramePool, MemFrame, MemPool, Offload, RxChecksum, TxOffload, Verdict};
+pub use sockets::{OpenConfig, OpenError};
 pub use stack::{OUT_CAPACITY, Stack, Usage};
 pub use tcp::CloseReason;

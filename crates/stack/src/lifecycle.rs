@@ -204,6 +204,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.carry_out(now, index);
         }
         let slot = self.core.slab.get(index);
+        if slot.has(flag::DETACHED) {
+            self.retire(now, index);
+            return;
+        }
         let neighbor = slot.neighbor;
         match self.core.neighbors.resolve(neighbor, now) {
             Resolution::Known(mac) => {
@@ -228,14 +232,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 }
             }
         }
-        let slot = self.core.slab.get(index);
-        let over = match slot.conn.state() {
-            State::Closed => true,
-            // What is unread is still the application's.
-            State::TimeWait => slot.conn.readable() == 0 || !slot.has(flag::KNOWN),
-            _ => false,
-        };
-        if over {
+        let state = self.core.slab.get(index).conn.state();
+        if matches!(state, State::Closed | State::TimeWait) {
+            self.core.detach(index, now);
             self.retire(now, index);
         } else {
             self.core.arm(index);
@@ -253,6 +252,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if slot.has(flag::CLOSE) {
             slot.flags &= !flag::CLOSE;
             slot.conn.close();
+            if slot.has(flag::DETACHED) {
+                let memory = &mut self.core.send_memory;
+                slot.conn.release(&mut self.receive_memory, memory);
+            }
         }
     }
 
@@ -305,45 +308,26 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
-    /// The connection is over: TIME-WAIT becomes an entry of the table, everything else is freed.
+    /// Frees the slot of a detached connection, unless the application has yet to read what it
+    /// received before an orderly end.
     fn retire(&mut self, now: Instant, index: u32) {
-        let handle = self.core.slab.handle(index);
         let core = &mut self.core;
+        let handle = core.slab.handle(index);
         let slot = core.slab.get_mut(index);
+        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
+        if slot.conn.readable() > 0 && slot.has(flag::KNOWN) && reason == CloseReason::Normal {
+            return;
+        }
         // From here on nothing makes it due again.
         slot.flags |= flag::DIRTY;
-        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
-        let entered = slot.conn.state() == State::TimeWait && core.enter_time_wait(index, now);
-        core.count_end(index, reason);
-        let slot = core.slab.get_mut(index);
         slot.conn
             .release(&mut self.receive_memory, &mut core.send_memory);
-        core.neighbors.release(slot.neighbor);
-        core.wheel.cancel(index);
-        match slot.origin {
-            Origin::Listener(id) if !slot.has(flag::ESTABLISHED) => {
-                let embryos = &mut core.listeners[usize::from(id.0)].embryos;
-                *embryos = embryos.saturating_sub(1);
-            }
-            Origin::Listener(_) => {}
-            Origin::Destination(id, tuple) => {
-                let last = LastUse {
-                    snd_nxt: slot.conn.snd_nxt(),
-                    tsval: slot.conn.last_tsval(),
-                    at: now,
-                    time_wait: entered,
-                };
-                core.destinations[usize::from(id.0)]
-                    .pool
-                    .give_back(tuple, Some(last));
-            }
-        }
         if slot.has(flag::KNOWN) {
             slot.flags &= !flag::KNOWN;
             self.app
                 .on_closed(&mut context(&mut self.core, now), handle, reason);
         }
-        self.core.slab.remove(index);
+        self.core.slab.free(index);
     }
 }
 
@@ -375,6 +359,48 @@ impl Core {
                 self.wheel.schedule(index, tick);
             }
         }
+    }
+
+    /// ABORT. What a connection that is over has unread goes with it.
+    pub(crate) fn abort(&mut self, index: u32) {
+        let slot = self.slab.get_mut(index);
+        slot.conn.abort();
+        if slot.has(flag::DETACHED) {
+            slot.flags |= flag::CLOSE;
+        }
+        self.mark_dirty(index);
+    }
+
+    /// The connection is over for the network: TIME-WAIT becomes an entry of the table, and its
+    /// four-tuple, neighbour, timer and local socket are free.
+    fn detach(&mut self, index: u32, now: Instant) {
+        let slot = self.slab.get(index);
+        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
+        let entered = slot.conn.state() == State::TimeWait && self.enter_time_wait(index, now);
+        self.count_end(index, reason);
+        let slot = self.slab.get_mut(index);
+        slot.flags &= !(flag::WAITING | flag::STARVED);
+        self.neighbors.release(slot.neighbor);
+        self.wheel.cancel(index);
+        match slot.origin {
+            Origin::Listener(id) if !slot.has(flag::ESTABLISHED) => {
+                let embryos = &mut self.listeners[usize::from(id.0)].embryos;
+                *embryos = embryos.saturating_sub(1);
+            }
+            Origin::Listener(_) | Origin::Socket => {}
+            Origin::Destination(id, tuple) => {
+                let last = LastUse {
+                    snd_nxt: slot.conn.snd_nxt(),
+                    tsval: slot.conn.last_tsval(),
+                    at: now,
+                    time_wait: entered,
+                };
+                self.destinations[usize::from(id.0)]
+                    .pool
+                    .give_back(tuple, Some(last));
+            }
+        }
+        self.slab.detach(index);
     }
 
     fn wait_for_neighbor(&mut self, index: u32) {

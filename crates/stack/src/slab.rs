@@ -18,6 +18,8 @@ use crate::tuples::TupleId;
 pub(crate) enum Origin {
     Listener(ListenerId),
     Destination(DestinationId, TupleId),
+    /// Opened at run time from a local socket of the application's choice.
+    Socket,
 }
 
 /// Bits of [`Slot::flags`].
@@ -40,6 +42,8 @@ pub(crate) mod flag {
     pub(crate) const CLOSE: u16 = 1 << 7;
     /// It waits for send memory.
     pub(crate) const STARVED: u16 = 1 << 8;
+    /// It is over and its four-tuple free; the slot stays until what it received is read.
+    pub(crate) const DETACHED: u16 = 1 << 9;
 }
 
 pub(crate) struct Slot {
@@ -113,13 +117,21 @@ impl Slab {
         Some(index)
     }
 
-    /// Frees the slot. The connection's memory must have been released.
-    pub(crate) fn remove(&mut self, index: u32) {
+    /// Takes the connection out of the index: its four-tuple is free for another one.
+    pub(crate) fn detach(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
-        slot.flags = 0;
+        slot.flags |= flag::DETACHED;
         let hash = slot.hash;
         if let Ok(entry) = self.index.find_entry(hash, |&i| i == index) {
             entry.remove();
+        }
+    }
+
+    /// Frees the slot of a detached connection. Its memory must have been released.
+    pub(crate) fn free(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        if slot.flags & flag::LIVE != 0 {
+            slot.flags = 0;
             self.free.push(index);
         }
     }
@@ -145,9 +157,9 @@ impl Slab {
     /// Whether a hint still names `tuple`.
     #[inline]
     pub(crate) fn confirms(&self, index: u32, tuple: &FourTuple) -> bool {
-        self.slots
-            .get(index as usize)
-            .is_some_and(|s| s.has(flag::LIVE) && s.tuple == *tuple)
+        self.slots.get(index as usize).is_some_and(|s| {
+            s.flags & (flag::LIVE | flag::DETACHED) == flag::LIVE && s.tuple == *tuple
+        })
     }
 
     #[inline]

@@ -171,8 +171,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     pub fn abort_all(&mut self) {
         let live: Vec<u32> = self.core.slab.live_indices().collect();
         for index in live {
-            self.core.slab.get_mut(index).conn.abort();
-            self.core.mark_dirty(index);
+            self.core.abort(index);
         }
     }
 

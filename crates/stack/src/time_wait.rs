@@ -15,7 +15,7 @@ use wire::tcp::{Flags, Header, Options, Timestamps};
 use wire::{FourTuple, Seq};
 
 use crate::application::{Application, DestinationId};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, TimeWaitConfig};
 use crate::core::{Core, Fixed, ts_clock};
 use crate::frame::FramePool;
 use crate::parse::Parsed;
@@ -31,6 +31,8 @@ pub(crate) struct TimeWait {
     v4: Table<V4>,
     /// The protocol's parameters of each anchor.
     configs: Vec<u16>,
+    /// The lengths in use, by class.
+    durations_ms: Vec<u64>,
     acks: AckLimiter,
 }
 
@@ -49,7 +51,12 @@ impl TimeWait {
         tcp_configs: &[TcpConfig],
         seed: u64,
     ) -> Result<TimeWait, ConfigError> {
-        let mut durations_ms: Vec<u64> = fixed.iter().map(|f| f.length_ms.into()).collect();
+        let mut durations_ms: Vec<u64> = fixed
+            .iter()
+            .map(|f| f.length_ms)
+            .chain(config.time_wait_lengths_ms.iter().copied())
+            .map(u64::from)
+            .collect();
         durations_ms.sort_unstable();
         durations_ms.dedup();
         if durations_ms.is_empty() {
@@ -65,32 +72,48 @@ impl TimeWait {
             pages: Pages::default(),
         };
         let error = |e: &dyn core::fmt::Display| ConfigError::TimeWait(e.to_string());
-        let mut configs = Vec::new();
-        let mut v4 = Table::new(&table, Instant::ZERO).map_err(|e| error(&e))?;
-        for f in fixed {
-            let class = durations_ms
-                .iter()
-                .position(|&ms| ms == u64::from(f.length_ms));
-            let tcp = &tcp_configs[usize::from(f.config)];
-            let id = v4
-                .add_anchor(Anchor {
-                    side: f.side,
-                    ip: f.ip,
-                    port: f.port,
-                    class: ClassId(class.unwrap_or(0) as u8),
-                    window: tcp.rcv_buf,
-                    window_shift: tcp.rcv_wind_shift(),
-                })
-                .map_err(|e| error(&e))?;
-            if id.index() == configs.len() {
-                configs.push(f.config);
-            }
-        }
-        Ok(TimeWait {
+        let v4 = Table::new(&table, Instant::ZERO).map_err(|e| error(&e))?;
+        let mut time_wait = TimeWait {
             v4,
-            configs,
+            configs: Vec::new(),
+            durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
-        })
+        };
+        for f in fixed {
+            time_wait.add_fixed(f, &tcp_configs[usize::from(f.config)])?;
+        }
+        Ok(time_wait)
+    }
+
+    /// Makes the fixed side of four-tuples known; one that is known already stays what it was.
+    pub(crate) fn add_fixed(&mut self, f: &Fixed, tcp: &TcpConfig) -> Result<(), ConfigError> {
+        let class = self
+            .durations_ms
+            .iter()
+            .position(|&ms| ms == u64::from(f.length_ms))
+            .ok_or(ConfigError::UnknownTimeWait(f.length_ms))?;
+        let anchor = Anchor {
+            side: f.side,
+            ip: f.ip,
+            port: f.port,
+            class: ClassId(class as u8),
+            window: tcp.rcv_buf,
+            window_shift: tcp.rcv_wind_shift(),
+        };
+        let id = self
+            .v4
+            .add_anchor(anchor)
+            .map_err(|e| ConfigError::TimeWait(e.to_string()))?;
+        if id.index() == self.configs.len() {
+            self.configs.push(f.config);
+        }
+        Ok(())
+    }
+
+    /// When the entry of a four-tuple expires.
+    pub(crate) fn until(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Instant> {
+        let found = self.find(hash, tuple, now)?;
+        Some(self.v4.expires_at(found.slot))
     }
 
     #[inline]
@@ -173,27 +196,67 @@ impl Core {
         let Some(last) = last else {
             return Ok(clock);
         };
-        if last.time_wait
-            && let Some(Found { slot, .. }) = self.time_wait.find(hash, tuple, now)
-        {
+        if last.time_wait {
             let config = self.destinations[usize::from(id.0)].time_wait;
-            let timestamps = self.time_wait.v4.entry(slot).ts_recent.is_some();
-            let expiry = self.time_wait.v4.expires_at(slot);
-            let from = match config.local_reuse_ms {
-                Some(ms) if timestamps => last.at.plus_millis(ms.into()).min(expiry),
-                _ => expiry,
-            };
-            if now < from {
-                return Err(from);
-            }
-            self.time_wait.v4.remove(slot);
-            self.counters.host.time_wait_local_reuse += 1;
+            self.end_time_wait(hash, tuple, &config, Some(last.at), now)?;
         }
         let gap = match last.tsval {
             Some(_) => GAP_WITH_TIMESTAMPS,
             None => GAP,
         };
         Ok(time_wait::client_isn(last.snd_nxt, clock, gap))
+    }
+
+    /// The ISS for an active open of a four-tuple of the application's choice, or when it may be
+    /// used.
+    pub(crate) fn may_open(
+        &mut self,
+        hash: u64,
+        tuple: &FourTuple,
+        config: &TimeWaitConfig,
+        clock: Seq,
+        now: Instant,
+    ) -> Result<Seq, Instant> {
+        Ok(match self.end_time_wait(hash, tuple, config, None, now)? {
+            Some(entry) if entry.ts_recent.is_some() => {
+                time_wait::client_isn(entry.snd_nxt, clock, GAP_WITH_TIMESTAMPS)
+            }
+            Some(entry) => time_wait::client_isn(entry.snd_nxt, clock, GAP),
+            None => clock,
+        })
+    }
+
+    /// Ends the TIME-WAIT of a four-tuple that an active open takes over, if it may; else when it
+    /// may. What was known of it, if it was in TIME-WAIT, since `entered` or else since its timer
+    /// was last started.
+    fn end_time_wait(
+        &mut self,
+        hash: u64,
+        tuple: &FourTuple,
+        config: &TimeWaitConfig,
+        entered: Option<Instant>,
+        now: Instant,
+    ) -> Result<Option<Entry>, Instant> {
+        let Some(Found { slot, .. }) = self.time_wait.find(hash, tuple, now) else {
+            return Ok(None);
+        };
+        let entry = self.time_wait.v4.entry(slot);
+        let expiry = self.time_wait.v4.expires_at(slot);
+        let from = match config.local_reuse_ms {
+            Some(ms) if entry.ts_recent.is_some() => {
+                let length_ns = u64::from(config.length_ms) * 1_000_000;
+                let started = Instant::from_nanos(expiry.as_nanos().saturating_sub(length_ns));
+                let entered = entered.unwrap_or(started);
+                entered.plus_millis(ms.into()).min(expiry)
+            }
+            _ => expiry,
+        };
+        if now < from {
+            return Err(from);
+        }
+        self.time_wait.v4.remove(slot);
+        self.counters.host.time_wait_local_reuse += 1;
+        Ok(Some(entry))
     }
 }
 

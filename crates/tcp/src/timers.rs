@@ -3,7 +3,7 @@
 
 use crate::connection::{Connection, Flag};
 use crate::time::Instant;
-use crate::{CloseReason, Env, Events, State};
+use crate::{CloseReason, Config, Env, Events, State};
 
 impl Connection {
     /// Does whatever is due at `env.now`. What comes of it is transmitted by
@@ -163,6 +163,23 @@ impl Connection {
                 self.idle_at = env.now.plus_millis(u64::from(keepalive.idle_ms));
             }
         }
+    }
+
+    /// The connection's parameters are others from now on: its timers follow them.
+    pub fn config_changed(&mut self, config: &Config, now: Instant) {
+        if config.user_timeout_ms > 0 && self.rtx_at != Instant::FAR_FUTURE {
+            let limit = u64::from(config.user_timeout_ms);
+            self.rtx_at = self.rtx_at.min(self.progress_at.plus_millis(limit));
+        }
+        let waits_for_fin = self.state == State::FinWait2 && self.flags.contains(Flag::ORPHAN);
+        if !self.state.is_synchronized() || self.state == State::TimeWait || waits_for_fin {
+            return;
+        }
+        self.keepalive_probes = 0;
+        self.idle_at = match config.keepalive {
+            Some(keepalive) => now.plus_millis(u64::from(keepalive.idle_ms)),
+            None => Instant::FAR_FUTURE,
+        };
     }
 
     /// FIN-WAIT-2 is entered, or its connection closed by the application.

@@ -22,6 +22,7 @@ impl Config {
             listeners: self.listen.iter().map(|l| self.listener(l)).collect(),
             destinations: Vec::new(),
             max_connections: narrow(limits.connections.get()),
+            time_wait_lengths_ms: Vec::new(),
             time_wait_capacity: narrow(self.time_wait.capacity.get()),
             receive_memory: narrow(limits.receive_memory.get()),
             send_memory: narrow(limits.send_memory.get()),

@@ -1,0 +1,323 @@
+//! Sockets of run time: listeners that come and go, active opens from a local socket of the
+//! caller's choice (the full OPEN of RFC 9293 3.10.1), reading when the caller wants to, and
+//! parameters changed on a connection that is open.
+//!
+//! What a configuration names at start is sized and placed for speed; this is for those who do not
+//! know their sockets beforehand.
+
+use tcp::time::Instant;
+use tcp::time_wait::Side;
+use tcp::{Config as TcpConfig, Connection, State};
+use wire::{FourTuple, Ip};
+
+use crate::application::{Application, Handle, ListenerId};
+use crate::config::{ConfigError, ListenerConfig, TimeWaitConfig};
+use crate::context::{ConnectError, Context};
+use crate::core::{Core, Fixed, Listener, env, place_config};
+use crate::frame::FramePool;
+use crate::slab::{Origin, Slot, flag};
+use crate::stack::Stack;
+
+/// An active open from a chosen local socket.
+#[derive(Clone, Debug)]
+pub struct OpenConfig {
+    /// The local socket; the address must be the host's, the port not 0.
+    pub local: (Ip, u16),
+    /// The remote socket.
+    pub remote: (Ip, u16),
+    /// The protocol's parameters.
+    pub tcp: TcpConfig,
+    /// TIME-WAIT. Its length must be one that the host's configuration knows
+    /// ([`crate::Config::time_wait_lengths_ms`]).
+    pub time_wait: TimeWaitConfig,
+}
+
+/// Why a socket of run time could not be opened.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// What was asked for can never be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It cannot be now.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+impl Context<'_> {
+    /// OPEN, passive: a new listener.
+    ///
+    /// # Errors
+    /// What is wrong with it; a socket that is listened on already is
+    /// [`ConfigError::DuplicateListener`].
+    pub fn listen(&mut self, listener: &ListenerConfig) -> Result<ListenerId, ConfigError> {
+        self.core.listen(listener)
+    }
+
+    /// CLOSE of a listener: segments for it are answered as for a closed port from now on, and
+    /// its connections in SYN-RECEIVED are reset. Those that are open stay.
+    pub fn unlisten(&mut self, id: ListenerId) {
+        self.core.unlisten(id);
+    }
+
+    /// The most connections in SYN-RECEIVED that `id` may have from now on.
+    pub fn set_backlog(&mut self, id: ListenerId, backlog: u32) {
+        if let Some(listener) = self.core.listeners.get_mut(usize::from(id.0)) {
+            listener.backlog = backlog;
+        }
+    }
+
+    /// Changes the protocol's parameters of a listener: those of connections to come.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn set_listener_config(
+        &mut self,
+        id: ListenerId,
+        tcp: &TcpConfig,
+    ) -> Result<(), ConfigError> {
+        let place = self.core.place(tcp)?;
+        if let Some(listener) = self.core.listeners.get_mut(usize::from(id.0)) {
+            listener.config = place;
+        }
+        Ok(())
+    }
+
+    /// OPEN, active, from a chosen local socket.
+    ///
+    /// # Errors
+    /// Why it cannot be opened; nothing was sent.
+    pub fn connect_from(&mut self, open: &OpenConfig) -> Result<Handle, OpenError> {
+        self.core.connect_from(open, self.now)
+    }
+
+    /// The protocol's parameters of a connection.
+    #[must_use]
+    pub fn tcp_config(&self, conn: Handle) -> Option<&TcpConfig> {
+        let slot = self.core.slab.by_handle(conn)?;
+        self.core.tcp_configs.get(usize::from(slot.config))
+    }
+
+    /// Changes them. What the SYNs settled (MSS option, window scale, timestamps) stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn set_tcp_config(&mut self, conn: Handle, tcp: &TcpConfig) -> Result<(), ConfigError> {
+        if self.core.slab.by_handle(conn).is_none() {
+            return Ok(());
+        }
+        let place = self.core.place(tcp)?;
+        let slot = self.core.slab.get_mut(conn.index);
+        slot.config = place;
+        let config = &self.core.tcp_configs[usize::from(place)];
+        slot.conn.config_changed(config, self.now);
+        self.core.mark_dirty(conn.index);
+        Ok(())
+    }
+
+    /// When the TIME-WAIT of a four-tuple ends; `None` if it is not in TIME-WAIT.
+    #[must_use]
+    pub fn time_wait_until(&mut self, tuple: &FourTuple) -> Option<Instant> {
+        let hash = self.core.hash(tuple);
+        self.core.time_wait.until(hash, tuple, self.now)
+    }
+}
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    /// RECEIVE, when the caller wants to and not when text arrives: copies unread bytes to `buf`,
+    /// from the first on, and says how many there were. They are read then, unless only to be
+    /// `peek`ed at. For applications whose [`Application::on_data`] consumes nothing. 0 if the
+    /// connection has gone.
+    pub fn read(&mut self, now: Instant, conn: Handle, buf: &mut [u8], peek: bool) -> usize {
+        if self.core.slab.by_handle(conn).is_none() {
+            return 0;
+        }
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(conn.index);
+        let n = slot.conn.copy_readable(&self.receive_memory, buf);
+        if !peek && n > 0 {
+            let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+            slot.conn.consume(&mut env, n);
+            core.mark_dirty(conn.index);
+            self.tell_fin(now, conn.index);
+        }
+        n
+    }
+
+    /// When the next timer of a connection is due, exactly: whoever sleeps until
+    /// [`Stack::next_deadline`] is woken for upkeep too. It looks at every connection.
+    #[must_use]
+    pub fn next_connection_deadline(&self) -> Option<Instant> {
+        let slab = &self.core.slab;
+        slab.live_indices()
+            .filter(|&i| !slab.get(i).has(flag::DETACHED))
+            .filter_map(|i| slab.get(i).conn.deadline())
+            .min()
+    }
+}
+
+impl Core {
+    /// The place of a valid configuration.
+    fn place(&mut self, tcp: &TcpConfig) -> Result<u16, ConfigError> {
+        tcp.validate()?;
+        place_config(&mut self.tcp_configs, tcp, self.mtu)
+    }
+
+    fn listen(&mut self, l: &ListenerConfig) -> Result<ListenerId, ConfigError> {
+        if l.port == 0 {
+            return Err(ConfigError::BadPorts(0, 0));
+        }
+        if let Some(address) = l.address
+            && !self.link.is_ours(address)
+        {
+            return Err(ConfigError::NotOurs(address));
+        }
+        let ours = self.link.addresses.iter().map(|a| a.ip);
+        let ips: Vec<Ip> = ours
+            .filter(|ip| l.address.is_none_or(|a| a == *ip))
+            .collect();
+        if ips
+            .iter()
+            .any(|&ip| self.listen_index.find(ip, l.port).is_some())
+        {
+            return Err(ConfigError::DuplicateListener(l.port));
+        }
+        let config = self.place(&l.tcp)?;
+        for &ip in &ips {
+            self.anchor((ip, l.port), config, l.time_wait.length_ms)?;
+        }
+        let listener = Listener {
+            backlog: l.backlog,
+            embryos: 0,
+            config,
+        };
+        let id = match self.free_listeners.pop() {
+            Some(id) => {
+                self.listeners[usize::from(id.0)] = listener;
+                id
+            }
+            None => {
+                let id = u16::try_from(self.listeners.len())
+                    .map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))?;
+                self.listeners.push(listener);
+                ListenerId(id)
+            }
+        };
+        for ip in ips {
+            self.listen_index.insert(ip, l.port, id);
+        }
+        Ok(id)
+    }
+
+    fn unlisten(&mut self, id: ListenerId) {
+        if !self.listen_index.remove(id) {
+            return;
+        }
+        let embryos: Vec<u32> = self
+            .slab
+            .live_indices()
+            .filter(|&i| {
+                let slot = self.slab.get(i);
+                slot.origin == Origin::Listener(id) && slot.conn.state() == State::SynReceived
+            })
+            .collect();
+        for index in embryos {
+            let slot = self.slab.get_mut(index);
+            slot.conn.abort();
+            // The number may be another listener's soon.
+            slot.origin = Origin::Socket;
+            self.mark_dirty(index);
+        }
+        self.free_listeners.push(id);
+    }
+
+    fn anchor(
+        &mut self,
+        (ip, port): (Ip, u16),
+        config: u16,
+        length_ms: u32,
+    ) -> Result<(), ConfigError> {
+        let fixed = Fixed {
+            side: Side::Local,
+            ip,
+            port,
+            config,
+            length_ms,
+        };
+        let tcp = &self.tcp_configs[usize::from(config)];
+        self.time_wait.add_fixed(&fixed, tcp)
+    }
+
+    //= RFC 9293 3.10.1
+    //# if active and the remote socket is specified, issue a SYN segment.
+    fn connect_from(&mut self, open: &OpenConfig, now: Instant) -> Result<Handle, OpenError> {
+        let ((local, local_port), (remote, remote_port)) = (open.local, open.remote);
+        if self.draining {
+            return Err(ConnectError::Draining.into());
+        }
+        if local_port == 0 || remote_port == 0 {
+            return Err(ConfigError::BadPorts(local_port, remote_port).into());
+        }
+        if !self.link.is_ours(local) {
+            return Err(ConfigError::NotOurs(local).into());
+        }
+        if !is_unicast(remote) || self.link.is_broadcast(remote) || self.link.is_ours(remote) {
+            return Err(ConfigError::NotUnicast(remote).into());
+        }
+        let Some(next_hop) = self.link.next_hop(remote) else {
+            return Err(ConfigError::NoRoute(remote).into());
+        };
+        let tuple = FourTuple {
+            local,
+            remote,
+            local_port,
+            remote_port,
+        };
+        let hash = self.hash(&tuple);
+        //= RFC 9293 3.10.1
+        //# "error: connection already exists"
+        if self.slab.find(hash, &tuple).is_some() {
+            return Err(ConnectError::NoTupleFree { next_free: None }.into());
+        }
+        if self.slab.is_full() {
+            self.counters.host.connect_table_full += 1;
+            return Err(ConnectError::TableFull.into());
+        }
+        let config = self.place(&open.tcp)?;
+        self.anchor(open.local, config, open.time_wait.length_ms)?;
+        let numbers = self.secret.numbers(&tuple);
+        let clock = self.clock_isn(numbers, now);
+        let iss = self
+            .may_open(hash, &tuple, &open.time_wait, clock, now)
+            .map_err(|at| ConnectError::NoTupleFree {
+                next_free: Some(at),
+            })?;
+        let Some(neighbor) = self.neighbors.acquire(next_hop, now) else {
+            self.counters.host.neighbor_table_full += 1;
+            return Err(ConnectError::NoNeighbor.into());
+        };
+        let tcp = &self.tcp_configs[usize::from(config)];
+        let slot = Slot {
+            conn: Connection::connect(tcp, now, iss, numbers.ts_offset),
+            tuple,
+            flags: flag::LIVE | flag::KNOWN,
+            neighbor,
+            config,
+            generation: 0,
+            origin: Origin::Socket,
+            hash,
+        };
+        let Some(index) = self.slab.insert(slot) else {
+            self.neighbors.release(neighbor);
+            return Err(ConnectError::TableFull.into());
+        };
+        self.counters.host.active_opens += 1;
+        self.mark_dirty(index);
+        Ok(self.slab.handle(index))
+    }
+}
+
+/// Whether `ip` may be another host's address (RFC 1122 3.2.1.3).
+fn is_unicast(ip: Ip) -> bool {
+    ip.as_v4()
+        .is_some_and(|[first, ..]| first != 0 && first != 127 && first < 224)
+}
