@@ -46,7 +46,7 @@ const MOMENTS: [u32; 3] = [90, 125, 190];
 const DISTURBANCE_AT: u32 = 66;
 
 //= RFC 9293 3.10.7.4
-//# TIME-WAIT STATE: Remain in the TIME-WAIT state. Restart the 2 MSL time-wait timeout.
+//# Remain in the TIME-WAIT state.  Restart the 2 MSL time-wait timeout.
 const CASES: [Case; 5] = [
     Case {
         name: "ends_not_early",

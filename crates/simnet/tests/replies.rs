@@ -194,6 +194,7 @@ fn a_closed_port_answers_with_rst() {
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].header.flags, Flags::RST | Flags::ACK);
     assert_eq!((got[0].header.seq, got[0].header.ack), (Seq(0), Seq(1_004)));
+    //= RFC 9293 3.10.7.1
     //# If the ACK bit is on,
     //# <SEQ=SEG.ACK><CTL=RST>
     for port in [81, PORT] {
@@ -203,6 +204,7 @@ fn a_closed_port_answers_with_rst() {
         assert_eq!(got[0].header.seq, Seq(2_000));
         assert!(got[0].intact);
     }
+    //= RFC 9293 3.10.7.1
     //# An incoming segment containing a RST is discarded.
     for port in [81, PORT] {
         let reset = segment(Flags::RST, port);

@@ -35,7 +35,7 @@ impl<A, P: FramePool> Stack<A, P> {
             protocol => {
                 self.core.counters.host.drop_ip_protocol += 1;
                 //= RFC 1122 3.2.2
-                //# An ICMP error message MUST NOT be sent as the result of receiving:
+                //# An ICMP error message MUST NOT be sent as the result of receiving: [...]
                 //# a datagram destined to an IP broadcast or IP multicast address
                 if broadcast {
                     return;
@@ -79,8 +79,9 @@ impl<A, P: FramePool> Stack<A, P> {
                     self.core.counters.host.icmp_echo_replies += 1;
                 }
             }
-            //= RFC 1191 6.1
-            //# the host MUST reduce its estimate of the Path MTU for the relevant path
+            //= RFC 1191 3
+            //# When a host receives a Datagram Too Big message, it MUST reduce its estimate of the PMTU
+            //# for the relevant path
             Ok(icmpv4::Message::DestinationUnreachable {
                 code: icmpv4::CODE_FRAGMENTATION_NEEDED,
                 mtu,
@@ -133,8 +134,8 @@ impl<A, P: FramePool> Stack<A, P> {
         let index = self.core.slab.find(self.core.hash(&tuple), &tuple)?;
         let snd_nxt: Seq = self.core.slab.get(index).conn.snd_nxt();
         //= RFC 5927 4.1
-        //# TCP SHOULD check that the TCP sequence number contained in the
-        //# payload of the ICMP error message is within the range
+        //# These implementations check that the TCP sequence number contained in
+        //# the payload of the ICMP error message is within the range
         //# SND.UNA =< SEG.SEQ < SND.NXT.
         // SND.UNA is at most a window behind.
         (tcp.seq.lt(snd_nxt) && snd_nxt.since(tcp.seq) <= 1 << 30).then_some(index)

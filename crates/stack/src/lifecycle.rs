@@ -217,7 +217,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 }
             }
             //= RFC 1122 2.3.2.2
-            //# the link layer SHOULD save (rather than discard) at least one (the latest)
+            //# The link layer SHOULD save (rather than discard) at least one (the latest)
             //# packet of each set of packets destined to the same unresolved IP address
             // What is due stays due in the connection.
             Resolution::Pending => self.core.wait_for_neighbor(index),

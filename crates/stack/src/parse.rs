@@ -224,7 +224,7 @@ fn ipv4<F: Frame>(frame: &F, link: &Link, count: &mut Host, to_us: bool, parsed:
         return;
     }
     //= RFC 9293 3.9.2.3
-    //# A TCP implementation MUST silently discard an incoming
+    //# A TCP implementation MUST silently discard an incoming SYN
     //# segment that is addressed to a broadcast or multicast address
     // And one that claims to come from where it goes.
     if broadcast || src == dst {

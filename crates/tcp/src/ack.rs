@@ -64,7 +64,7 @@ impl Connection {
         if h.ack.gt(self.snd_una) && h.ack.le(self.snd_nxt) {
             //= RFC 9293 3.10.7.4
             //# If SND.UNA < SEG.ACK =< SND.NXT, then enter ESTABLISHED state and continue processing
-            //# with the variables below set to: SND.WND <- SEG.WND, SND.WL1 <- SEG.SEQ,
+            //# with the variables below set to: SND.WND <- SEG.WND SND.WL1 <- SEG.SEQ
             //# SND.WL2 <- SEG.ACK
             let shift = if h.flags.contains(Flags::SYN) {
                 0
@@ -82,8 +82,9 @@ impl Connection {
             return Step::Next;
         }
         //= RFC 9293 3.10.7.4
-        //# If the segment acknowledgment is not acceptable, form a reset segment <SEQ=SEG.ACK>
-        //# <CTL=RST> and send it.
+        //# If the segment acknowledgment is not acceptable, form a reset segment
+        //# <SEQ=SEG.ACK><CTL=RST>
+        //# and send it.
         env.counters.unacceptable_acks += 1;
         env.counters.resets_sent += 1;
         out.reset = Some(closed::reset_for(seg));

@@ -83,8 +83,8 @@ impl Connection {
         };
         if self.paws_rejects(env.now, ts) {
             //= RFC 7323 5.3
-            //# Send an acknowledgment in reply as specified in [RFC0793], page 69, and drop the
-            //# segment.
+            //# Send an acknowledgment in reply as specified in Section 3.9 of [RFC0793], page 69,
+            //# and drop the segment.
             env.counters.paws_rejected += 1;
             self.answer_unacceptable(env, seg);
             return Step::Done;
@@ -161,8 +161,8 @@ impl Connection {
         if h.seq != self.rcv_nxt {
             //= RFC 5961 3.2
             //# If the RST bit is set and the sequence number does not exactly match the next
-            //# expected sequence value, yet is within the current receive window, TCP MUST send an
-            //# acknowledgment (challenge ACK)
+            //# expected sequence value, yet is within the current receive window (RCV.NXT < SEG.SEQ
+            //# < RCV.NXT+RCV.WND), TCP MUST send an acknowledgment (challenge ACK)
             env.counters.resets_challenged += 1;
             self.challenge(env);
             return;

@@ -86,7 +86,7 @@ impl Congestion {
             self.cwnd = self.cwnd.saturating_add(acked.min(mss));
         } else {
             //= RFC 5681 3.1
-            //# when the number of bytes acknowledged reaches cwnd, then cwnd can be incremented by
+            //# When the number of bytes acknowledged reaches cwnd, then cwnd can be incremented by
             //# up to SMSS bytes
             self.bytes_acked = self.bytes_acked.saturating_add(acked);
             if self.bytes_acked >= self.cwnd {
@@ -100,7 +100,7 @@ impl Congestion {
     fn on_recovery_ack(&mut self, ack: Seq, acked: u32, flight: u32, mss: u32) -> NewAck {
         if ack.ge(self.recover) {
             //= RFC 6582 3.2
-            //# set cwnd to either (1) min (ssthresh, max(FlightSize, SMSS) + SMSS)
+            //# Set cwnd to either (1) min (ssthresh, max(FlightSize, SMSS) + SMSS)
             let flight = flight.saturating_sub(acked);
             self.cwnd = self.ssthresh.min(flight.max(mss) + mss);
             self.bytes_acked = 0;

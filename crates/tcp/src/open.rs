@@ -101,15 +101,16 @@ impl Connection {
             self.flags |= Flag::TIMESTAMPS;
             self.ts_recent = ts.val;
             self.ts_recent_at = age_clock(env.now);
-            //= RFC 6691 2
+            //= RFC 6691 4
             //# The MSS value to be sent in an MSS option should be equal to the effective MTU minus
-            //# the fixed IP and TCP headers [...] the sender MUST reduce the TCP data length to
-            //# account for any IP or TCP options
+            //# the fixed IP and TCP headers. [...] if there are any IP or TCP options to be sent in
+            //# a packet, then the sender must decrease the size of the TCP data accordingly.
             self.snd_mss -= TIMESTAMPS_LEN;
         }
-        //= RFC 7323 2.2
-        //# Both sides MUST send Window Scale options in their <SYN> segments to enable window
-        //# scaling in either direction.
+        //= RFC 7323 2.3
+        //# Upon receiving a <SYN> segment with a Window Scale option containing shift.cnt = S, a TCP
+        //# MUST set Snd.Wind.Shift to S and MUST set Rcv.Wind.Shift to R; otherwise, it MUST set both
+        //# Snd.Wind.Shift and Rcv.Wind.Shift to zero.
         if let Some(shift) = h.options.window_scale
             && config.window_scaling
         {

@@ -43,7 +43,8 @@ impl Rtt {
         let r = r.clamp(1, config.rto_max_ms.saturating_mul(1_000));
         if self.srtt_us == 0 {
             //= RFC 6298 2.2
-            //# SRTT <- R, RTTVAR <- R/2
+            //# SRTT <- R
+            //# RTTVAR <- R/2
             self.srtt_us = r;
             self.rttvar_us = r / 2;
         } else {

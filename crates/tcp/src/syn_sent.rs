@@ -54,8 +54,9 @@ impl Connection {
 
         if !has_ack {
             //= RFC 9293 3.10.7.3
-            //# Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment <SEQ=ISS><ACK=RCV.NXT><CTL=
-            //# SYN,ACK> and send it.
+            //# Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment
+            //# <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>
+            //# and send it.
             self.state = State::SynReceived;
             self.flags |= Flag::SYN_DUE;
             return Outcome::default();

@@ -132,7 +132,7 @@ impl Connection {
         let mut events = Events::empty();
         if !self.ranges.is_empty() {
             //= RFC 5681 4.2
-            //# a TCP receiver SHOULD send an immediate ACK when it receives a data segment that
+            //# SHOULD send an immediate ACK when it receives a data segment that
             //# fills in all or part of a gap in the sequence space.
             self.flags |= Flag::ACK_NOW;
             let next = self.ranges.advance(self.rcv_nxt);

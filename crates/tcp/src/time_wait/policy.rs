@@ -119,8 +119,8 @@ fn plain(verdict: Verdict) -> Decision {
 }
 
 //= RFC 7323 5.2
-//# An <RST> segment MUST NOT be subjected to the PAWS check by verifying an acceptable value in
-//# SEG.TSval
+//# When an <RST> segment is received, it MUST NOT be subjected to the PAWS check by verifying an
+//# acceptable value in SEG.TSval
 fn on_rst(rule: RstRule, known: &Known, segment: &Arrived<'_>) -> Verdict {
     //= RFC 1337 3
     //# Ignore RST segments in TIME-WAIT state. If the 2 minute MSL is enforced, this fix avoids all

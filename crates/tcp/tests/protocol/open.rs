@@ -56,7 +56,7 @@ fn text_and_fin_on_a_syn_ack_are_taken() {
 
 #[test]
 fn simultaneous_open() {
-    //= RFC 9293 figure 8
+    // RFC 9293, figure 8.
     let mut s = Script::syn_sent(bare());
     assert_eq!(s.arrive(SYN, 0, 0, b""), Events::empty());
     assert_eq!(s.state(), State::SynReceived);

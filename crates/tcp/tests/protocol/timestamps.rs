@@ -101,7 +101,8 @@ fn after_24_days_the_recorded_value_is_stale() {
 #[test]
 fn only_a_segment_that_spans_last_ack_sent_is_echoed() {
     //= RFC 7323 4.3
-    //# If SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent, then SEG.TSval is copied to TS.Recent
+    //# If: SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent
+    //# then SEG.TSval is copied to TS.Recent
     let mut s = established();
     s.ts = Some(TSVAL + 1);
     s.arrive(ACK, 5, 1, b"beyond a gap");

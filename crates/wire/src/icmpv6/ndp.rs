@@ -256,8 +256,10 @@ fn neighbor_solicitation(
     //= RFC 4861 7.1.1
     //# Target Address is not a multicast address.
     let mut valid = !is_multicast(target);
+    //= RFC 4861 7.1.1
     //# If the IP source address is the unspecified address, the IP destination address is a
     //# solicited-node multicast address.
+    //= RFC 4861 7.1.1
     //# If the IP source address is the unspecified address, there is no source link-layer address
     //# option in the message.
     if context.src == UNSPECIFIED {

@@ -155,7 +155,7 @@ fn fragment(payload: &[u8], at: usize) -> Result<Fragment, Error> {
 fn routing(header: &[u8], at: usize) -> Result<usize, Error> {
     //= RFC 8200 4.4
     //# If Segments Left is zero, the node must ignore the Routing header and proceed to process
-    //# the next header in the packet
+    //# the next header in the packet [...]
     //# If Segments Left is non-zero, the node must discard the packet and send an ICMP Parameter
     //# Problem, Code 0, message to the packet's Source Address, pointing to the unrecognized
     //# Routing Type.
