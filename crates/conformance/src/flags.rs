@@ -1,0 +1,242 @@
+//! The flags string: what a system under test is configured with. `include/sut.h` lists the keys.
+
+use std::str::FromStr;
+
+/// Everything that can be chosen. [`Flags::parse`] reads it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flags {
+    /// The protocol's parameters of new sockets.
+    pub tcp: tcp::Config,
+    /// The most bytes of an IP packet sent.
+    pub mtu: u16,
+    /// The length of TIME-WAIT in milliseconds.
+    pub time_wait_ms: u32,
+    /// RSTs, ICMP errors, echo replies and challenge ACKs a second, each kind on its own budget.
+    pub replies: u32,
+    /// Connections in SYN-RECEIVED that any listener may have.
+    pub backlog: u32,
+    /// The most live connections.
+    pub connections: u16,
+    /// What the secrets are made from.
+    pub seed: u64,
+}
+
+/// A flags string that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FlagsError {
+    /// An item without `=`.
+    #[error("{0:?}: key=value is needed")]
+    NoValue(String),
+    /// A key that does not exist.
+    #[error("{0:?}: there is no such key")]
+    UnknownKey(String),
+    /// A value that the key does not take.
+    #[error("{key}={value}: {need} is needed")]
+    BadValue {
+        /// The key.
+        key: String,
+        /// What was given.
+        value: String,
+        /// What it takes.
+        need: &'static str,
+    },
+    /// Values that do not go together.
+    #[error(transparent)]
+    Tcp(#[from] tcp::ConfigError),
+}
+
+impl Default for Flags {
+    fn default() -> Flags {
+        Flags {
+            tcp: tcp::Config {
+                rcv_buf: 65_535,
+                // RFC 6298 2.4 to the letter, where the product takes what hosts use.
+                rto_min_ms: 1000,
+                ..tcp::Config::default()
+            },
+            mtu: 1500,
+            time_wait_ms: 60_000,
+            replies: 10_000_000,
+            backlog: 128,
+            connections: 1024,
+            seed: 1,
+        }
+    }
+}
+
+impl Flags {
+    /// Reads `key=value,key=value`; an empty string gives the defaults.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(text: &str) -> Result<Flags, FlagsError> {
+        let mut flags = Flags::default();
+        for item in text.split(',').map(str::trim).filter(|i| !i.is_empty()) {
+            let (key, value) = item
+                .split_once('=')
+                .ok_or_else(|| FlagsError::NoValue(item.into()))?;
+            flags.set(key.trim(), value.trim())?;
+        }
+        flags.tcp.validate()?;
+        Ok(flags)
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), FlagsError> {
+        let item = Item { key, value };
+        let tcp = &mut self.tcp;
+        match key {
+            "rcvbuf" => tcp.rcv_buf = item.number()?,
+            "sndbuf" => tcp.snd_buf = item.number()?,
+            "wscale" => tcp.window_scaling = item.switch()?,
+            "timestamps" => tcp.timestamps = item.switch()?,
+            "sack" => item.one_of(&["off"], "off (SACK is not implemented)")?,
+            "mss" => tcp.mss = item.number()?,
+            "default_mss" => tcp.default_mss = item.number()?,
+            "mtu" => self.mtu = item.within(576, 9216, "576 to 9216")?,
+            "delack_ms" => tcp.delayed_ack_ms = item.number()?,
+            "nagle" => tcp.nodelay = !item.switch()?,
+            "initial_window" => tcp.initial_window = item.number()?,
+            "rto_initial_ms" => tcp.rto_initial_ms = item.number()?,
+            "rto_min_ms" => tcp.rto_min_ms = item.number()?,
+            "rto_max_ms" => tcp.rto_max_ms = item.number()?,
+            "syn_retries" => tcp.syn_retries = item.number()?,
+            "synack_retries" => tcp.synack_retries = item.number()?,
+            "data_retries" => tcp.data_retries = item.number()?,
+            "user_timeout_ms" => tcp.user_timeout_ms = item.number()?,
+            "fin_wait2_ms" => tcp.fin_wait2_timeout_ms = item.number()?,
+            "time_wait_ms" => {
+                self.time_wait_ms = item.within(0, 86_400_000, "0 to 86400000")?;
+            }
+            "policy" => item.one_of(&["rfc6191"], "rfc6191")?,
+            "replies" => self.replies = item.number()?,
+            "backlog" => self.backlog = item.number()?,
+            "connections" => self.connections = item.within(1, u16::MAX, "1 to 65535")?,
+            "seed" => self.seed = item.number()?,
+            _ => return Err(FlagsError::UnknownKey(key.into())),
+        }
+        Ok(())
+    }
+}
+
+struct Item<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+impl Item<'_> {
+    fn error(&self, need: &'static str) -> FlagsError {
+        FlagsError::BadValue {
+            key: self.key.into(),
+            value: self.value.into(),
+            need,
+        }
+    }
+
+    fn number<T: FromStr>(&self) -> Result<T, FlagsError> {
+        self.value
+            .parse()
+            .map_err(|_| self.error("a number that fits"))
+    }
+
+    fn within<T: FromStr + PartialOrd>(
+        &self,
+        low: T,
+        high: T,
+        need: &'static str,
+    ) -> Result<T, FlagsError> {
+        let n = self.number()?;
+        if n < low || n > high {
+            return Err(self.error(need));
+        }
+        Ok(n)
+    }
+
+    fn switch(&self) -> Result<bool, FlagsError> {
+        match self.value {
+            "on" | "1" => Ok(true),
+            "off" | "0" => Ok(false),
+            _ => Err(self.error("on or off")),
+        }
+    }
+
+    fn one_of(&self, values: &[&str], need: &'static str) -> Result<(), FlagsError> {
+        if values.contains(&self.value) {
+            Ok(())
+        } else {
+            Err(self.error(need))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_sets_what_it_names() {
+        let flags = Flags::parse(
+            "rcvbuf=1000, sndbuf=2000,wscale=off,timestamps=off,sack=off,mss=900,default_mss=500,\
+             mtu=1400,delack_ms=0,nagle=off,initial_window=3,rto_initial_ms=1500,rto_min_ms=300,\
+             rto_max_ms=70000,syn_retries=2,synack_retries=3,data_retries=4,user_timeout_ms=5,\
+             fin_wait2_ms=6,time_wait_ms=7,policy=rfc6191,replies=8,backlog=9,connections=10,seed=11",
+        )
+        .unwrap();
+        let tcp = tcp::Config {
+            mss: 900,
+            default_mss: 500,
+            rcv_buf: 1000,
+            snd_buf: 2000,
+            window_scaling: false,
+            timestamps: false,
+            nodelay: true,
+            delayed_ack_ms: 0,
+            initial_window: 3,
+            rto_initial_ms: 1500,
+            rto_min_ms: 300,
+            rto_max_ms: 70_000,
+            syn_retries: 2,
+            synack_retries: 3,
+            data_retries: 4,
+            user_timeout_ms: 5,
+            keepalive: None,
+            fin_wait2_timeout_ms: 6,
+            linger_zero: false,
+        };
+        let want = Flags {
+            tcp,
+            mtu: 1400,
+            time_wait_ms: 7,
+            replies: 8,
+            backlog: 9,
+            connections: 10,
+            seed: 11,
+        };
+        assert_eq!(flags, want);
+    }
+
+    #[test]
+    fn nothing_is_the_default_and_is_valid() {
+        assert_eq!(Flags::parse(" , ").unwrap(), Flags::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, want) in [
+            ("frobnicate=1", "\"frobnicate\": there is no such key"),
+            ("rcvbuf", "\"rcvbuf\": key=value is needed"),
+            ("rcvbuf=x", "rcvbuf=x: a number that fits is needed"),
+            ("wscale=maybe", "wscale=maybe: on or off is needed"),
+            (
+                "sack=on",
+                "sack=on: off (SACK is not implemented) is needed",
+            ),
+            ("mtu=100", "mtu=100: 576 to 9216 is needed"),
+            (
+                "delack_ms=501",
+                "delayed_ack_ms must not exceed 500 (RFC 9293 MUST-40)",
+            ),
+        ] {
+            assert_eq!(Flags::parse(text).unwrap_err().to_string(), want);
+        }
+    }
+}
