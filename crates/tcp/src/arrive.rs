@@ -39,32 +39,23 @@ impl Connection {
         if let Step::Done = self.check_timestamps(env, seg) {
             return;
         }
-        let mut seq = h.seq;
-        if !self.is_acceptable(h.seq, seg.len()) {
-            if !self.is_simultaneous_syn_ack(h) {
-                self.unacceptable(env, seg);
+        if h.flags.intersects(Flags::RST | Flags::SYN) {
+            if let Step::Done = self.check_control(env, seg, out) {
                 return;
             }
-            // The SYN is old, what it carries is not.
-            seq += 1;
-        } else if h.flags.intersects(Flags::RST | Flags::SYN) {
-            if h.flags.contains(Flags::RST) {
-                self.check_rst(env, h, out);
-            } else {
-                self.check_syn(env, h, out);
-            }
+        } else if !self.is_acceptable(h.seq, seg.len()) {
+            self.unacceptable(env, seg);
             return;
         }
-        //= RFC 9293 3.10.7.4
-        //# if the ACK bit is off, drop the segment and return
         if !h.flags.contains(Flags::ACK) {
+            self.without_ack(env, seg);
             return;
         }
         self.restart_keepalive(env);
         if let Step::Done = self.check_ack(env, seg, out) {
             return;
         }
-        self.receive_text(env, seq, seg, out);
+        self.receive_text(env, seg, out);
     }
 
     /// RFC 7323 5.3, which comes before the sequence number test.
@@ -92,17 +83,38 @@ impl Connection {
         Step::Next
     }
 
+    /// A RST or a SYN, which the first, second and fourth step tell apart.
+    #[cold]
+    fn check_control(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, out: &mut Outcome) -> Step {
+        let h = seg.header;
+        if h.flags.contains(Flags::RST) {
+            self.check_rst(env, h, out);
+        } else if self.is_simultaneous_syn_ack(h) {
+            // Its SYN is old, its acknowledgment is not.
+            return Step::Next;
+        } else if self.is_acceptable(h.seq, seg.len()) {
+            self.check_syn(env, h, out);
+        } else {
+            self.unacceptable(env, seg);
+        }
+        Step::Done
+    }
+
+    /// Fifth step: neither ACK nor RST nor SYN.
+    #[cold]
+    fn without_ack(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) {
+        // What is let through for its ACK and has none is not acceptable after all.
+        if self.rcv_wnd() == 0 && !seg.is_empty() {
+            self.unacceptable(env, seg);
+        }
+        //= RFC 9293 3.10.7.4
+        //# if the ACK bit is off, drop the segment and return
+    }
+
     /// First step: the segment is outside of the window.
     #[cold]
     fn unacceptable(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) {
         let h = seg.header;
-        if h.flags.contains(Flags::RST) {
-            //= RFC 5961 3.2
-            //# If the RST bit is set and the sequence number is outside the current receive window,
-            //# silently drop the segment.
-            env.counters.resets_ignored += 1;
-            return;
-        }
         // The peer sends its SYN again because our SYN-ACK was lost. An ACK, which is what the
         // standard answers, would not help it.
         if self.is_repeated_syn(h) {
@@ -127,7 +139,8 @@ impl Connection {
     #[inline]
     fn is_simultaneous_syn_ack(&self, h: &Header) -> bool {
         self.state == State::SynReceived
-            && h.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN | Flags::ACK
+            && !self.is_passive()
+            && h.flags.contains(Flags::SYN | Flags::ACK)
             && h.seq == self.irs
             && h.ack == self.snd_nxt
     }
@@ -156,8 +169,15 @@ impl Connection {
         }
     }
 
-    /// Second step: a RST in the window.
+    /// Second step: a RST. Where it begins alone decides, not what text it may have.
     fn check_rst(&mut self, env: &mut Env<'_>, h: &Header, out: &mut Outcome) {
+        if !self.is_acceptable(h.seq, 0) {
+            //= RFC 5961 3.2
+            //# If the RST bit is set and the sequence number is outside the current receive window,
+            //# silently drop the segment.
+            env.counters.resets_ignored += 1;
+            return;
+        }
         if h.seq != self.rcv_nxt {
             //= RFC 5961 3.2
             //# If the RST bit is set and the sequence number does not exactly match the next

@@ -7,15 +7,11 @@ use crate::connection::{Connection, Flag};
 use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
 impl Connection {
-    /// The text and FIN of `seg`, whose text begins at `seq`.
+    /// The text and FIN of `seg`.
     #[inline]
-    pub(crate) fn receive_text(
-        &mut self,
-        env: &mut Env<'_>,
-        seq: Seq,
-        seg: &Segment<'_>,
-        out: &mut Outcome,
-    ) {
+    pub(crate) fn receive_text(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, out: &mut Outcome) {
+        // What a SYN carries follows it.
+        let seq = seg.header.seq + u32::from(seg.header.flags.contains(Flags::SYN));
         let fin = seg.header.flags.contains(Flags::FIN);
         if seg.payload.is_empty() && !fin {
             return;
@@ -23,7 +19,15 @@ impl Connection {
         //= RFC 9293 3.10.7.4
         //# This should not occur since a FIN has been received from the
         //# remote side.  Ignore the segment text.
-        if self.flags.contains(Flag::FIN_RECEIVED) || self.state == State::SynReceived {
+        if self.flags.contains(Flag::FIN_RECEIVED) {
+            //= RFC 9293 3.10.7.4
+            //# advance RCV.NXT over the FIN, and send an acknowledgment for
+            //# the FIN.
+            //
+            // There is one FIN, and it has been received: another one is told so.
+            if fin {
+                self.challenge(env);
+            }
             return;
         }
         let len = seg.payload.len() as u32;
