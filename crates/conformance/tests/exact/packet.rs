@@ -106,7 +106,7 @@ impl Seg {
     /// The packet from `src` to `dst` that carries it.
     pub(crate) fn packet(&self, src: [u8; 4], dst: [u8; 4]) -> Vec<u8> {
         let mut options = self.options.clone();
-        while options.len() % 4 != 0 {
+        while !options.len().is_multiple_of(4) {
             options.push(0);
         }
         let mut t = Vec::new();
@@ -114,7 +114,7 @@ impl Seg {
         t.extend(self.dst.to_be_bytes());
         t.extend(self.seq.to_be_bytes());
         t.extend(self.ack.to_be_bytes());
-        t.push(((20 + options.len()) / 4 << 4) as u8);
+        t.push((((20 + options.len()) / 4) << 4) as u8);
         t.push(self.flags);
         t.extend(self.wnd.to_be_bytes());
         t.extend([0, 0]);
