@@ -103,7 +103,10 @@ pub(crate) const USAGE: [Field; 10] = [
     ),
     Field::gauge("receive_chunks", "Chunks of receive memory in use."),
     Field::gauge("send_chunks", "Chunks of send memory in use."),
-    Field::gauge("timers", "Timers armed."),
+    Field::gauge(
+        "timers",
+        "Timers set, those that ended connections left behind included.",
+    ),
     Field::gauge("neighbor_users", "References to neighbours."),
     Field::gauge(
         "free_tuples",

@@ -39,6 +39,11 @@ pub struct Context<'a> {
     pub(crate) now: Instant,
 }
 
+#[inline]
+pub(crate) fn context(core: &mut Core, now: Instant) -> Context<'_> {
+    Context { core, now }
+}
+
 impl Context<'_> {
     /// The time of this turn of the loop.
     #[inline]

@@ -79,6 +79,8 @@ pub(crate) struct Destination {
 /// Links and addresses: what a frame's outer headers are made of.
 pub(crate) struct Link {
     pub(crate) mac: MacAddr,
+    /// The same as a number.
+    pub(crate) mac_number: u64,
     pub(crate) vlan: Option<u16>,
     pub(crate) addresses: Vec<InterfaceAddress>,
     /// The addresses without their prefixes, as numbers in order: they compare in two instructions.
@@ -91,8 +93,10 @@ impl Link {
     pub(crate) fn new(config: &Config) -> Link {
         let mut sorted: Vec<u128> = config.addresses.iter().map(|a| number(a.ip)).collect();
         sorted.sort_unstable();
+        let [m0, m1, m2, m3, m4, m5] = config.mac.0;
         Link {
             mac: config.mac,
+            mac_number: u64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]),
             vlan: config.vlan,
             addresses: config.addresses.clone(),
             sorted,

@@ -1,29 +1,30 @@
 //! Where a segment belongs: a live connection, a TIME-WAIT entry, a listener, or nobody.
 
 use tcp::time::Instant;
-use tcp::{Connection, Segment, State, closed, listen};
+use tcp::{Connection, Events, Segment, State, closed, listen};
 use wire::tcp::Flags;
 use wire::{FourTuple, MacAddr, tcp as wire_tcp};
 
 use crate::application::{Application, ListenerId};
 use crate::core::env;
 use crate::frame::FramePool;
+use crate::neighbor::Resolution;
 use crate::parse::Parsed;
 use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
 
 impl<A: Application, P: FramePool> Stack<A, P> {
+    #[inline]
     pub(crate) fn on_tcp(&mut self, now: Instant, frame: &Parsed, text: &[u8]) {
         let segment = Segment {
             header: &frame.header,
             payload: text,
         };
-        // The hint may be stale: an earlier segment of this burst may have moved the tuple.
-        let live = match frame.hint {
-            Some(hint) if self.core.slab.confirms(hint, &frame.tuple) => Some(hint),
-            _ => self.core.slab.find(frame.hash, &frame.tuple),
-        };
-        let live = live.and_then(|index| self.make_way(now, index, frame));
+        let mut live = self.core.slab.resolve(frame.hint, frame.hash, &frame.tuple);
+        let is_syn = frame.header.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN;
+        if is_syn && let Some(index) = live {
+            live = self.make_way(now, index, frame);
+        }
         if let Some(index) = live {
             self.on_live(now, index, &segment);
         } else if !self.on_time_wait(now, frame, &segment) {
@@ -31,46 +32,59 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
-    /// The connection that a segment for `index` meets. One that ended earlier in this burst is
-    /// still there, to have its last segment sent: a SYN must not find it, but what a host would
-    /// have that did not work in bursts, TIME-WAIT or the listener.
-    #[inline]
+    /// The connection that a SYN for `index` meets. One that ended earlier in this burst is still
+    /// there, to have its last segment sent: a SYN must not find it, but what a host would have that
+    /// did not work in bursts, TIME-WAIT or the listener.
+    #[cold]
     fn make_way(&mut self, now: Instant, index: u32, frame: &Parsed) -> Option<u32> {
         let state = self.core.slab.get(index).conn.state();
-        if matches!(state, State::Closed | State::TimeWait)
-            && frame.header.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN
-        {
+        if matches!(state, State::Closed | State::TimeWait) {
             self.flush_one(now, index);
             return self.core.slab.find(frame.hash, &frame.tuple);
         }
         Some(index)
     }
 
+    #[inline]
     fn on_live(&mut self, now: Instant, index: u32, segment: &Segment<'_>) {
         let core = &mut self.core;
         let slot = core.slab.get_mut(index);
         let mut env = env!(core, &mut self.receive_memory, now, slot.config);
         let outcome = slot.conn.on_segment(&mut env, segment);
-        core.mark_dirty(index);
-        if let Some(reset) = outcome.reset {
-            let slot = self.core.slab.get(index);
-            let (tuple, neighbor) = (slot.tuple, slot.neighbor);
-            if let crate::neighbor::Resolution::Known(mac) =
-                self.core.neighbors.resolve(neighbor, now)
-            {
-                if self.core.resets.allow(now) {
-                    self.reply(mac, &tuple, &reset);
-                } else {
-                    self.core.counters.host.replies_limited += 1;
-                }
-            }
+        if !slot.has(flag::DIRTY) {
+            slot.flags |= flag::DIRTY;
+            core.dirty.push_back(index);
         }
-        self.on_events(now, index, outcome.events);
+        if let Some(reset) = &outcome.reset {
+            self.reset_live(now, index, reset);
+        }
+        if outcome
+            .events
+            .intersects(Events::ESTABLISHED | Events::WRITABLE)
+        {
+            self.on_events(now, index, outcome.events);
+        }
         let direct = &segment.payload[outcome.text];
         if !direct.is_empty() {
             self.deliver(now, index, direct);
         }
-        self.tell_fin(now, index);
+        if self.core.slab.get(index).has_fin_to_tell() {
+            self.tell_fin(now, index);
+        }
+    }
+
+    /// A segment met a connection and deserves a RST all the same.
+    #[cold]
+    fn reset_live(&mut self, now: Instant, index: u32, reset: &wire_tcp::Header) {
+        let slot = self.core.slab.get(index);
+        let (tuple, neighbor) = (slot.tuple, slot.neighbor);
+        if let Resolution::Known(mac) = self.core.neighbors.resolve(neighbor, now) {
+            if self.core.resets.allow(now) {
+                self.reply(mac, &tuple, reset);
+            } else {
+                self.core.counters.host.replies_limited += 1;
+            }
+        }
     }
 
     //= RFC 9293 3.10.7.2

@@ -10,16 +10,18 @@
 
 mod application;
 mod arp;
+mod close;
 mod config;
 mod context;
 mod core;
 mod counters;
+mod deliver;
 mod demux;
 mod frame;
 mod hash;
 mod icmp;
-mod lifecycle;
 mod neighbor;
+mod open;
 mod output;
 mod parse;
 mod rate;
@@ -27,6 +29,8 @@ mod slab;
 mod sockets;
 mod stack;
 mod time_wait;
+mod timers;
+mod transmit;
 mod tuples;
 
 pub use application::{Application, DestinationId, Handle, ListenerId};

@@ -29,8 +29,9 @@ impl Link {
         .emit(buf)
     }
 
-    /// A frame with one TCP segment; `write_text` fills the text. `None` when the pool is empty.
-    #[inline]
+    /// A frame with one TCP segment, whose ports are filled in; `write_text` fills the text. `None`
+    /// when the pool is empty.
+    #[inline(never)] // A function of its own keeps its values in registers.
     pub(crate) fn tcp_frame<P: FramePool>(
         &self,
         pool: &mut P,
@@ -41,7 +42,8 @@ impl Link {
         write_text: impl FnOnce(&mut [u8]),
     ) -> Option<P::Frame> {
         let l2 = self.l2_len();
-        let before_text = ipv4::Header::LEN + header.header_len();
+        let options_len = header.options.len();
+        let before_text = ipv4::Header::LEN + wire_tcp::Header::LEN + options_len;
         let mut frame = pool.alloc(l2 + before_text + text_len)?;
         let buf = frame.data_mut();
         self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV4);
@@ -56,7 +58,7 @@ impl Link {
             ip: !self.offload.tx_ip,
             tcp: !self.offload.tx_tcp,
         };
-        if !tcp_ipv4::emit(packet, src, dst, header, checksums) {
+        if !tcp_ipv4::emit(packet, src, dst, header, options_len, checksums) {
             // An MTU is at most 9,216, and the frame is as long as was asked for.
             debug_assert!(false, "headers that do not fit their frame");
             pool.free(frame);

@@ -10,6 +10,7 @@ use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, ipv4, tcp as wire_tcp};
 use crate::core::Link;
 use crate::counters::Host;
 use crate::frame::{Frame, Verdict, tcp_intact};
+use crate::slab::Hint;
 
 /// What a frame turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +41,7 @@ pub(crate) struct Parsed {
     pub(crate) header: wire_tcp::Header,
     pub(crate) hash: u64,
     /// Where the tuple's connection probably is.
-    pub(crate) hint: Option<u32>,
+    pub(crate) hint: Hint,
 }
 
 impl Parsed {
@@ -66,7 +67,7 @@ impl Parsed {
             options: wire_tcp::Options::NONE,
         },
         hash: 0,
-        hint: None,
+        hint: Hint::Nowhere { insertions: 0 },
     };
 }
 
@@ -81,6 +82,9 @@ pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: 
     }
 }
 
+/// The bit of a source address and EtherType, as one number, that marks a group.
+const GROUP: u64 = 1 << 56;
+
 /// Reads what nearly every frame is: an intact TCP segment from one station to us, in the form
 /// that `wire::tcp_ipv4` knows. False for anything else and for anything wrong: the long way finds
 /// out what it is. What is taken here, that would take too.
@@ -90,15 +94,16 @@ fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
     let Some((ethernet, packet)) = data.split_first_chunk::<{ ethernet::Header::LEN }>() else {
         return false;
     };
-    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *ethernet;
-    let src_mac = MacAddr([s0, s1, s2, s3, s4, s5]);
-    if MacAddr([d0, d1, d2, d3, d4, d5]) != link.mac
-        || src_mac == link.mac
-        || src_mac.is_multicast()
-    {
+    // Two words that overlap: the destination, and the source with the EtherType behind it.
+    let (Some(to), Some(from)) = (ethernet.first_chunk(), ethernet.last_chunk()) else {
+        return false;
+    };
+    let to = u64::from_be_bytes(*to) >> 16;
+    let from = u64::from_be_bytes(*from);
+    let mut ethertype = from as u16;
+    if to != link.mac_number || from >> 16 == to || from & GROUP != 0 {
         return false;
     }
-    let mut ethertype = u16::from_be_bytes([t0, t1]);
     let (mut packet, mut offset) = (packet, ethernet::Header::LEN);
     if let Some(vlan) = link.vlan {
         let Some(([t0, t1, e0, e1], rest)) = packet.split_first_chunk::<4>() else {
@@ -130,7 +135,8 @@ fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
         return false;
     }
     parsed.kind = Kind::Tcp;
-    parsed.src_mac = src_mac;
+    let [s0, s1, s2, s3, s4, s5, ..] = from.to_be_bytes();
+    parsed.src_mac = MacAddr([s0, s1, s2, s3, s4, s5]);
     parsed.offset = offset as u16;
     parsed.tuple.local = dst;
     parsed.tuple.remote = Ip::v4(read.src);

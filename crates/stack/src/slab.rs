@@ -71,6 +71,20 @@ pub(crate) struct Slab {
     free: Vec<u32>,
     index: HashTable<u32>,
     capacity: u32,
+    /// Connections put in, ever; wraps.
+    insertions: u32,
+}
+
+/// Where a tuple's connection probably is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hint {
+    /// In this slot, or in another one of like hash.
+    At(u32),
+    /// In none, when so many had been put in.
+    Nowhere {
+        /// [`Slab::insertions`] then.
+        insertions: u32,
+    },
 }
 
 impl Slab {
@@ -82,6 +96,7 @@ impl Slab {
             // `with_capacity` itself leaves one eighth free: 3.5 times make four times the slots.
             index: HashTable::with_capacity(n * 7 / 2),
             capacity,
+            insertions: 0,
         }
     }
 
@@ -111,6 +126,7 @@ impl Slab {
             }
             None => return None,
         };
+        self.insertions = self.insertions.wrapping_add(1);
         let slots = &self.slots;
         self.index
             .insert_unique(hash, index, |&i| slots[i as usize].hash);
@@ -145,18 +161,33 @@ impl Slab {
 
     /// Like [`Slab::find`] by hash alone, and starts fetching the control block: a hint.
     #[inline]
-    pub(crate) fn hint(&self, hash: u64) -> Option<u32> {
-        // Comparing indices only keeps this from touching the slot, which is what is fetched.
-        let index = *self.index.find(hash, |_| true)?;
-        let slot = self.slots.get(index as usize)?;
-        slot.conn.prefetch();
-        prefetch(&slot.tuple);
-        Some(index)
+    pub(crate) fn hint(&self, hash: u64) -> Hint {
+        // Comparing tags only keeps this from touching the slot, which is what is fetched.
+        let Some(&index) = self.index.find(hash, |_| true) else {
+            return Hint::Nowhere {
+                insertions: self.insertions,
+            };
+        };
+        if let Some(slot) = self.slots.get(index as usize) {
+            slot.conn.prefetch();
+            prefetch(&slot.tuple);
+        }
+        Hint::At(index)
     }
 
-    /// Whether a hint still names `tuple`.
+    /// The connection of `tuple`, of which [`Slab::hint`] said something earlier in the burst: it
+    /// may be stale, because a segment since then may have moved the tuple.
     #[inline]
-    pub(crate) fn confirms(&self, index: u32, tuple: &FourTuple) -> bool {
+    pub(crate) fn resolve(&self, hint: Hint, hash: u64, tuple: &FourTuple) -> Option<u32> {
+        match hint {
+            Hint::At(index) if self.confirms(index, tuple) => Some(index),
+            Hint::Nowhere { insertions } if insertions == self.insertions => None,
+            _ => self.find(hash, tuple),
+        }
+    }
+
+    #[inline]
+    fn confirms(&self, index: u32, tuple: &FourTuple) -> bool {
         self.slots.get(index as usize).is_some_and(|s| {
             s.flags & (flag::LIVE | flag::DETACHED) == flag::LIVE && s.tuple == *tuple
         })
@@ -170,6 +201,14 @@ impl Slab {
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut Slot {
         &mut self.slots[index as usize]
+    }
+
+    /// The slot, if it holds a connection.
+    #[inline]
+    pub(crate) fn live_mut(&mut self, index: u32) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(index as usize)
+            .filter(|s| s.has(flag::LIVE))
     }
 
     #[inline]

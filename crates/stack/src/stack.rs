@@ -10,6 +10,7 @@ use crate::core::Core;
 use crate::counters::Counters;
 use crate::frame::{Frame, FramePool};
 use crate::parse::{Kind, Parsed, parse};
+use crate::slab::Hint;
 
 /// The most frames that wait to be taken by the queue. While a burst of replies still fits, the
 /// stack goes on; what finds no room is dropped and counted if nobody keeps it (RST, ICMP), or
@@ -28,7 +29,7 @@ pub struct Stack<A, P: FramePool> {
     pub(crate) pool: P,
     pub(crate) core: Core,
     pub(crate) receive_memory: Memory,
-    out: Vec<P::Frame>,
+    pub(crate) out: Vec<P::Frame>,
     burst: Box<[Parsed]>,
     pub(crate) fired: Vec<u32>,
     pub(crate) scratch: Vec<u8>,
@@ -83,7 +84,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         for parsed in burst.iter_mut() {
             if parsed.kind == Kind::Tcp {
                 parsed.hint = self.core.slab.hint(parsed.hash);
-                if parsed.hint.is_none() {
+                if matches!(parsed.hint, Hint::Nowhere { .. }) {
                     self.core.time_wait.prefetch_next(parsed.hash);
                 }
             }
@@ -152,7 +153,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if !self.core.dirty.is_empty() || !self.is_announced() || !fed {
             return Some(Instant::ZERO);
         }
-        let timers = self.core.wheel.next_deadline().map(Instant::from_millis);
+        let timers = self.core.next_timer();
         let neighbors = self.core.neighbors.deadline();
         let neighbors = (neighbors < Instant::FAR_FUTURE).then_some(neighbors);
         let time_wait = self.core.time_wait.next_sweep();
@@ -262,7 +263,7 @@ pub struct Usage {
     pub receive_chunks: u64,
     /// Chunks of send memory in use.
     pub send_chunks: u64,
-    /// Timers armed.
+    /// Timers set, those that ended connections have left behind included.
     pub timers: u64,
     /// References to neighbours.
     pub neighbor_users: u64,

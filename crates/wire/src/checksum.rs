@@ -68,11 +68,17 @@ impl Sum {
         !self.fold()
     }
 
-    /// The sum of a few words: too few for the carry of 2^32 of them.
+    /// From the plain sum of a few words of 32 bits, as they lie in memory: too few for the carry of
+    /// 2^32 of them.
     #[inline(always)]
-    pub(crate) fn of_words(words: &[[u8; 4]]) -> Sum {
-        let word = |w: &[u8; 4]| u64::from(u32::from_ne_bytes(*w));
-        Sum(words.iter().map(word).sum())
+    pub(crate) const fn of(words: u64) -> Sum {
+        Sum(words)
+    }
+
+    /// The checksum as it is written to memory.
+    #[inline(always)]
+    pub(crate) const fn checksum(self) -> [u8; 2] {
+        (!self.fold_native()).to_ne_bytes()
     }
 
     /// The sum of two parts that are both of a few words.
@@ -85,9 +91,8 @@ impl Sum {
     #[inline]
     #[must_use]
     pub const fn is_right(self) -> bool {
-        // All ones is zero modulo 2^16 - 1. To divide by a constant takes three instructions, to
-        // fold takes a dozen. A sum of nothing but zeros folds to zero, not to all ones.
-        self.0.is_multiple_of(0xffff) && self.0 != 0
+        // A sum of nothing but zeros folds to zero, which is not right: not to all ones.
+        self.fold_native() == 0xffff
     }
 
     #[inline(always)]
@@ -98,14 +103,11 @@ impl Sum {
 
 /// A one's complement sum in 16 bits.
 #[inline(always)]
-pub(crate) const fn fold(s: u64) -> u16 {
-    // 64 -> 33 bits -> 32 bits and a carry -> 16 bits. The second fold of each width takes
-    // in the carry of the first.
-    let s = (s >> 32) + (s & 0xffff_ffff);
-    let s = (s >> 32) + (s & 0xffff_ffff);
-    let s = (s >> 16) + (s & 0xffff);
-    let s = (s >> 16) + (s & 0xffff);
-    s as u16
+const fn fold(s: u64) -> u16 {
+    // The two halves are added both ways round at once: the upper half of the sum then has the
+    // carry of the lower, which is its own carry brought around.
+    let s = (s.wrapping_add(s.rotate_right(32)) >> 32) as u32;
+    (s.wrapping_add(s.rotate_right(16)) >> 16) as u16
 }
 
 /// Bytes summed per step of the long loop; a multiple of every vector width in use.

@@ -8,7 +8,7 @@
 use core::ops::Range;
 
 use crate::Seq;
-use crate::bytes::{array, be16, be32, put16, put32};
+use crate::bytes::{array, be16, be32, put32};
 use crate::checksum::{self, Sum};
 use crate::ipv4::PROTOCOL_TCP;
 use crate::tcp::{Flags, Header, Options, Timestamps};
@@ -20,8 +20,9 @@ const LEN_WITH_TIMESTAMPS: usize = 52;
 const IP_LEN: usize = 20;
 
 /// Version 4, a header of 20 bytes; no special service.
-const VERSION_LENGTH_SERVICE: u16 = 0x4500;
-const DONT_FRAGMENT: u16 = 0x4000;
+const VERSION_LENGTH_SERVICE: u32 = 0x4500;
+/// Of identification 0 (RFC 6864 4.1).
+const DONT_FRAGMENT: u32 = 0x4000;
 /// More fragments, and the offset of a fragment.
 const FRAGMENT: u16 = 0x3fff;
 const TTL: u8 = 64;
@@ -73,42 +74,35 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
     if end < LEN || end > packet.len() {
         return None;
     }
-    let (words, _) = h.as_chunks::<4>();
-    let (ip, tcp) = words.split_at(IP_LEN / 4);
-    if checksums.ip && !Sum::of_words(ip).is_right() {
+    let word = |at: usize| u64::from(u32::from_ne_bytes(array(h, at)));
+    let addresses = word(12) + word(16);
+    if checksums.ip && !Sum::of(word(0) + word(4) + word(8) + addresses).is_right() {
         return None;
     }
-    let mut sum = Sum::ZERO;
-    if checksums.tcp {
-        let (src, dst) = (array(h, 12), array(h, 16));
-        // Not less than LEN.
-        let len = total_len - IP_LEN as u16;
-        sum = checksum::pseudo_header_v4(src, dst, PROTOCOL_TCP, len).plus(Sum::of_words(tcp));
-    }
+    // Not less than LEN.
+    let pseudo_header = native16(u16::from(PROTOCOL_TCP)) + native16(total_len - IP_LEN as u16);
+    let fixed = word(20) + word(24) + word(28) + word(32) + word(36);
+    let mut sum = Sum::of(pseudo_header + addresses + fixed);
     let start = IP_LEN + usize::from(h[32] >> 4) * 4;
     if start < LEN || start > end {
         return None;
     }
-    let timestamps = packet.first_chunk::<LEN_WITH_TIMESTAMPS>();
-    let summed = if start == LEN {
-        header.options = Options::NONE;
-        &packet[LEN..end]
-    } else if start == LEN_WITH_TIMESTAMPS
-        && let Some(b) = timestamps
+    header.options = Options::NONE;
+    let summed = if start == LEN_WITH_TIMESTAMPS
+        && let Some((b, text)) = packet[..end].split_first_chunk::<LEN_WITH_TIMESTAMPS>()
         && be32(b, LEN) == NOP_NOP_TIMESTAMPS
     {
-        if checksums.tcp {
-            let (words, _) = b.as_chunks::<4>();
-            sum = sum.plus(Sum::of_words(&words[LEN / 4..]));
-        }
-        header.options = Options::NONE;
+        let word = |at: usize| u64::from(u32::from_ne_bytes(array(b, at)));
+        sum = sum.plus(Sum::of(word(LEN) + word(LEN + 4) + word(LEN + 8)));
         header.options.timestamps = Some(Timestamps {
             val: be32(b, LEN + 4),
             ecr: be32(b, LEN + 8),
         });
-        &packet[LEN_WITH_TIMESTAMPS..end]
+        text
     } else {
-        header.options = Options::parse(&packet[LEN..start]).ok()?;
+        if start > LEN {
+            header.options = Options::parse(&packet[LEN..start]).ok()?;
+        }
         &packet[LEN..end]
     };
     if checksums.tcp {
@@ -133,12 +127,26 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
     })
 }
 
+/// A 16-bit field as it counts in a sum of words in the byte order of the machine.
+#[inline(always)]
+const fn native16(field: u16) -> u64 {
+    field.to_be() as u64
+}
+
+/// Writes a word; returns it as it counts in a sum.
+#[inline(always)]
+fn put_word(h: &mut [u8], at: usize, word: u32) -> u64 {
+    put32(h, at, word);
+    u64::from(word.to_be())
+}
+
 /// Writes both headers to `packet`, which is as long as the datagram and has its text in place, as
-/// [`ipv4::Header::new`](crate::ipv4::Header::new) and [`Header::emit`] would. Of the checksums
-/// those named are filled; that of the IP header is else zero, and that of TCP the sum of the
-/// pseudo-header, as devices want it.
+/// [`ipv4::Header::new`](crate::ipv4::Header::new) and [`Header::emit`] would. `options_len` is
+/// [`Options::len`] of the header's: who knows how long the datagram is has asked for it. Of the
+/// checksums those named are filled; that of the IP header is else zero, and that of TCP the sum of
+/// the pseudo-header, as devices want it.
 ///
-/// False, and nothing is written, if `packet` is too short or longer than 65,535 bytes.
+/// False if `packet` is too short or longer than 65,535 bytes; what it contains is then unspecified.
 #[inline(always)]
 #[must_use]
 pub fn emit(
@@ -146,36 +154,29 @@ pub fn emit(
     src: [u8; 4],
     dst: [u8; 4],
     header: &Header,
+    options_len: usize,
     checksums: Checksums,
 ) -> bool {
     let Ok(total_len) = u16::try_from(packet.len()) else {
         return false;
     };
-    // The sum in host order: a 32-bit value counts as its two halves.
-    let (from, to) = (u32::from_be_bytes(src), u32::from_be_bytes(dst));
-    let addresses = u64::from(from) + u64::from(to);
-    let mut sum = addresses + u64::from(PROTOCOL_TCP);
-    let data_offset: u16;
-    let summed: &[u8];
+    // Sums are of words as they lie in memory: nothing is turned round for them.
+    let (summed, options): (&[u8], u64);
     let h: &mut [u8; LEN];
     match header.options.timestamps {
-        Some(Timestamps { val, ecr }) if header.options.are_timestamps_or_none() => {
+        Some(ts) if options_len == LEN_WITH_TIMESTAMPS - LEN && !header.options.sack_permitted => {
             let Some((b, text)) = packet.split_first_chunk_mut::<LEN_WITH_TIMESTAMPS>() else {
                 return false;
             };
-            put32(b, LEN, NOP_NOP_TIMESTAMPS);
-            put32(b, LEN + 4, val);
-            put32(b, LEN + 8, ecr);
+            options = put_word(b, LEN, NOP_NOP_TIMESTAMPS)
+                + put_word(b, LEN + 4, ts.val)
+                + put_word(b, LEN + 8, ts.ecr);
             let Some(fixed) = b.first_chunk_mut() else {
                 return false;
             };
-            (h, summed, data_offset) = (fixed, text, 8);
-            if checksums.tcp {
-                sum += u64::from(NOP_NOP_TIMESTAMPS) + u64::from(val) + u64::from(ecr);
-            }
+            (h, summed) = (fixed, text);
         }
         _ => {
-            let options_len = header.options.len();
             let Some((fixed, rest)) = packet.split_first_chunk_mut::<LEN>() else {
                 return false;
             };
@@ -185,47 +186,41 @@ pub fn emit(
             if options_len > 0 {
                 header.options.emit(rest);
             }
-            // At most 15.
-            data_offset = 5 + options_len as u16 / 4;
-            (h, summed) = (fixed, rest);
+            (h, summed, options) = (fixed, rest, 0);
         }
     }
-    let segment_len = total_len - IP_LEN as u16;
-    sum += u64::from(segment_len);
-    let offset_flags = data_offset << 12 | u16::from(header.flags.bits());
-    let ttl_protocol = u16::from_be_bytes([TTL, PROTOCOL_TCP]);
-    let mut ip_checksum = 0;
+    h[12..16].copy_from_slice(&src);
+    h[16..20].copy_from_slice(&dst);
+    let addresses = u64::from(u32::from_ne_bytes(src)) + u64::from(u32::from_ne_bytes(dst));
+    let ttl_protocol = u32::from(u16::from_be_bytes([TTL, PROTOCOL_TCP]));
+    let ip = put_word(h, 0, VERSION_LENGTH_SERVICE << 16 | u32::from(total_len))
+        + put_word(h, 4, DONT_FRAGMENT)
+        + put_word(h, 8, ttl_protocol << 16);
     if checksums.ip {
-        let constant = VERSION_LENGTH_SERVICE as u64 + DONT_FRAGMENT as u64;
-        let sum = constant + u64::from(ttl_protocol) + u64::from(total_len) + addresses;
-        ip_checksum = !checksum::fold(sum);
+        h[10..12].copy_from_slice(&Sum::of(ip + addresses).checksum());
     }
+    // At most 15.
+    let data_offset = (5 + options_len / 4) as u32;
+    let offset_flags = data_offset << 12 | u32::from(header.flags.bits());
+    let ports = u32::from(header.src_port) << 16 | u32::from(header.dst_port);
+    let fixed = put_word(h, 20, ports)
+        + put_word(h, 24, header.seq.0)
+        + put_word(h, 28, header.ack.0)
+        + put_word(h, 32, offset_flags << 16 | u32::from(header.window))
+        + put_word(h, 36, header.urgent.into());
+    // Not less than LEN.
+    let pseudo_header = native16(u16::from(PROTOCOL_TCP)) + native16(total_len - IP_LEN as u16);
+    let mut sum = Sum::of(pseudo_header + addresses);
     let tcp_checksum = if checksums.tcp {
-        sum += u64::from(header.src_port) + u64::from(header.dst_port);
-        sum += u64::from(header.seq.0) + u64::from(header.ack.0);
-        sum += u64::from(offset_flags) + u64::from(header.window) + u64::from(header.urgent);
+        sum = sum.plus(Sum::of(fixed + options));
         if !summed.is_empty() {
-            sum += u64::from(checksum::sum(summed).fold());
+            sum = sum.combine(checksum::sum(summed));
         }
-        !checksum::fold(sum)
+        sum.checksum()
     } else {
-        checksum::fold(sum)
+        sum.fold().to_be_bytes()
     };
-    put16(h, 0, VERSION_LENGTH_SERVICE);
-    put16(h, 2, total_len);
-    put32(h, 4, u32::from(DONT_FRAGMENT));
-    put16(h, 8, ttl_protocol);
-    put16(h, 10, ip_checksum);
-    put32(h, 12, from);
-    put32(h, 16, to);
-    put16(h, 20, header.src_port);
-    put16(h, 22, header.dst_port);
-    put32(h, 24, header.seq.0);
-    put32(h, 28, header.ack.0);
-    put16(h, 32, offset_flags);
-    put16(h, 34, header.window);
-    put16(h, 36, tcp_checksum);
-    put16(h, 38, header.urgent);
+    h[36..38].copy_from_slice(&tcp_checksum);
     true
 }
 

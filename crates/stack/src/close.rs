@@ -1,0 +1,99 @@
+//! The end of a connection: TIME-WAIT becomes an entry of its table, everything else is freed.
+
+use tcp::time::Instant;
+use tcp::{CloseReason, State};
+
+use crate::application::Application;
+use crate::context::context;
+use crate::core::Core;
+use crate::frame::FramePool;
+use crate::slab::{Origin, flag};
+use crate::stack::Stack;
+use crate::tuples::LastUse;
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    /// Frees the slot of a detached connection, unless the application has yet to read what it
+    /// received before an orderly end.
+    pub(crate) fn retire(&mut self, now: Instant, index: u32) {
+        let core = &mut self.core;
+        let handle = core.slab.handle(index);
+        let slot = core.slab.get_mut(index);
+        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
+        if slot.conn.readable() > 0 && slot.has(flag::KNOWN) && reason == CloseReason::Normal {
+            return;
+        }
+        // From here on nothing makes it due again.
+        slot.flags |= flag::DIRTY;
+        slot.conn
+            .release(&mut self.receive_memory, &mut core.send_memory);
+        if slot.has(flag::KNOWN) {
+            slot.flags &= !flag::KNOWN;
+            self.app
+                .on_closed(&mut context(&mut self.core, now), handle, reason);
+        }
+        self.core.slab.free(index);
+    }
+}
+
+impl Core {
+    /// ABORT. What a connection that is over has unread goes with it.
+    pub(crate) fn abort(&mut self, index: u32) {
+        let slot = self.slab.get_mut(index);
+        slot.conn.abort();
+        if slot.has(flag::DETACHED) {
+            slot.flags |= flag::CLOSE;
+        }
+        self.mark_dirty(index);
+    }
+
+    /// The connection is over for the network: TIME-WAIT becomes an entry of the table, and its
+    /// four-tuple, neighbour, timer and local socket are free.
+    pub(crate) fn detach(&mut self, index: u32, now: Instant) {
+        let slot = self.slab.get(index);
+        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
+        let entered = slot.conn.state() == State::TimeWait && self.enter_time_wait(index, now);
+        self.count_end(index, reason);
+        let slot = self.slab.get_mut(index);
+        slot.flags &= !(flag::WAITING | flag::STARVED);
+        self.neighbors.release(slot.neighbor);
+        match slot.origin {
+            Origin::Listener(id) if !slot.has(flag::ESTABLISHED) => {
+                let embryos = &mut self.listeners[usize::from(id.0)].embryos;
+                *embryos = embryos.saturating_sub(1);
+            }
+            Origin::Listener(_) | Origin::Socket => {}
+            Origin::Destination(id, tuple) => {
+                let last = LastUse {
+                    snd_nxt: slot.conn.snd_nxt(),
+                    tsval: slot.conn.last_tsval(),
+                    at: now,
+                    time_wait: entered,
+                };
+                self.destinations[usize::from(id.0)]
+                    .pool
+                    .give_back(tuple, Some(last));
+            }
+        }
+        self.slab.detach(index);
+    }
+
+    fn count_end(&mut self, index: u32, reason: CloseReason) {
+        let slot = self.slab.get(index);
+        let count = &mut self.counters.host;
+        let established = slot.has(flag::ESTABLISHED);
+        if established {
+            count.closed += 1;
+        } else if matches!(slot.origin, Origin::Listener(_)) {
+            count.embryo_failures += 1;
+            return;
+        }
+        match reason {
+            CloseReason::Normal => count.closed_normal += u64::from(established),
+            CloseReason::Reset => count.closed_reset += 1,
+            CloseReason::Refused => count.closed_refused += 1,
+            CloseReason::Aborted => count.closed_aborted += 1,
+            CloseReason::DataLost => count.closed_data_lost += 1,
+            _ => count.closed_timeout += 1,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the application is told: events, text in order, and the peer's FIN.
+
+use tcp::Events;
+use tcp::time::Instant;
+
+use crate::application::Application;
+use crate::context::context;
+use crate::core::env;
+use crate::frame::FramePool;
+use crate::slab::{Origin, Slot, flag};
+use crate::stack::Stack;
+
+/// The most held bytes that are shown to an application at once, when they do not lie together.
+const SHOWN_AT_ONCE: usize = 64 * 1024;
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    /// Tells the application what happened, data and FIN apart.
+    pub(crate) fn on_events(&mut self, now: Instant, index: u32, events: Events) {
+        if events.is_empty() {
+            return;
+        }
+        let handle = self.core.slab.handle(index);
+        if events.contains(Events::ESTABLISHED) {
+            let slot = self.core.slab.get_mut(index);
+            slot.flags |= flag::ESTABLISHED | flag::KNOWN;
+            if let Origin::Listener(id) = slot.origin {
+                let embryos = &mut self.core.listeners[usize::from(id.0)].embryos;
+                *embryos = embryos.saturating_sub(1);
+            }
+            self.core.counters.host.established += 1;
+            self.app.on_open(&mut context(&mut self.core, now), handle);
+        }
+        let slot = self.core.slab.get(index);
+        if events.contains(Events::WRITABLE) && slot.has(flag::KNOWN) && !slot.has(flag::CLOSE) {
+            self.app
+                .on_writable(&mut context(&mut self.core, now), handle);
+        }
+    }
+
+    /// Shows in-order text to the application, and holds what it does not consume.
+    pub(crate) fn deliver(&mut self, now: Instant, index: u32, direct: &[u8]) {
+        let handle = self.core.slab.handle(index);
+        let slot = self.core.slab.get(index);
+        let reads = slot.has(flag::KNOWN) && !slot.has(flag::CLOSE);
+        let held = slot.conn.readable() > 0;
+        let consumed = if !held && reads {
+            self.app
+                .on_data(&mut context(&mut self.core, now), handle, direct)
+                .min(direct.len())
+        } else {
+            0
+        };
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
+        let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        let events = slot
+            .conn
+            .commit_text(&mut env, consumed, &direct[consumed..]);
+        // Text that was held before, or that has become contiguous by this segment: the
+        // application has not seen it together with this.
+        if held || events.contains(Events::READABLE) {
+            self.deliver_held(now, index);
+        }
+        self.on_events(now, index, events);
+    }
+
+    /// Shows held text until the application stops consuming it.
+    pub(crate) fn deliver_held(&mut self, now: Instant, index: u32) {
+        let handle = self.core.slab.handle(index);
+        loop {
+            let slot = self.core.slab.get(index);
+            let readable = slot.conn.readable();
+            if readable == 0 || !slot.has(flag::KNOWN) || slot.has(flag::CLOSE) {
+                return;
+            }
+            let first = slot.conn.peek(&self.receive_memory);
+            let (mut shown, mut consumed) = (
+                first.len(),
+                self.app
+                    .on_data(&mut context(&mut self.core, now), handle, first)
+                    .min(first.len()),
+            );
+            if consumed == 0 && readable > shown {
+                // What it waits for may lie in the next chunk: show them as one.
+                let slot = self.core.slab.get_mut(index);
+                self.scratch.resize(readable.min(SHOWN_AT_ONCE), 0);
+                shown = slot
+                    .conn
+                    .copy_readable(&self.receive_memory, &mut self.scratch);
+                let bytes = &self.scratch[..shown];
+                consumed = self
+                    .app
+                    .on_data(&mut context(&mut self.core, now), handle, bytes)
+                    .min(shown);
+            }
+            let core = &mut self.core;
+            let slot = core.slab.get_mut(index);
+            let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+            slot.conn.consume(&mut env, consumed);
+            // What is left may be complete together with what was not shown yet.
+            if consumed == 0 || (consumed < shown && shown == readable) {
+                return;
+            }
+        }
+    }
+
+    /// Tells the application of the peer's FIN, once, when every byte before it was consumed.
+    pub(crate) fn tell_fin(&mut self, now: Instant, index: u32) {
+        let slot = self.core.slab.get_mut(index);
+        if slot.has_fin_to_tell() {
+            slot.flags |= flag::FIN_TOLD;
+            let handle = self.core.slab.handle(index);
+            self.app
+                .on_peer_closed(&mut context(&mut self.core, now), handle);
+        }
+    }
+
+    /// Tells connections that found no send memory that there is some, longest waiting first.
+    pub(crate) fn feed(&mut self, now: Instant) {
+        for _ in 0..self.core.starved.len() {
+            if self.core.send_memory.free() == 0 {
+                return;
+            }
+            let Some(index) = self.core.starved.pop_front() else {
+                return;
+            };
+            let slot = self.core.slab.get_mut(index);
+            // Without the flag the slot has a new user, or is free.
+            if slot.has(flag::STARVED) {
+                slot.flags &= !flag::STARVED;
+                self.on_events(now, index, Events::WRITABLE);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Whether the application is to be told of the peer's FIN.
+    #[inline]
+    pub(crate) fn has_fin_to_tell(&self) -> bool {
+        self.conn.peer_closed()
+            && self.flags & (flag::KNOWN | flag::FIN_TOLD) == flag::KNOWN
+            && self.conn.readable() == 0
+    }
+}

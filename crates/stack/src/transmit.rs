@@ -1,0 +1,188 @@
+//! Segments out: the queue of connections that may have something due, and what becomes of it.
+
+use tcp::time::Instant;
+use tcp::{CloseReason, State};
+
+use crate::application::Application;
+use crate::core::{Core, env};
+use crate::frame::{Frame, FramePool};
+use crate::neighbor::Resolution;
+use crate::slab::flag;
+use crate::stack::{OUT_CAPACITY, Stack};
+
+/// How far a look at a connection came.
+enum Sent {
+    /// Nothing is due any more.
+    All,
+    /// The outgoing queue is full.
+    NoRoom,
+}
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    /// Lets connections that have something to send do so, while there is room.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        // A callback on the way may make further ones due; each is looked at once.
+        let mut turns = self.core.dirty.len() + self.core.slab.live() + 64;
+        while turns > 0 && self.has_room() {
+            turns -= 1;
+            let Some(index) = self.core.dirty.pop_front() else {
+                return;
+            };
+            let slot = self.core.slab.get_mut(index);
+            if slot.has(flag::DIRTY) {
+                slot.flags &= !flag::DIRTY;
+                self.flush_one(now, index);
+            }
+        }
+    }
+
+    /// Sends what the connection has due, sets its timer, and ends it if it is over.
+    pub(crate) fn flush_one(&mut self, now: Instant, index: u32) {
+        if self.core.slab.get(index).has(flag::RESUME | flag::CLOSE) {
+            self.carry_out(now, index);
+        }
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
+        if slot.has(flag::DETACHED) {
+            self.retire(now, index);
+            return;
+        }
+        match core.neighbors.resolve(slot.neighbor, now) {
+            Resolution::Known(mac) => {
+                if let Sent::NoRoom = self.send_due(now, index, mac) {
+                    self.core.mark_dirty(index);
+                    return;
+                }
+            }
+            //= RFC 1122 2.3.2.2
+            //# The link layer SHOULD save (rather than discard) at least one (the latest)
+            //# packet of each set of packets destined to the same unresolved IP address
+            // What is due stays due in the connection.
+            Resolution::Pending => core.wait_for_neighbor(index),
+            Resolution::Failed => self.neighbor_failed(now, index),
+        }
+        let core = &mut self.core;
+        let state = core.slab.get(index).conn.state();
+        if matches!(state, State::Closed | State::TimeWait) {
+            core.detach(index, now);
+            self.retire(now, index);
+        } else {
+            core.arm(index);
+        }
+    }
+
+    /// Does what the application asked for and is not to be done within its callback.
+    fn carry_out(&mut self, now: Instant, index: u32) {
+        if self.core.slab.get(index).has(flag::RESUME) {
+            self.core.slab.get_mut(index).flags &= !flag::RESUME;
+            self.deliver_held(now, index);
+            self.tell_fin(now, index);
+        }
+        let slot = self.core.slab.get_mut(index);
+        if slot.has(flag::CLOSE) {
+            slot.flags &= !flag::CLOSE;
+            slot.conn.close();
+            if slot.has(flag::DETACHED) {
+                let memory = &mut self.core.send_memory;
+                slot.conn.release(&mut self.receive_memory, memory);
+            }
+        }
+    }
+
+    /// Sends everything that is due, as far as there is room.
+    #[inline]
+    fn send_due(&mut self, now: Instant, index: u32, mac: wire::MacAddr) -> Sent {
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
+        let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        while slot.conn.wants_transmit() {
+            if self.out.len() >= OUT_CAPACITY {
+                return Sent::NoRoom;
+            }
+            // Looked at where it lies: to move it costs as much as to make it.
+            let mut polled = slot.conn.poll_transmit(&mut env);
+            let Some(due) = &mut polled else {
+                break;
+            };
+            let (offset, len) = (due.offset, due.len);
+            let memory = &*env.snd_memory;
+            let conn = &mut slot.conn;
+            let frame = core.link.tcp_frame(
+                &mut self.pool,
+                mac,
+                &slot.tuple,
+                &mut due.header,
+                usize::from(len),
+                |text| conn.copy_payload(memory, offset, text),
+            );
+            let count = &mut core.counters.host;
+            match frame {
+                Some(frame) => {
+                    count.tx_segments += 1;
+                    count.tx_frames += 1;
+                    count.tx_bytes += frame.data().len() as u64;
+                    self.out.push(frame);
+                }
+                // As if lost on the way: the retransmission timer brings it back.
+                None => count.drop_tx_no_buffer += 1,
+            }
+        }
+        Sent::All
+    }
+
+    /// Nobody answers for the neighbour.
+    #[cold]
+    fn neighbor_failed(&mut self, now: Instant, index: u32) {
+        let slot = self.core.slab.get_mut(index);
+        if matches!(slot.conn.state(), State::SynSent | State::SynReceived) {
+            // Nobody was ever there. An embryo least of all may wait: its place in the
+            // backlog is for those who can be answered.
+            slot.conn.fail(CloseReason::Unreachable);
+        } else {
+            self.discard_due(now, index);
+        }
+    }
+
+    /// Loses what is due, as a cable would: the neighbour does not answer. The retransmission timer
+    /// runs, asks for the neighbour again, and in the end gives the connection up.
+    fn discard_due(&mut self, now: Instant, index: u32) {
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
+        let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        while slot.conn.poll_transmit(&mut env).is_some() {
+            core.counters.host.drop_tx_unresolved += 1;
+        }
+    }
+}
+
+impl Core {
+    /// Notes that the connection may have something to send.
+    #[inline]
+    pub(crate) fn mark_dirty(&mut self, index: u32) {
+        let slot = self.slab.get_mut(index);
+        if slot.flags & (flag::DIRTY | flag::LIVE) == flag::LIVE {
+            slot.flags |= flag::DIRTY;
+            self.dirty.push_back(index);
+        }
+    }
+
+    #[cold]
+    fn wait_for_neighbor(&mut self, index: u32) {
+        let slot = self.slab.get_mut(index);
+        if !slot.has(flag::WAITING) {
+            slot.flags |= flag::WAITING;
+            self.waiting.push(index);
+        }
+    }
+
+    /// A neighbour's state changed: whoever waited looks again.
+    pub(crate) fn wake_waiting(&mut self) {
+        while let Some(index) = self.waiting.pop() {
+            let slot = self.slab.get_mut(index);
+            if slot.has(flag::WAITING) {
+                slot.flags &= !flag::WAITING;
+                self.mark_dirty(index);
+            }
+        }
+    }
+}
