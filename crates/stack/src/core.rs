@@ -143,7 +143,8 @@ fn number(ip: Ip) -> u128 {
 
 pub(crate) struct Core {
     pub(crate) slab: Slab,
-    pub(crate) dirty: VecDeque<u32>,
+    /// Connections that may have something to send, longest waiting first.
+    pub(crate) dirty: Vec<u32>,
     pub(crate) wheel: Wheel,
     pub(crate) send_memory: Memory,
     pub(crate) tcp_configs: Vec<TcpConfig>,
@@ -258,7 +259,7 @@ impl Core {
         let receive_memory = Memory::new(chunks(config.receive_memory), CHUNK as u32);
         let core = Core {
             slab: Slab::new(config.max_connections),
-            dirty: VecDeque::with_capacity(n),
+            dirty: Vec::with_capacity(n),
             wheel: Wheel::new(n),
             send_memory: Memory::new(chunks(config.send_memory), CHUNK as u32),
             tcp_configs,

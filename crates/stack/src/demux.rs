@@ -53,7 +53,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let outcome = slot.conn.on_segment(&mut env, segment);
         if !slot.has(flag::DIRTY) {
             slot.flags |= flag::DIRTY;
-            core.dirty.push_back(index);
+            core.dirty.push(index);
         }
         if let Some(reset) = &outcome.reset {
             self.reset_live(now, index, reset);

@@ -71,7 +71,7 @@ impl Parsed {
     };
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Parsed) {
     count.rx_frames += 1;
     count.rx_bytes += frame.data().len() as u64;
@@ -158,6 +158,8 @@ fn is_impossible_source(src: [u8; 4]) -> bool {
 }
 
 /// Reads any frame, header by header, and counts what is wrong with it.
+#[cold]
+#[inline(never)]
 fn long_way<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Parsed) {
     parsed.kind = Kind::Dropped;
     let data = frame.data();

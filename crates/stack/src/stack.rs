@@ -31,6 +31,8 @@ pub struct Stack<A, P: FramePool> {
     pub(crate) receive_memory: Memory,
     pub(crate) out: Vec<P::Frame>,
     burst: Box<[Parsed]>,
+    /// Takes turns with the queue of connections that have something due.
+    pub(crate) spare: Vec<u32>,
     pub(crate) fired: Vec<u32>,
     pub(crate) scratch: Vec<u8>,
     /// Addresses announced so far.
@@ -43,6 +45,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: Config, secrets: Secrets, app: A, pool: P) -> Result<Self, ConfigError> {
+        let connections = config.max_connections as usize;
         let (core, receive_memory) = Core::new(config, secrets)?;
         Ok(Stack {
             app,
@@ -51,6 +54,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             receive_memory,
             out: Vec::with_capacity(OUT_CAPACITY),
             burst: vec![Parsed::EMPTY; BURST].into(),
+            spare: Vec::with_capacity(connections),
             fired: Vec::with_capacity(TIMER_BUDGET),
             scratch: Vec::new(),
             announced: 0,

@@ -53,10 +53,7 @@ impl Core {
     #[inline]
     pub(crate) fn arm(&mut self, index: u32) {
         if let Some(deadline) = self.slab.get(index).conn.deadline() {
-            let tick = tick_after(deadline);
-            if self.wheel.deadline(index).is_none_or(|set| set > tick) {
-                self.wheel.schedule(index, tick);
-            }
+            self.wheel.schedule_by(index, tick_after(deadline));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Segments out: the queue of connections that may have something due, and what becomes of it.
 
+use ::core::mem;
+
 use tcp::time::Instant;
 use tcp::{CloseReason, State};
 
@@ -21,18 +23,34 @@ enum Sent {
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Lets connections that have something to send do so, while there is room.
     pub(crate) fn flush(&mut self, now: Instant) {
-        // A callback on the way may make further ones due; each is looked at once.
-        let mut turns = self.core.dirty.len() + self.core.slab.live() + 64;
-        while turns > 0 && self.has_room() {
-            turns -= 1;
-            let Some(index) = self.core.dirty.pop_front() else {
+        // What callbacks on the way make due is looked at once more; what those make due, in the
+        // next turn.
+        for _ in 0..2 {
+            if self.core.dirty.is_empty() {
                 return;
-            };
-            let slot = self.core.slab.get_mut(index);
-            if slot.has(flag::DIRTY) {
-                slot.flags &= !flag::DIRTY;
-                self.flush_one(now, index);
             }
+            let spare = mem::take(&mut self.spare);
+            let mut due = mem::replace(&mut self.core.dirty, spare);
+            let mut seen = 0;
+            for &index in &due {
+                if !self.has_room() {
+                    break;
+                }
+                seen += 1;
+                let slot = self.core.slab.get_mut(index);
+                if slot.has(flag::DIRTY) {
+                    slot.flags &= !flag::DIRTY;
+                    self.flush_one(now, index);
+                }
+            }
+            if seen < due.len() {
+                // They come first when there is room again.
+                due.drain(..seen);
+                due.append(&mut self.core.dirty);
+                mem::swap(&mut self.core.dirty, &mut due);
+            }
+            due.clear();
+            self.spare = due;
         }
     }
 
@@ -162,7 +180,7 @@ impl Core {
         let slot = self.slab.get_mut(index);
         if slot.flags & (flag::DIRTY | flag::LIVE) == flag::LIVE {
             slot.flags |= flag::DIRTY;
-            self.dirty.push_back(index);
+            self.dirty.push(index);
         }
     }
 

@@ -71,6 +71,30 @@ impl Queue {
     /// Appends as much of `bytes` as memory allows; returns how much.
     #[inline]
     pub fn append(&mut self, memory: &mut Memory, bytes: &[u8]) -> usize {
+        if self.head == NONE && bytes.len() <= memory.chunk_size() as usize && !bytes.is_empty() {
+            return self.begin(memory, bytes);
+        }
+        self.append_more(memory, bytes)
+    }
+
+    /// [`Queue::append`] to a queue without chunks, of what fits one.
+    #[inline]
+    fn begin(&mut self, memory: &mut Memory, bytes: &[u8]) -> usize {
+        let Some(chunk) = memory.alloc() else {
+            return 0;
+        };
+        memory.bytes_mut(chunk)[..bytes.len()].copy_from_slice(bytes);
+        *self = Queue {
+            head: chunk,
+            tail: chunk,
+            len: bytes.len() as u32,
+            end: memory.chunk_size(),
+            ..Queue::new()
+        };
+        bytes.len()
+    }
+
+    fn append_more(&mut self, memory: &mut Memory, bytes: &[u8]) -> usize {
         self.grow(memory, self.len as usize + bytes.len());
         let room = self.room(self.len);
         let bytes = &bytes[..bytes.len().min(room)];
@@ -160,6 +184,17 @@ impl Queue {
     #[inline]
     pub fn copy_out(&mut self, memory: &Memory, offset: u32, dst: &mut [u8]) -> usize {
         let total = dst.len().min(self.len.saturating_sub(offset) as usize);
+        let at = self.offset_in_chunk(memory, self.start) + offset as usize;
+        if at + total <= memory.chunk_size() as usize && total > 0 {
+            dst[..total].copy_from_slice(&memory.bytes(self.head)[at..at + total]);
+            return total;
+        }
+        self.copy_out_chunks(memory, offset, &mut dst[..total])
+    }
+
+    /// [`Queue::copy_out`] of bytes that are there, and may lie in several chunks.
+    fn copy_out_chunks(&mut self, memory: &Memory, offset: u32, dst: &mut [u8]) -> usize {
+        let total = dst.len();
         let mut done = 0;
         while done < total {
             let position = self.start.wrapping_add(offset).wrapping_add(done as u32);

@@ -5,7 +5,7 @@ use wire::Seq;
 use crate::Config;
 
 /// Clock granularity G, in microseconds: timers are served to about a millisecond.
-const G: u32 = 1_000;
+const G: u64 = 1_000;
 
 /// The estimator, and the one segment being timed.
 #[derive(Clone, Debug)]
@@ -39,8 +39,10 @@ impl Rtt {
 
     /// Takes a measurement R, in microseconds.
     pub(crate) fn sample(&mut self, config: &Config, r: u32) {
+        let micros = |ms: u32| u64::from(ms) * 1_000;
+        let (rto_min, rto_max) = (micros(config.rto_min_ms), micros(config.rto_max_ms));
         // Longer than any timeout tells nothing more, and keeps the arithmetic below in 32 bits.
-        let r = r.clamp(1, config.rto_max_ms.saturating_mul(1_000));
+        let r = u64::from(r.max(1)).min(rto_max) as u32;
         if self.srtt_us == 0 {
             //= RFC 6298 2.2
             //# SRTT <- R
@@ -56,13 +58,9 @@ impl Rtt {
         }
         //= RFC 6298 2.3
         //# RTO <- SRTT + max (G, K*RTTVAR)
-        let rto = self
-            .srtt_us
-            .saturating_add(self.rttvar_us.saturating_mul(4).max(G));
-        self.rto_us = rto.clamp(
-            config.rto_min_ms.saturating_mul(1_000),
-            config.rto_max_ms.saturating_mul(1_000),
-        );
+        let rto = u64::from(self.srtt_us) + (u64::from(self.rttvar_us) * 4).max(G);
+        // At most 2,000 s.
+        self.rto_us = rto.clamp(rto_min, rto_max) as u32;
     }
 
     /// The timeout after `backoff` doublings, in microseconds.

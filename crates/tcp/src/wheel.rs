@@ -90,6 +90,20 @@ impl Wheel {
         self.scheduled += 1;
     }
 
+    /// Sees to it that the timer `id` fires at `deadline_tick` or before: one that is set for then or
+    /// earlier stays.
+    ///
+    /// # Panics
+    /// If `id` is not below the capacity.
+    #[inline]
+    pub fn schedule_by(&mut self, id: u32, deadline_tick: u64) {
+        let node = &self.nodes[id as usize];
+        let ahead = u64::from(node.deadline.wrapping_sub(self.now as u32));
+        if node.next == IDLE || ahead > deadline_tick.saturating_sub(self.now) {
+            self.schedule(id, deadline_tick);
+        }
+    }
+
     /// Stops the timer `id`; whether it was scheduled.
     ///
     /// # Panics

@@ -65,7 +65,38 @@ impl Options {
     ///
     /// # Errors
     /// [`Error::OptionLength`].
-    pub fn parse(mut bytes: &[u8]) -> Result<Options, Error> {
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Options, Error> {
+        match Options::customary_syn(bytes) {
+            Some(options) => Ok(options),
+            None => Options::parse_any(bytes),
+        }
+    }
+
+    /// The options of nearly every SYN, in the order in which hosts send them: MSS, SACK-permitted
+    /// or its place, timestamps, window scale.
+    #[inline(always)]
+    fn customary_syn(bytes: &[u8]) -> Option<Options> {
+        let b = <&[u8; 20]>::try_from(bytes).ok()?;
+        let sack_permitted = match be32(b, 4).to_be_bytes() {
+            SACK_PERMITTED_TIMESTAMPS => true,
+            NOP_NOP_TIMESTAMPS => false,
+            _ => return None,
+        };
+        let mss = [MAXIMUM_SEGMENT_SIZE, 4];
+        let scale = [NO_OPERATION, WINDOW_SCALE, 3];
+        (b[..2] == mss && b[16..19] == scale).then(|| Options {
+            mss: Some(be16(b, 2)),
+            window_scale: Some(b[19]),
+            sack_permitted,
+            timestamps: Some(Timestamps {
+                val: be32(b, 8),
+                ecr: be32(b, 12),
+            }),
+        })
+    }
+
+    fn parse_any(mut bytes: &[u8]) -> Result<Options, Error> {
         let mut options = Options::NONE;
         // The customary layouts, every option on a 4-byte boundary. What is not one of them, the
         // walk below reads from there on.

@@ -234,6 +234,17 @@ proptest! {
     }
 
     #[test]
+    fn a_customary_syn_is_read_as_any_other(
+        start in prop_oneof![Just([2, 4]), any::<[u8; 2]>()], mss in any::<[u8; 2]>(),
+        second in prop_oneof![Just([1, 1, 8, 10]), Just([4, 2, 8, 10]), any::<[u8; 4]>()],
+        ts in any::<[u8; 8]>(),
+        end in prop_oneof![4 => Just([1, 3, 3]), 1 => any::<[u8; 3]>()], shift in any::<u8>(),
+    ) {
+        let bytes = [&start[..], &mss, &second, &ts, &end, &[shift]].concat();
+        prop_assert_eq!(Options::parse(&bytes), Options::parse_walking(&bytes));
+    }
+
+    #[test]
     fn customary_layouts_are_read_as_any_other(
         words in proptest::collection::vec(prop_oneof![
             Just([2, 4, 5, 0xb4]), Just([1, 3, 3, 7]), Just([1, 1, 8, 10]), Just([4, 2, 8, 10]), Just([1, 1, 4, 2]),
