@@ -35,7 +35,7 @@ impl<A, P: FramePool> Stack<A, P> {
             let on_link = self.core.link.addresses.iter().any(|a| a.on_link(sender));
             let create = for_us && on_link;
             match self.core.neighbors.learn(sender, packet.sha, create, now) {
-                Learned::Resolved => self.core.wake_waiting(),
+                Learned::Resolved(id) => self.core.wake_waiting(id),
                 Learned::Full => self.core.counters.host.neighbor_table_full += 1,
                 Learned::Known | Learned::Ignored => {}
             }

@@ -54,6 +54,9 @@ impl Core {
         let entered = slot.conn.state() == State::TimeWait && self.enter_time_wait(index, now);
         self.count_end(index, reason);
         let slot = self.slab.get_mut(index);
+        if slot.has(flag::WAITING) {
+            self.waiting.remove(index);
+        }
         slot.flags &= !(flag::WAITING | flag::STARVED);
         self.neighbors.release(slot.neighbor);
         match slot.origin {

@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError, InterfaceAddress, Secrets, TimeWaitConf
 use crate::counters::Counters;
 use crate::frame::Offload;
 use crate::hash::Keyed;
+use crate::lists::Lists;
 use crate::neighbor::Neighbors;
 use crate::rate::RateLimit;
 use crate::slab::Slab;
@@ -169,8 +170,8 @@ pub(crate) struct Core {
     pub(crate) real_time_at_zero_ns: u64,
     /// No new connections, passive or active.
     pub(crate) draining: bool,
-    /// Connections that wait for a neighbour.
-    pub(crate) waiting: Vec<u32>,
+    /// Connections that wait for a neighbour, a list for each.
+    pub(crate) waiting: Lists,
     /// Connections that wait for send memory, longest first.
     pub(crate) starved: VecDeque<u32>,
 }
@@ -278,7 +279,7 @@ impl Core {
             secret: secrets.isn,
             real_time_at_zero_ns: config.real_time_at_zero_ns,
             draining: false,
-            waiting: Vec::with_capacity(n),
+            waiting: Lists::new(config.max_connections, config.max_neighbors.into()),
             starved: VecDeque::with_capacity(n),
             mtu: config.mtu,
             link: Link::new(&config),

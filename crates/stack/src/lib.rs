@@ -20,6 +20,7 @@ mod demux;
 mod frame;
 mod hash;
 mod icmp;
+mod lists;
 mod neighbor;
 mod open;
 mod output;

@@ -1,20 +1,25 @@
 //! Neighbours: which Ethernet address an on-link IP address has (RFC 826), with ageing
 //! (RFC 1122 2.3.2.1).
 //!
-//! The cache is a small array that connections index directly; an entry that a connection uses is
-//! never taken away from under it. What to send is recorded here and fetched by the host.
+//! The cache is an array that connections index directly; an entry that a connection uses is
+//! never taken away from under it. What to send is recorded here and fetched by the host. Every
+//! operation takes the same time however many neighbours there are.
 
 use hashbrown::HashMap;
 use tcp::time::Instant;
+use tcp::wheel::Wheel;
 use wire::{Ip, MacAddr};
 
 use crate::hash::Keyed;
+use crate::lists::Lists;
 
 /// How long an answer is believed before it is asked for again.
 const REACHABLE_MS: u64 = 30_000;
 /// Time between requests, and how many go unanswered before the neighbour counts as gone.
 const RETRY_MS: u64 = 1_000;
 const TRIES: u8 = 3;
+/// No neighbour.
+const NOBODY: (Ip, u16) = (Ip::UNSPECIFIED_V6, 0);
 /// A neighbour that nobody uses is forgotten after this long.
 const FORGET_MS: u64 = 600_000;
 
@@ -66,11 +71,23 @@ pub(crate) struct Neighbors {
     entries: Vec<Entry>,
     by_ip: HashMap<Ip, u16, Keyed>,
     capacity: usize,
+    /// Places that were given up.
+    free: Vec<u16>,
+    /// Entries without a user, in one list: that whose news is oldest first.
+    unused: Lists,
+    /// When an entry is to be looked at, in milliseconds; never later than it is due.
+    timers: Wheel,
+    next_due: Instant,
     /// The one asked for last: most connections go the same way.
     last: (Ip, u16),
-    next_due: Instant,
     solicit: Vec<Solicit>,
+    failed: Vec<NeighborId>,
+    /// Users of all entries.
+    users: u64,
 }
+
+/// The list of [`Neighbors::unused`].
+const UNUSED: u32 = 0;
 
 impl Neighbors {
     pub(crate) fn new(capacity: u16, key: Keyed) -> Neighbors {
@@ -79,9 +96,14 @@ impl Neighbors {
             entries: Vec::with_capacity(capacity),
             by_ip: HashMap::with_capacity_and_hasher(capacity * 4, key),
             capacity,
-            last: (Ip::UNSPECIFIED_V6, 0),
+            free: Vec::with_capacity(capacity),
+            unused: Lists::new(capacity as u32, 1),
+            timers: Wheel::new(capacity),
             next_due: Instant::FAR_FUTURE,
+            last: NOBODY,
             solicit: Vec::with_capacity(capacity * 2),
+            failed: Vec::with_capacity(capacity),
+            users: 0,
         }
     }
 
@@ -95,11 +117,7 @@ impl Neighbors {
             Some(&id) => id,
             None => {
                 let id = self.place(ip, now)?;
-                let entry = &mut self.entries[usize::from(id)];
-                entry.state = State::Incomplete(1);
-                entry.due = now.plus_millis(RETRY_MS);
-                self.solicit.push(Solicit { ip, to: None });
-                self.wake_at(now.plus_millis(RETRY_MS));
+                self.ask(id, now);
                 id
             }
         };
@@ -108,20 +126,33 @@ impl Neighbors {
         Some(NeighborId(id))
     }
 
+    #[inline]
     fn add_user(&mut self, id: u16, now: Instant) {
         let entry = &mut self.entries[usize::from(id)];
         entry.users += 1;
-        if entry.state == State::Probe(0) {
-            // Its time was over when nobody used it: it is asked now, and believed meanwhile.
-            entry.due = now;
-            self.wake_at(now);
+        self.users += 1;
+        if entry.users == 1 {
+            self.unused.remove(id.into());
+            if entry.state == State::Probe(0) {
+                // Its time was over when nobody used it: it is asked now, and believed meanwhile.
+                self.look_at(id, now);
+            }
         }
     }
 
     /// One user less.
+    #[inline]
     pub(crate) fn release(&mut self, id: NeighborId) {
         let entry = &mut self.entries[usize::from(id.0)];
-        entry.users = entry.users.saturating_sub(1);
+        if entry.users > 0 {
+            entry.users -= 1;
+            self.users -= 1;
+            if entry.users == 0 {
+                self.unused.push(UNUSED, id.0.into());
+                let due = entry.due;
+                self.look_at(id.0, due);
+            }
+        }
     }
 
     /// The Ethernet address, if known. A failed neighbour is asked for again.
@@ -133,18 +164,13 @@ impl Neighbors {
             State::Incomplete(_) | State::Free => Resolution::Pending,
             State::Failed if now < entry.due => Resolution::Failed,
             State::Failed => {
-                entry.state = State::Incomplete(1);
-                entry.due = now.plus_millis(RETRY_MS);
-                let (ip, due) = (entry.ip, entry.due);
-                self.solicit.push(Solicit { ip, to: None });
-                self.wake_at(due);
+                self.ask(id.0, now);
                 Resolution::Pending
             }
         }
     }
 
     /// What a frame from `ip` taught: RFC 826's merge. A new entry is made only if `create`.
-    /// Returns whether somebody may have waited for it.
     pub(crate) fn learn(&mut self, ip: Ip, mac: MacAddr, create: bool, now: Instant) -> Learned {
         let (id, waited) = match self.by_ip.get(&ip) {
             Some(&id) => {
@@ -161,80 +187,113 @@ impl Neighbors {
         let entry = &mut self.entries[usize::from(id)];
         entry.mac = mac;
         entry.state = State::Reachable;
-        entry.due = due;
-        self.wake_at(due);
+        if entry.users == 0 {
+            self.unused.remove(id.into());
+            self.unused.push(UNUSED, id.into());
+        }
+        self.look_at(id, due);
         if waited {
-            Learned::Resolved
+            Learned::Resolved(NeighborId(id))
         } else {
             Learned::Known
         }
     }
 
-    /// Runs what is due: repeats requests, ages entries. Returns how many neighbours failed.
-    pub(crate) fn advance(&mut self, now: Instant) -> u32 {
+    /// Begins to ask for a neighbour.
+    fn ask(&mut self, id: u16, now: Instant) {
+        let entry = &mut self.entries[usize::from(id)];
+        entry.state = State::Incomplete(1);
+        let ip = entry.ip;
+        self.solicit.push(Solicit { ip, to: None });
+        self.look_at(id, now.plus_millis(RETRY_MS));
+    }
+
+    /// The entry is due at `due`. A timer that is set for earlier is left: when it fires, it is set
+    /// again.
+    fn look_at(&mut self, id: u16, due: Instant) {
+        self.entries[usize::from(id)].due = due;
+        self.timers
+            .schedule_by(id.into(), due.as_nanos().div_ceil(1_000_000));
+        self.next_due = self.next_due.min(due);
+    }
+
+    /// Runs what is due: repeats requests, ages entries. Neighbours that failed are then fetched
+    /// with [`Neighbors::next_failed`].
+    pub(crate) fn advance(&mut self, now: Instant) {
         if now < self.next_due {
-            return 0;
+            return;
         }
-        let mut failed = 0;
-        let mut next = Instant::FAR_FUTURE;
-        for entry in &mut self.entries {
-            if entry.state == State::Free {
-                continue;
+        let tick = now.as_millis();
+        loop {
+            let mut fired = None;
+            self.timers.advance(tick, 1, &mut |id| fired = Some(id));
+            if let Some(id) = fired {
+                // Ids are places of entries, of which there are at most 65,535.
+                self.on_timer(id as u16, now);
+            } else if self.timers.next_deadline().is_none_or(|at| at > tick) {
+                break;
             }
-            if entry.due <= now {
-                match entry.state {
-                    State::Incomplete(n) if n < TRIES => {
-                        entry.state = State::Incomplete(n + 1);
-                        entry.due = now.plus_millis(RETRY_MS);
-                        self.solicit.push(Solicit {
-                            ip: entry.ip,
-                            to: None,
-                        });
-                    }
-                    State::Incomplete(_) => {
-                        entry.state = State::Failed;
-                        entry.due = now.plus_millis(RETRY_MS);
-                        failed += 1;
-                    }
-                    State::Reachable if entry.users > 0 => {
-                        entry.state = State::Probe(1);
-                        entry.due = now.plus_millis(RETRY_MS);
-                        self.solicit.push(Solicit {
-                            ip: entry.ip,
-                            to: Some(entry.mac),
-                        });
-                    }
-                    // Nobody uses it: keep it, unasked, until it is forgotten.
-                    State::Reachable => {
-                        entry.state = State::Probe(0);
-                        entry.due = now.plus_millis(FORGET_MS);
-                    }
-                    State::Probe(n) if n < TRIES && entry.users > 0 => {
-                        entry.state = State::Probe(n + 1);
-                        entry.due = now.plus_millis(RETRY_MS);
-                        // The last request goes to everybody: the address may have moved.
-                        let to = (n + 1 < TRIES).then_some(entry.mac);
-                        self.solicit.push(Solicit { ip: entry.ip, to });
-                    }
-                    State::Probe(_) if entry.users > 0 => {
-                        entry.state = State::Failed;
-                        entry.due = now.plus_millis(RETRY_MS);
-                        failed += 1;
-                    }
-                    State::Probe(_) | State::Failed if entry.users == 0 => {
-                        self.by_ip.remove(&entry.ip);
-                        self.last = (Ip::UNSPECIFIED_V6, 0);
-                        entry.state = State::Free;
-                        continue;
-                    }
-                    // Failed with users: asked again when one of them has something to send.
-                    State::Probe(_) | State::Failed | State::Free => continue,
-                }
-            }
-            next = next.min(entry.due);
         }
-        self.next_due = next;
-        failed
+        let next = self.timers.next_deadline();
+        self.next_due = next.map_or(Instant::FAR_FUTURE, Instant::from_millis);
+    }
+
+    fn on_timer(&mut self, id: u16, now: Instant) {
+        let entry = &mut self.entries[usize::from(id)];
+        if entry.due > now {
+            let due = entry.due;
+            self.look_at(id, due);
+            return;
+        }
+        let (ip, mac, used) = (entry.ip, entry.mac, entry.users > 0);
+        let retry = now.plus_millis(RETRY_MS);
+        match entry.state {
+            State::Incomplete(n) if n < TRIES => {
+                entry.state = State::Incomplete(n + 1);
+                self.solicit.push(Solicit { ip, to: None });
+                self.look_at(id, retry);
+            }
+            State::Reachable if used => {
+                entry.state = State::Probe(1);
+                self.solicit.push(Solicit { ip, to: Some(mac) });
+                self.look_at(id, retry);
+            }
+            // Nobody uses it: keep it, unasked, until it is forgotten.
+            State::Reachable => {
+                entry.state = State::Probe(0);
+                self.look_at(id, now.plus_millis(FORGET_MS));
+            }
+            State::Probe(n) if used && n < TRIES => {
+                entry.state = State::Probe(n + 1);
+                // The last request goes to everybody: the address may have moved.
+                let to = (n + 1 < TRIES).then_some(mac);
+                self.solicit.push(Solicit { ip, to });
+                self.look_at(id, retry);
+            }
+            State::Incomplete(_) => self.fail(id, now),
+            State::Probe(_) if used => self.fail(id, now),
+            // With users, it is asked again when one of them has something to send.
+            State::Failed if used => {}
+            State::Probe(_) | State::Failed => {
+                self.by_ip.remove(&ip);
+                self.last = NOBODY;
+                entry.state = State::Free;
+                self.unused.remove(id.into());
+                self.free.push(id);
+            }
+            State::Free => {}
+        }
+    }
+
+    fn fail(&mut self, id: u16, now: Instant) {
+        self.entries[usize::from(id)].state = State::Failed;
+        self.failed.push(NeighborId(id));
+        self.look_at(id, now.plus_millis(RETRY_MS));
+    }
+
+    /// A neighbour that has failed; each is handed out once.
+    pub(crate) fn next_failed(&mut self) -> Option<NeighborId> {
+        self.failed.pop()
     }
 
     /// A request to send now; each is handed out once, in no particular order.
@@ -253,41 +312,34 @@ impl Neighbors {
 
     /// Users of all entries: 0 when no connection is left.
     pub(crate) fn users(&self) -> u64 {
-        self.entries.iter().map(|e| u64::from(e.users)).sum()
+        self.users
     }
 
-    fn wake_at(&mut self, at: Instant) {
-        self.next_due = self.next_due.min(at);
-    }
-
+    /// A place for `ip`, which has none and nobody uses yet.
     fn place(&mut self, ip: Ip, now: Instant) -> Option<u16> {
         let fresh = Entry {
             ip,
-            mac: MacAddr([0; 6]),
+            mac: MacAddr::ZERO,
             state: State::Incomplete(0),
             due: now,
             users: 0,
         };
-        let id = if let Some(free) = self.entries.iter().position(|e| e.state == State::Free) {
-            self.entries[free] = fresh;
+        let id = if let Some(free) = self.free.pop() {
+            self.entries[usize::from(free)] = fresh;
             free
         } else if self.entries.len() < self.capacity {
             self.entries.push(fresh);
-            self.entries.len() - 1
+            (self.entries.len() - 1) as u16
         } else {
             // Full: an entry that no connection uses and whose news is oldest gives way.
-            let (victim, old) = self
-                .entries
-                .iter()
-                .enumerate()
-                .filter(|(_, e)| e.users == 0)
-                .min_by_key(|(_, e)| e.due)?;
+            let victim = self.unused.pop(UNUSED)? as u16;
+            let old = &mut self.entries[usize::from(victim)];
             self.by_ip.remove(&old.ip);
-            self.last = (Ip::UNSPECIFIED_V6, 0);
-            self.entries[victim] = fresh;
+            *old = fresh;
+            self.last = NOBODY;
             victim
         };
-        let id = u16::try_from(id).ok()?;
+        self.unused.push(UNUSED, id.into());
         self.by_ip.insert(ip, id);
         Some(id)
     }
@@ -303,122 +355,8 @@ pub(crate) enum Learned {
     /// New, or confirmed.
     Known,
     /// Known now, and somebody may have waited.
-    Resolved,
+    Resolved(NeighborId),
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: Ip = Ip::v4([192, 0, 2, 1]);
-    const B: Ip = Ip::v4([192, 0, 2, 2]);
-    const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
-
-    fn at(ms: u64) -> Instant {
-        Instant::from_millis(ms)
-    }
-
-    #[test]
-    fn asks_three_times_then_fails_then_asks_again() {
-        let mut n = Neighbors::new(4, Keyed::new(1, 2));
-        let id = n.acquire(A, at(0)).unwrap();
-        assert_eq!(n.resolve(id, at(0)), Resolution::Pending);
-        for ms in [0, 1000, 2000] {
-            assert_eq!(n.advance(at(ms)), 0);
-            assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: None }));
-            assert_eq!(n.next_solicit(), None);
-        }
-        assert_eq!(n.advance(at(3000)), 1);
-        assert_eq!(n.resolve(id, at(3500)), Resolution::Failed);
-        assert_eq!(n.resolve(id, at(4000)), Resolution::Pending);
-        assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: None }));
-        assert_eq!(n.learn(A, MAC, false, at(4001)), Learned::Resolved);
-        assert_eq!(n.resolve(id, at(4001)), Resolution::Known(MAC));
-    }
-
-    #[test]
-    fn a_used_neighbor_is_probed_by_unicast_and_stays_usable() {
-        let mut n = Neighbors::new(4, Keyed::new(1, 2));
-        n.learn(A, MAC, true, at(0));
-        let id = n.acquire(A, at(1)).unwrap();
-        n.advance(at(30_000));
-        assert_eq!(
-            n.next_solicit(),
-            Some(Solicit {
-                ip: A,
-                to: Some(MAC)
-            })
-        );
-        assert_eq!(n.resolve(id, at(30_001)), Resolution::Known(MAC));
-        assert_eq!(n.learn(A, MAC, false, at(30_002)), Learned::Known);
-        n.advance(at(31_000));
-        assert_eq!(n.next_solicit(), None);
-        // Silence: two more requests, the last to everybody, then failure.
-        n.advance(at(60_002));
-        assert_eq!(
-            n.next_solicit(),
-            Some(Solicit {
-                ip: A,
-                to: Some(MAC)
-            })
-        );
-        n.advance(at(61_002));
-        assert_eq!(
-            n.next_solicit(),
-            Some(Solicit {
-                ip: A,
-                to: Some(MAC)
-            })
-        );
-        n.advance(at(62_002));
-        assert_eq!(n.next_solicit(), Some(Solicit { ip: A, to: None }));
-        assert_eq!(n.advance(at(63_002)), 1);
-        assert_eq!(n.resolve(id, at(63_003)), Resolution::Failed);
-    }
-
-    #[test]
-    fn a_neighbor_that_rested_unused_is_verified_when_it_is_used_again() {
-        let mut n = Neighbors::new(4, Keyed::new(1, 2));
-        n.learn(A, MAC, true, at(0));
-        n.advance(at(30_000));
-        assert_eq!(n.next_solicit(), None);
-        let id = n.acquire(A, at(100_000)).unwrap();
-        assert_eq!(n.resolve(id, at(100_000)), Resolution::Known(MAC));
-        assert_eq!(n.deadline(), at(100_000));
-        assert_eq!(n.advance(at(100_000)), 0);
-        let asked = Solicit {
-            ip: A,
-            to: Some(MAC),
-        };
-        assert_eq!(n.next_solicit(), Some(asked));
-        assert_eq!(n.resolve(id, at(100_000)), Resolution::Known(MAC));
-        // One more user while it is being asked changes nothing.
-        n.acquire(A, at(100_100)).unwrap();
-        n.advance(at(100_100));
-        assert_eq!(n.next_solicit(), None);
-        for (ms, failed) in [(101_000, 0), (102_000, 0), (103_000, 1)] {
-            assert_eq!(n.advance(at(ms)), failed);
-        }
-    }
-
-    #[test]
-    fn unused_neighbors_are_forgotten_or_give_way() {
-        let mut n = Neighbors::new(1, Keyed::new(1, 2));
-        n.learn(A, MAC, true, at(0));
-        assert_eq!(n.learn(B, MAC, true, at(1)), Learned::Known);
-        let id = n.acquire(B, at(2)).unwrap();
-        assert_eq!(n.learn(A, MAC, true, at(3)), Learned::Full);
-        assert!(n.acquire(A, at(3)).is_none());
-        n.release(id);
-        assert_eq!(n.users(), 0);
-        n.advance(at(30_001));
-        n.advance(at(630_002));
-        assert_eq!(n.learn(B, MAC, false, at(630_003)), Learned::Ignored);
-    }
-
-    #[test]
-    fn nobody_asked_nobody_learns() {
-        let mut n = Neighbors::new(4, Keyed::new(1, 2));
-        assert_eq!(n.learn(A, MAC, false, at(0)), Learned::Ignored);
-    }
-}
+mod tests;

@@ -123,10 +123,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         self.run_timers(now, TIMER_BUDGET);
         self.core.expire_time_wait(now);
-        let failed = self.core.neighbors.advance(now);
-        if failed > 0 {
-            self.core.counters.host.neighbor_failures += u64::from(failed);
-            self.core.wake_waiting();
+        self.core.neighbors.advance(now);
+        while let Some(failed) = self.core.neighbors.next_failed() {
+            self.core.counters.host.neighbor_failures += 1;
+            self.core.wake_waiting(failed);
         }
         self.feed(now);
         self.app.poll(&mut Context {

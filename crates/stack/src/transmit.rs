@@ -8,7 +8,7 @@ use tcp::{CloseReason, State};
 use crate::application::Application;
 use crate::core::{Core, env};
 use crate::frame::{Frame, FramePool};
-use crate::neighbor::Resolution;
+use crate::neighbor::{NeighborId, Resolution};
 use crate::slab::flag;
 use crate::stack::{OUT_CAPACITY, Stack};
 
@@ -187,20 +187,15 @@ impl Core {
     #[cold]
     fn wait_for_neighbor(&mut self, index: u32) {
         let slot = self.slab.get_mut(index);
-        if !slot.has(flag::WAITING) {
-            slot.flags |= flag::WAITING;
-            self.waiting.push(index);
-        }
+        slot.flags |= flag::WAITING;
+        self.waiting.push(slot.neighbor.0.into(), index);
     }
 
-    /// A neighbour's state changed: whoever waited looks again.
-    pub(crate) fn wake_waiting(&mut self) {
-        while let Some(index) = self.waiting.pop() {
-            let slot = self.slab.get_mut(index);
-            if slot.has(flag::WAITING) {
-                slot.flags &= !flag::WAITING;
-                self.mark_dirty(index);
-            }
+    /// A neighbour's state changed: whoever waited for it looks again.
+    pub(crate) fn wake_waiting(&mut self, neighbor: NeighborId) {
+        while let Some(index) = self.waiting.pop(neighbor.0.into()) {
+            self.slab.get_mut(index).flags &= !flag::WAITING;
+            self.mark_dirty(index);
         }
     }
 }
