@@ -17,7 +17,16 @@ const FRAMES: u32 = 100;
 /// Nothing here takes long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Releases whose memif driver carries nothing between two processes, and crashes as a server: DPDK's own
+/// testpmd shows the same. Within a process it works.
+const BROKEN: [&str; 2] = ["DPDK 24.11.", "DPDK 25.11."];
+
 fn main() -> Result<()> {
+    let version = dpdk::version();
+    if BROKEN.iter().any(|broken| version.starts_with(broken)) {
+        println!("skipped: memif between two processes does not work in {version}");
+        return Ok(());
+    }
     match env::var_os(SOCKET) {
         Some(socket) => client(Path::new(&socket)),
         None => server(),
