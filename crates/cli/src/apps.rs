@@ -59,6 +59,7 @@ pub struct Apps {
     services: Vec<Service>,
     connections: Vec<Connection>,
     grace: Grace,
+    draining: bool,
 }
 
 impl Apps {
@@ -69,6 +70,7 @@ impl Apps {
             services,
             connections: vec![Connection::default(); max_connections],
             grace: Grace::new(max_connections),
+            draining: false,
         }
     }
 }
@@ -86,7 +88,7 @@ macro_rules! service {
 impl Application for Apps {
     fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
         if let Service::Http { .. } = service!(self, cx, conn) {
-            self.connections[conn.index()].open(conn);
+            self.connections[conn.index()].open(conn, self.draining);
         }
     }
 
@@ -129,6 +131,13 @@ impl Application for Apps {
 
     fn on_closed(&mut self, _cx: &mut Context<'_>, conn: Handle, _reason: CloseReason) {
         self.connections[conn.index()].closed();
+    }
+
+    fn on_drain(&mut self, cx: &mut Context<'_>) {
+        self.draining = true;
+        for connection in &mut self.connections {
+            connection.drain(cx);
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {

@@ -6,7 +6,7 @@
 //! is not consumed yet is held by whoever delivers bytes, what is not sent yet is an offset into a
 //! prepared response.
 
-pub use request::{Body, Parsed, Persistence, Request, parse};
+pub use request::{Body, MAX_HEAD, Parsed, Persistence, Request, parse};
 pub use response::{Reply, Site, Status, Upload};
 pub use session::{Next, Session, Sink};
 

@@ -197,7 +197,7 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
         if order > self.phase {
             // A command of before the order is carried out before it.
             self.carry_out(now);
-            self.stack.drain();
+            self.stack.drain(now);
             if order == Phase::Stop {
                 self.stack.abort_all();
                 self.leave_by = now + STOPPING;

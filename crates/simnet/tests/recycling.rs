@@ -211,7 +211,8 @@ fn local_reuse_while_the_peer_is_still_in_last_ack() {
 fn a_return_that_nobody_may_accept_leaves_the_entry() {
     let mut net = server_closes(1, &protocol(true), b"q");
     once(&mut net).unwrap();
-    net.host_mut(SERVER).drain();
+    let now = net.now();
+    net.host_mut(SERVER).drain(now);
     net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
         .unwrap();
     net.run_ms(500);

@@ -288,7 +288,8 @@ fn a_draining_host_finishes_what_it_has_and_takes_nothing_new() {
     net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
         .unwrap();
     net.run_ms(20);
-    net.host_mut(SERVER).drain();
+    let now = net.now();
+    net.host_mut(SERVER).drain(now);
     net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
         .unwrap();
     net.run_ms(500);

@@ -65,6 +65,10 @@ pub trait Application {
     /// application knows: those that it opened, and those whose `on_open` was called.
     fn on_closed(&mut self, cx: &mut Context<'_>, conn: Handle, reason: CloseReason);
 
+    /// The host stops accepting and opening connections, because the program is to end: a place to
+    /// close what is idle. Called once.
+    fn on_drain(&mut self, _cx: &mut Context<'_>) {}
+
     /// Once per turn of the worker's loop: a place to open connections and run own deadlines.
     fn poll(&mut self, _cx: &mut Context<'_>) {}
 

@@ -167,9 +167,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             .min()
     }
 
-    /// Stops accepting and opening connections; what is live goes on to its end.
-    pub fn drain(&mut self) {
-        self.core.draining = true;
+    /// Stops accepting and opening connections; what is live goes on to its end, of which the
+    /// application is told once.
+    pub fn drain(&mut self, now: Instant) {
+        if !::core::mem::replace(&mut self.core.draining, true) {
+            self.app.on_drain(&mut Context {
+                core: &mut self.core,
+                now,
+            });
+        }
     }
 
     /// Aborts every live connection: the peers get RSTs with the next [`Stack::transmit`]s.

@@ -31,8 +31,12 @@ impl Sink for SendBuffer<'_, '_> {
 }
 
 impl Connection {
-    pub(super) fn open(&mut self, conn: Handle) {
+    /// `draining`: its first request will be its last.
+    pub(super) fn open(&mut self, conn: Handle, draining: bool) {
         self.session = Session::new();
+        if draining {
+            self.session.drain();
+        }
         self.handle = Some(conn);
         self.waits_since = None;
     }
@@ -89,6 +93,15 @@ impl Connection {
     pub(super) fn on_peer_closed(&mut self, cx: &mut Context<'_>) {
         if let Some(conn) = self.handle
             && self.session.on_peer_closed() == Next::Close
+        {
+            cx.close(conn);
+        }
+    }
+
+    /// The server is about to end: closes the connection if it is idle.
+    pub(super) fn drain(&mut self, cx: &mut Context<'_>) {
+        if let Some(conn) = self.handle
+            && self.session.drain() == Next::Close
         {
             cx.close(conn);
         }

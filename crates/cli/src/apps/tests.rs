@@ -71,9 +71,9 @@ listen = [
 ]
 "#;
 
-/// The server of [`CONFIG`] and a client that connects to the listener at `place`.
-fn pair(place: u16, script: Script) -> Pair<Script, Apps> {
-    let source = Source::from_text("test.toml", CONFIG).unwrap();
+/// A server of `config` and a client that connects to the listener at `place`.
+fn pair_of(config: &str, place: u16, script: Script) -> Pair<Script, Apps> {
+    let source = Source::from_text("test.toml", config).unwrap();
     let config: Config = crate::config::resolve(&source).unwrap();
     let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), stack::Offload::default(), 0);
     let services: Result<Vec<_>, _> = config.listen.iter().map(Service::new).collect();
@@ -104,13 +104,16 @@ fn pair(place: u16, script: Script) -> Pair<Script, Apps> {
     Pair::new((client, script), (host, apps))
 }
 
-/// Runs one connection for `ms`.
-fn run(place: u16, script: Script, ms: u64) -> Pair<Script, Apps> {
-    let mut pair = pair(place, script);
-    let now = pair.now;
+fn connect(pair: &mut Pair<Script, Apps>) {
     pair.a
-        .with_app(now, |app, cx| app.connect(cx).map(|_| ()))
+        .with_app(pair.now, |app, cx| app.connect(cx).map(|_| ()))
         .unwrap();
+}
+
+/// Runs one connection to a server of [`CONFIG`] for `ms`.
+fn run(place: u16, script: Script, ms: u64) -> Pair<Script, Apps> {
+    let mut pair = pair_of(CONFIG, place, script);
+    connect(&mut pair);
     pair.run(Duration::from_millis(ms));
     pair
 }
@@ -250,4 +253,45 @@ fn half_a_request_and_a_fin_end_too() {
     pair.run_coarsely(Duration::from_secs(61));
     assert_eq!(pair.b.usage().live, 0);
     assert_eq!(pair.b.app().grace.next(), None);
+}
+
+#[test]
+fn draining_ends_an_idle_connection_at_once() {
+    let mut pair = run(0, script(GET), 500);
+    assert_eq!(pair.b.usage().live, 1);
+    pair.b.drain(pair.now);
+    pair.run(Duration::from_millis(10));
+    assert_eq!(pair.b.usage().live, 0);
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+}
+
+#[test]
+fn draining_ends_a_busy_connection_after_its_response() {
+    let mut pair = run(0, script(GET), 0);
+    while pair.a.app().received.is_empty() {
+        pair.run(Duration::from_micros(10));
+    }
+    assert!(pair.a.app().received.len() < 300 << 10);
+    pair.b.drain(pair.now);
+    pair.run(Duration::from_millis(1_000));
+    assert_eq!(response(&pair), ("200".to_owned(), 300 << 10));
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+    assert_eq!(pair.b.usage().live, 0);
+}
+
+#[test]
+fn the_smallest_receive_buffer_holds_the_longest_head() {
+    let config = format!("{CONFIG}\n[tcp]\nrcv_buf = 8192\n");
+    let long = |fields: usize| {
+        let fields: String = (0..fields)
+            .map(|i| format!("X-{i}: {}\r\n", "x".repeat(990)))
+            .collect();
+        format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n")
+    };
+    for (fields, status) in [(8, "200"), (9, "431")] {
+        let mut pair = pair_of(&config, 0, script(long(fields)));
+        connect(&mut pair);
+        pair.run(Duration::from_millis(5_000));
+        assert_eq!(response(&pair).0, status, "{fields} fields");
+    }
 }

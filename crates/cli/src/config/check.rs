@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{App, Close, Config, ConfigError, Listen, Source};
+use crate::http::MAX_HEAD;
 
 /// Checks `config` across keys; `source` gives the place of what is wrong.
 ///
@@ -125,6 +126,21 @@ fn tcp(config: &Config, source: &Source) -> Result<(), ConfigError> {
                 tcp.rto_initial, tcp.rto_max
             ),
             "tcp.rto_max",
+        ));
+    }
+    let http = config.listen.iter().position(|l| l.app == App::Http);
+    if let Some(http) = http
+        && tcp.rcv_buf.get() < MAX_HEAD as u64
+    {
+        return Err(contradiction(
+            source,
+            "tcp.rcv_buf",
+            &format!(
+                "a receive buffer of {} bytes may not hold the head of a request: at least \
+                 {MAX_HEAD} for the http application",
+                tcp.rcv_buf
+            ),
+            &format!("listen.{http}.app"),
         ));
     }
     if !tcp.window_scaling && tcp.rcv_buf.get() > 65_535 && source.has("tcp.rcv_buf") {

@@ -11,7 +11,8 @@ pub struct Tcp {
     /// Maximum segment size announced, in bytes, 64 to 9176, at most `port.mtu` - 40. Default:
     /// `port.mtu` - 40.
     pub mss: Option<Count<64, 9176>>,
-    /// Receive buffer of a connection: the largest window offered, 1k to 1G. Default `"256k"`.
+    /// Receive buffer of a connection: the largest window offered, 1k to 1G, at least 8k where the
+    /// http application listens. Default `"256k"`.
     pub rcv_buf: Bytes<1024, { 1 << 30 }>,
     /// Send buffer of a connection, 1k to 1G. Default `"256k"`.
     pub snd_buf: Bytes<1024, { 1 << 30 }>,

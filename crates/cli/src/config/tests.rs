@@ -174,6 +174,7 @@ fn contradictions_name_both_lines() {
         10,
         "(tcp.window_scaling is at t.toml:11)",
     );
+    refused("mss = 1400", "rcv_buf = 8191", 10, "at least 8192");
     refused("192.0.2.254", "198.51.100.1", 7, "not on the prefix");
     refused("192.0.2.254", "192.0.2.1", 7, "this host itself");
     refused(

@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use super::response::Status;
 
 /// The most bytes of a request's head.
-pub(super) const MAX_HEAD: usize = 8192;
+pub const MAX_HEAD: usize = 8192;
 /// The most header fields of a request.
 const MAX_FIELDS: usize = 64;
 

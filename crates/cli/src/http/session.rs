@@ -61,6 +61,8 @@ pub struct Session {
     /// Bytes were not consumed when sending got stuck.
     held: bool,
     peer_closed: bool,
+    /// No further request will be answered than the one at hand.
+    draining: bool,
 }
 
 /// How far the end of the connection is.
@@ -93,6 +95,7 @@ impl Session {
             lost: false,
             held: false,
             peer_closed: false,
+            draining: false,
         }
     }
 
@@ -174,6 +177,23 @@ impl Session {
         }
     }
 
+    /// The server is about to end: the request at hand, or the one that comes next, is the last.
+    /// [`Next::Close`] if there is none at hand, and if the close was left to the client.
+    pub fn drain(&mut self) -> Next {
+        self.draining = true;
+        match self.output {
+            // The head, of which a part is sent, says what it says.
+            Some(Output { sent: 1.., .. }) => Next::Write,
+            Some(output) => {
+                self.start(output.reply);
+                Next::Write
+            }
+            None if self.held || self.lost => Next::Read,
+            None if self.input == Input::Head || self.is_over() => Next::Close,
+            None => Next::Read,
+        }
+    }
+
     /// Whether everything was said: what the client still sends does not matter.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -223,6 +243,12 @@ impl Session {
     }
 
     fn start(&mut self, reply: Reply) {
+        if self.draining {
+            //= RFC 9112 9.6
+            //# The server SHOULD send a "close" connection option in its final
+            //# response on that connection.
+            self.persistence = Persistence::Close;
+        }
         self.output = Some(Output { reply, sent: 0 });
     }
 
@@ -245,7 +271,8 @@ impl Session {
                 }
             }
         }
-        let last = output.reply != Reply::Continue && self.persistence == Persistence::Close;
+        let closes = self.draining || self.persistence == Persistence::Close;
+        let last = output.reply != Reply::Continue && closes;
         self.output = None;
         if last {
             self.input = Input::Discard;
@@ -264,7 +291,7 @@ impl Session {
             Next::Close
         } else if self.lost || self.held {
             Next::Linger
-        } else if client_closes {
+        } else if client_closes && !self.draining {
             Next::AwaitClose
         } else {
             Next::Close

@@ -304,3 +304,66 @@ proptest! {
         run(&Site::of_size(3), true, &cut(&stream, &cuts), 7);
     }
 }
+
+/// A session that was told to drain after `before` arrived, and then got `after`: what draining asked
+/// for, what was sent in all, and the end.
+fn drained(before: &str, room: usize, after: &str) -> (Next, String, Option<Next>) {
+    let site = Site::of_size(10);
+    let mut session = Session::new();
+    let mut pipe = Pipe {
+        room,
+        sent: Vec::new(),
+    };
+    let (used, _) = session.on_data(&site, false, before.as_bytes(), &mut pipe);
+    let asked = session.drain();
+    pipe.room = usize::MAX;
+    let mut end = session.on_writable(&site, false, &mut pipe);
+    let rest = [&before.as_bytes()[used..], after.as_bytes()].concat();
+    if end == Next::Read && !rest.is_empty() {
+        end = session.on_data(&site, false, &rest, &mut pipe).1;
+    }
+    let end = (end != Next::Read).then_some(end);
+    (asked, String::from_utf8(pipe.sent).unwrap(), end)
+}
+
+#[test]
+fn draining_closes_what_is_idle() {
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(drained("", 0, "").0, Next::Close);
+    let (asked, sent, _) = drained(get, usize::MAX, "");
+    assert_eq!(asked, Next::Close);
+    assert!(!sent.contains("Connection: close"), "{sent}");
+}
+
+#[test]
+fn draining_answers_what_has_begun_and_says_that_it_closes() {
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    // Half a head, half a body, and a response of which nothing is sent.
+    let put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab";
+    let cases = [
+        (&get[..9], &get[9..], usize::MAX),
+        (put, "cd", 1000),
+        (get, "", 0),
+    ];
+    for (before, after, room) in cases {
+        let (asked, sent, end) = drained(before, room, after);
+        assert_ne!(asked, Next::Close, "{before:?}");
+        assert!(sent.contains("200 OK"), "{before:?}: {sent}");
+        assert!(sent.contains("Connection: close\r\n"), "{before:?}: {sent}");
+        assert_eq!(end, Some(Next::Close), "{before:?}");
+    }
+}
+
+#[test]
+fn draining_in_the_middle_of_a_response_ends_after_it() {
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (asked, sent, end) = drained(get, 7, "");
+    assert_eq!(asked, Next::Write);
+    assert!(!sent.contains("Connection"), "{sent}");
+    assert!(sent.ends_with("\r\n\r\n0123456789"), "{sent}");
+    assert_eq!(end, Some(Next::Close));
+    // What was pipelined behind it is not answered.
+    let (_, sent, end) = drained(&get.repeat(2), 7, "");
+    assert_eq!(sent.matches("200 OK").count(), 1);
+    assert_eq!(end, Some(Next::Linger));
+}
