@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use self::args::BenchArgs;
 use self::summary::{ProgressLine, Summary};
@@ -11,6 +11,7 @@ pub mod args;
 pub mod client;
 pub mod hosts;
 pub mod live;
+pub mod memory;
 pub mod outcome;
 pub mod pattern;
 pub mod phases;
@@ -23,7 +24,8 @@ pub mod testbed;
 /// summary.
 ///
 /// # Errors
-/// Options that contradict each other, no link or memory, or nothing moves.
+/// Options that contradict each other, no link or memory, nothing moves, or the figures do not mean
+/// what they say (they are printed nevertheless).
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     args.check()?;
     let mut line = ProgressLine::default();
@@ -41,10 +43,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
         write!(out, "{summary}")
     };
     written.context("cannot write the result")?;
-    if args.json {
-        for problem in &outcome.problems {
-            let _ = writeln!(io::stderr(), "tidewheel: not valid: {problem}");
-        }
+    if !outcome.valid {
+        bail!("the run is not valid: {}", outcome.problems.join("; "));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use wire::MacAddr;
 
 use crate::apps::Apps;
 use crate::config::{App, Close, Config, ConfigError, Hugepages, Idle, Listen};
+use crate::memory::{self, gib};
 
 /// The least that a TIME-WAIT entry takes.
 const TIME_WAIT_BYTES: u64 = Table::<V4>::ENTRY_BYTES as u64;
@@ -19,18 +20,10 @@ const CONNECTION_BYTES: u64 = 256;
 /// # Errors
 /// How much it would be and how much there is.
 pub fn fits(config: &Config) -> Result<(), ConfigError> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    match total_memory(&meminfo) {
+    match memory::total() {
         Some(there) => fits_into(config, there),
         None => Ok(()),
     }
-}
-
-/// Bytes of memory that the text of `/proc/meminfo` tells of.
-fn total_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
 }
 
 fn fits_into(config: &Config, there: u64) -> Result<(), ConfigError> {
@@ -42,9 +35,8 @@ fn fits_into(config: &Config, there: u64) -> Result<(), ConfigError> {
     if needed <= there {
         return Ok(());
     }
-    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     Err(ConfigError::nowhere(format!(
-        "the workers would take more than {:.1} GiB and this machine has {:.1} GiB: lower \
+        "the workers would take more than {} and this machine has {}: lower \
          limits.connections, limits.receive_memory, limits.send_memory or time_wait.capacity",
         gib(needed),
         gib(there)
@@ -105,7 +97,7 @@ impl fmt::Display for Description<'_> {
         for listen in &config.listen {
             listener(f, listen)?;
         }
-        memory(f, config, &self.usage)
+        memory_of(f, config, &self.usage)
     }
 }
 
@@ -169,7 +161,7 @@ fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen) -> fmt::Result {
     writeln!(f, ", backlog {}, {closer} closes first", listen.backlog)
 }
 
-fn memory(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt::Result {
+fn memory_of(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt::Result {
     let pages = match config.eal.hugepages {
         Hugepages::Auto => "on huge pages if there are any",
         Hugepages::No => "on ordinary pages",
@@ -200,11 +192,6 @@ mod tests {
     #[test]
     fn what_no_machine_holds_is_refused() {
         let mut config = Config::default();
-        assert_eq!(
-            total_memory("MemTotal:       1024 kB\nMemFree: 1 kB\n"),
-            Some(1 << 20)
-        );
-        assert_eq!(total_memory(""), None);
         assert_eq!(fits_into(&config, 1 << 30), Ok(()));
         config.limits.receive_memory = Bytes::of(1 << 40);
         let error = fits_into(&config, 1 << 30).unwrap_err().to_string();

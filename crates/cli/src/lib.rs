@@ -12,6 +12,7 @@ pub mod check;
 pub mod config;
 pub mod environment;
 pub mod http;
+pub mod memory;
 pub mod serve;
 #[cfg(test)]
 mod testing;

@@ -14,6 +14,7 @@ use tcp::time_wait::{Table, V4};
 use super::args::{BenchArgs, LinkKind};
 use super::client::Client;
 use super::hosts::{self, Layout};
+use super::memory;
 use super::outcome::{Baseline, Outcome};
 use super::phases::{self, Progress};
 use super::plan::{Counts, Plan, Report};
@@ -40,6 +41,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Too few CPUs, no memory, no link, or nothing moves.
 pub fn run(args: &BenchArgs, show: &mut dyn FnMut(&Progress)) -> anyhow::Result<Outcome> {
     let cpus = cpus(args)?;
+    memory::fits(args, u64::from(MEMORY_MB) << 20)?;
     let link = match args.link {
         LinkKind::Ring => Link::Ring,
         LinkKind::Memif => Link::Memif,
@@ -176,8 +178,8 @@ impl Testbed for Live {
     fn sample(&mut self) -> anyhow::Result<Sample> {
         let server = self
             .server
-            .ask(ANSWER, |stack, _| (*stack.counters(), stack.usage()));
-        let (server, usage) = server.context("the server's worker")?;
+            .ask(ANSWER, |stack, now| (now, *stack.counters(), stack.usage()));
+        let (at, server, usage) = server.context("the server's worker")?;
         let client = self
             .client
             .ask(ANSWER, |stack, _| (*stack.counters(), stack.usage()));
@@ -188,6 +190,7 @@ impl Testbed for Live {
             stats.imissed + stats.ierrors + stats.rx_nombuf
         });
         Ok(Sample {
+            at,
             server,
             client,
             usage,

@@ -62,7 +62,8 @@ pub struct Outcome {
     pub link_baseline_after_pps: f64,
     /// The busier direction's packets a second over `link_baseline_pps`.
     pub link_share: f64,
-    /// From the intended launch to ESTABLISHED, in microseconds, at half the rate.
+    /// From the intended launch to ESTABLISHED, in microseconds, at half the rate. The worker reads its
+    /// clock once a turn of its loop, before it receives: so each is low by up to one turn.
     pub connect_latency_us: Latency,
     /// Processor time of the control thread from the window's beginning to the end of its last
     /// connection.
@@ -106,19 +107,19 @@ impl Outcome {
         let Measured {
             window,
             before,
-            at_end,
+            within: [early, late],
             after,
             counts,
             ..
         } = measured;
-        let rx_pps = rate(
-            at_end.server.host.rx_frames - before.server.host.rx_frames,
-            window.elapsed,
-        );
-        let tx_pps = rate(
-            at_end.server.host.tx_frames - before.server.host.tx_frames,
-            window.elapsed,
-        );
+        let pps = |of: fn(&stack::HostCounters) -> u64| {
+            rate(
+                of(&late.server.host) - of(&early.server.host),
+                late.at.since(early.at),
+            )
+        };
+        let rx_pps = pps(|host| host.rx_frames);
+        let tx_pps = pps(|host| host.tx_frames);
         let link_baseline_pps = f64::midpoint(baseline.before, baseline.after);
         let retransmitted = |s: &super::testbed::Sample| {
             s.server.tcp.retransmitted_segments + s.client.tcp.retransmitted_segments

@@ -66,8 +66,8 @@ pub struct Measured {
     pub counts: Counts,
     /// Counters before the window, when no connection was alive.
     pub before: Sample,
-    /// Counters when the window ended.
-    pub at_end: Sample,
+    /// Counters at two moments within the window, soon after its beginning and shortly before its end.
+    pub within: [Sample; 2],
     /// Counters when its last connection had ended.
     pub after: Sample,
     /// The most TIME-WAIT entries seen on the end that closes first.
@@ -118,9 +118,10 @@ pub fn run<T: Testbed>(
     let before = run.bed.sample()?;
     let begun = run.bed.counts()?;
     run.bed.follow(at_full_speed(None))?;
+    let early = run.bed.sample()?;
     run.stay(Phase::Measure, &begun, duration)?;
+    let late = run.bed.sample()?;
     let window = run.bed.follow(Plan::REST)?;
-    let at_end = run.bed.sample()?;
     run.drain()?;
     let after = run.bed.sample()?;
     let counts = run.bed.counts()?.since(&begun);
@@ -130,7 +131,7 @@ pub fn run<T: Testbed>(
         window,
         counts,
         before,
-        at_end,
+        within: [early, late],
         after,
         time_wait_peak: run.time_wait_peak,
         latency,

@@ -3,11 +3,15 @@
 
 use core::time::Duration;
 
+use tcp::time::Instant;
+
 use super::plan::{Counts, Plan, Report};
 
 /// Counters of both hosts and of the link at a moment; those that count only grow.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
+    /// When the server's counters were read, by its clock.
+    pub at: Instant,
     /// The server's counters.
     pub server: stack::Counters,
     /// The client's counters.

@@ -178,7 +178,7 @@ fn a_response_of_the_wrong_length_is_an_error() {
 #[test]
 fn a_refused_open_is_an_error() {
     let mut bench = bench(&["--tuples", "10"], None);
-    bench.b.drain();
+    bench.b.drain(bench.now);
     let (_, counts) = phase(&mut bench, closed(1, 1), 20);
     assert_eq!((counts.launched, counts.completed), (1, 0));
 }

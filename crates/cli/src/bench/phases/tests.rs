@@ -39,6 +39,7 @@ impl Testbed for Virtual {
 
     fn sample(&mut self) -> anyhow::Result<Sample> {
         Ok(Sample {
+            at: self.0.now,
             server: *self.0.b.counters(),
             client: *self.0.a.counters(),
             usage: self.0.b.usage(),
@@ -149,7 +150,8 @@ fn a_window_in_which_time_wait_expires_is_not_valid() {
 fn a_server_that_does_not_answer_ends_the_bench() {
     let args = options(&["--tuples", "10", "--duration", "100ms"]);
     let mut bed = bed(&args);
-    bed.0.b.drain();
+    let now = bed.0.now;
+    bed.0.b.drain(now);
     let error = run(&mut bed, &args, &mut |_| {}).unwrap_err().to_string();
     assert!(
         error.contains("nothing has moved for 20 s in phase"),
