@@ -18,7 +18,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let core = &mut self.core;
         let handle = core.slab.handle(index);
         let slot = core.slab.get_mut(index);
-        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
+        let reason = slot.close_reason();
         if slot.conn.readable() > 0 && slot.has(flag::KNOWN) && reason == CloseReason::Normal {
             return;
         }
@@ -50,7 +50,7 @@ impl Core {
     /// four-tuple, neighbour, timer and local socket are free.
     pub(crate) fn detach(&mut self, index: u32, now: Instant) {
         let slot = self.slab.get(index);
-        let reason = slot.conn.close_reason().unwrap_or(CloseReason::Normal);
+        let reason = slot.close_reason();
         let entered = slot.conn.state() == State::TimeWait && self.enter_time_wait(index, now);
         self.count_end(index, reason);
         let slot = self.slab.get_mut(index);

@@ -1,10 +1,12 @@
 //! ICMP (RFC 792, RFC 1122 3.2.2): echo is answered, unreachable ports and protocols are said to
 //! be so, and errors about our connections are noted.
 
+use tcp::CloseReason;
 use tcp::time::Instant;
-use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, icmpv4, ipv4, tcp as wire_tcp};
+use wire::{FourTuple, Ip, MacAddr, ethernet, icmpv4, ipv4, tcp as wire_tcp};
 
 use crate::frame::{Frame, FramePool, TxOffload};
+use crate::slab::flag;
 use crate::stack::Stack;
 
 /// What an IPv4 path is taken to carry at the least (RFC 1122 3.3.3): a forged message cannot make
@@ -94,17 +96,42 @@ impl<A, P: FramePool> Stack<A, P> {
                     self.core.counters.host.drop_icmp += 1;
                 }
             }
-            // All others are soft: a connection that gets no answer gives up by its own timers
-            // (RFC 5927 5.2 says why hard errors are not obeyed).
+            Ok(icmpv4::Message::DestinationUnreachable { code, original, .. }) => {
+                self.on_icmp_error(&payload[original], hard_error(code));
+            }
             Ok(
-                icmpv4::Message::DestinationUnreachable { original, .. }
-                | icmpv4::Message::TimeExceeded { original, .. }
+                icmpv4::Message::TimeExceeded { original, .. }
                 | icmpv4::Message::ParameterProblem { original, .. },
-            ) => match self.quoted_connection(&payload[original]) {
-                Some(_) => self.core.counters.host.icmp_errors_received += 1,
-                None => self.core.counters.host.drop_icmp += 1,
-            },
+            ) => self.on_icmp_error(&payload[original], None),
             _ => self.core.counters.host.drop_icmp += 1,
+        }
+    }
+
+    /// An error about a datagram of ours; what a hard one means.
+    fn on_icmp_error(&mut self, original: &[u8], hard: Option<CloseReason>) {
+        let Some(index) = self.quoted_connection(original) else {
+            self.core.counters.host.drop_icmp += 1;
+            return;
+        };
+        self.core.counters.host.icmp_errors_received += 1;
+        let slot = self.core.slab.get_mut(index);
+        match hard {
+            //= RFC 9293 3.9.2.2
+            //# These are hard error conditions, so TCP implementations SHOULD
+            //# abort the connection (SHLD-26).  [35] notes that some
+            //# implementations do not abort connections when an ICMP hard error is
+            //# received for a connection that is in any of the synchronized
+            //# states.
+            //
+            // This is one of them: RFC 5927 5.2 says why.
+            Some(reason) if !slot.conn.state().is_synchronized() => {
+                slot.conn.fail(reason);
+                self.core.mark_dirty(index);
+            }
+            //= RFC 9293 3.9.2.2
+            //# a
+            //# TCP implementation MUST NOT abort the connection (MUST-56)
+            _ => slot.flags |= flag::UNREACHABLE,
         }
     }
 
@@ -132,13 +159,12 @@ impl<A, P: FramePool> Stack<A, P> {
             remote_port: tcp.dst_port,
         };
         let index = self.core.slab.find(self.core.hash(&tuple), &tuple)?;
-        let snd_nxt: Seq = self.core.slab.get(index).conn.snd_nxt();
+        let info = self.core.slab.get(index).conn.info();
         //= RFC 5927 4.1
         //# These implementations check that the TCP sequence number contained in
         //# the payload of the ICMP error message is within the range
         //# SND.UNA =< SEG.SEQ < SND.NXT.
-        // SND.UNA is at most a window behind.
-        (tcp.seq.lt(snd_nxt) && snd_nxt.since(tcp.seq) <= 1 << 30).then_some(index)
+        (tcp.seq.ge(info.snd_una) && tcp.seq.lt(info.snd_nxt)).then_some(index)
     }
 
     fn send_unreachable(
@@ -196,5 +222,14 @@ impl<A, P: FramePool> Stack<A, P> {
         }
         self.push(frame);
         true
+    }
+}
+
+/// What a Destination Unreachable means that says that the peer will never answer.
+fn hard_error(code: u8) -> Option<CloseReason> {
+    match code {
+        icmpv4::CODE_PORT_UNREACHABLE => Some(CloseReason::Refused),
+        icmpv4::CODE_PROTOCOL_UNREACHABLE => Some(CloseReason::Unreachable),
+        _ => None,
     }
 }

@@ -5,8 +5,8 @@
 //! pause of milliseconds to seconds) when entries come and go for long enough.
 
 use hashbrown::HashTable;
-use tcp::Connection;
 use tcp::prefetch::prefetch;
+use tcp::{CloseReason, Connection};
 use wire::FourTuple;
 
 use crate::application::{DestinationId, Handle, ListenerId};
@@ -44,6 +44,8 @@ pub(crate) mod flag {
     pub(crate) const STARVED: u16 = 1 << 8;
     /// It is over and its four-tuple free; the slot stays until what it received is read.
     pub(crate) const DETACHED: u16 = 1 << 9;
+    /// A router said that the peer cannot be reached at the moment.
+    pub(crate) const UNREACHABLE: u16 = 1 << 10;
 }
 
 pub(crate) struct Slot {
@@ -63,6 +65,16 @@ impl Slot {
     #[inline]
     pub(crate) fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Why it is over.
+    //= RFC 9293 3.9.2.2
+    //# it SHOULD make the information available to the application (SHLD-25).
+    pub(crate) fn close_reason(&self) -> CloseReason {
+        match self.conn.close_reason() {
+            Some(CloseReason::TimedOut) if self.has(flag::UNREACHABLE) => CloseReason::Unreachable,
+            reason => reason.unwrap_or(CloseReason::Normal),
+        }
     }
 }
 

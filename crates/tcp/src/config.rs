@@ -46,8 +46,8 @@ pub struct Config {
     /// R2 (RFC 9293 3.8.3): successive retransmissions of data or FIN, or unanswered window
     /// probes, before the connection is given up. Default 15.
     pub data_retries: u8,
-    /// The user timeout, in ms (RFC 9293 3.8.3): data unacknowledged for longer ends the
-    /// connection; 0 leaves it to `data_retries`. Default 0.
+    /// The user timeout, in ms (RFC 9293 3.8.3): data unacknowledged for longer, sent or kept back
+    /// by the peer's window, ends the connection; 0 leaves it to `data_retries`. Default 0.
     pub user_timeout_ms: u32,
     /// Keep-alive probes on idle connections; off by default (RFC 9293 MUST-25).
     pub keepalive: Option<Keepalive>,

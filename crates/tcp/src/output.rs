@@ -135,6 +135,7 @@ impl Connection {
             return Some(self.transmit_piece(env, &piece));
         }
         if self.snd_cursor != self.snd_end() && self.rtx_at == Instant::FAR_FUTURE {
+            self.progress_at = env.now;
             self.start_persist(env);
         }
         if self.flags.contains(Flag::FIN_WAIT2_DUE) {

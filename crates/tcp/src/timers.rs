@@ -27,12 +27,6 @@ impl Connection {
     #[inline]
     pub(crate) fn start_retransmission(&mut self, env: &Env<'_>) {
         self.rtx_at = self.after_rto(env);
-        if env.config.user_timeout_ms > 0 {
-            let limit = self
-                .progress_at
-                .plus_millis(u64::from(env.config.user_timeout_ms));
-            self.rtx_at = self.rtx_at.min(limit);
-        }
     }
 
     /// Starts the persist timer: there is something to send, and nothing in flight whose
@@ -42,15 +36,24 @@ impl Connection {
         self.rtx_at = self.after_rto(env);
     }
 
+    /// After the backed off RTO, or when the user timeout is over if that is sooner.
     #[inline]
     fn after_rto(&self, env: &Env<'_>) -> Instant {
-        env.now
-            .plus_micros(self.rtt.rto_backed_off_us(env.config, self.backoff))
+        let at = env
+            .now
+            .plus_micros(self.rtt.rto_backed_off_us(env.config, self.backoff));
+        match env.config.user_timeout_ms {
+            0 => at,
+            ms => at.min(self.progress_at.plus_millis(u64::from(ms))),
+        }
     }
 
     /// True if the connection is given up.
     fn on_retransmission_timer(&mut self, env: &mut Env<'_>) -> bool {
         self.rtx_at = Instant::FAR_FUTURE;
+        if self.is_past_user_timeout(env) {
+            return true;
+        }
         match self.state {
             State::SynSent | State::SynReceived => self.on_syn_timeout(env),
             _ if self.flags.contains(Flag::PERSIST) || self.snd_wnd == 0 => {
@@ -66,9 +69,6 @@ impl Connection {
         } else {
             env.config.synack_retries
         };
-        if self.is_past_user_timeout(env) {
-            return true;
-        }
         if self.retries >= limit {
             env.counters.open_timeouts += 1;
             self.enter_closed(CloseReason::TimedOut);
@@ -87,9 +87,6 @@ impl Connection {
     }
 
     fn on_text_timeout(&mut self, env: &mut Env<'_>) -> bool {
-        if self.is_past_user_timeout(env) {
-            return true;
-        }
         //= RFC 9293 3.8.3
         //# When the number of transmissions of the same segment reaches a threshold R2 greater than
         //# R1, close the connection.

@@ -1,8 +1,14 @@
 //! Exactness: what RFC 9293 and its kin say about a segment, against the whole stack, packet by
-//! packet and microsecond by microsecond.
+//! packet and millisecond by millisecond.
 
-#![allow(dead_code)] // until every script is there
+mod closing;
+mod icmp;
+mod opening;
 mod oracle;
 mod packet;
+mod reassembly;
+mod receiving;
 mod rig;
+mod sending;
+mod sockets;
 mod table;

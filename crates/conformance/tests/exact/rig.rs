@@ -292,6 +292,14 @@ impl Rig {
         assert_eq!(fin.flags & FIN, FIN);
     }
 
+    /// The same, whatever else the peer hears.
+    pub(crate) fn shutdown_quietly(&mut self, c: &mut Conn) {
+        self.sut
+            .shutdown(c.handle.expect("the user has it"), libc::SHUT_WR)
+            .unwrap();
+        self.heard(c);
+    }
+
     /// The user closes.
     pub(crate) fn close(&mut self, c: &mut Conn) {
         self.sut
