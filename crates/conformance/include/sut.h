@@ -90,8 +90,8 @@ ssize_t sut_output(sut_t *sut, void *buf, size_t cap);
  * changes nothing. */
 void sut_advance(sut_t *sut, uint64_t now_us);
 
-/* When the next timer of a connection or of TIME-WAIT is due, or UINT64_MAX. Timers have a
- * resolution of a millisecond since sut_new, and are never early; TIME-WAIT lasts up to 1/160 longer. */
+/* When the next timer of a connection or of TIME-WAIT is due, or UINT64_MAX. Timers run to the
+ * microsecond; TIME-WAIT is never shorter, and up to 1/160 longer. */
 uint64_t sut_next_timer(sut_t *sut);
 
 #ifdef __cplusplus

@@ -96,7 +96,7 @@ impl Host {
             return;
         };
         let target = Instant::ZERO.plus_micros(elapsed_us);
-        while let Some(next) = self.stack.next_deadline()
+        while let Some(next) = self.next_deadline()
             && next <= target
             && self.now < target
         {
@@ -113,12 +113,18 @@ impl Host {
         self.settle();
     }
 
+    /// When there is something to do, upkeep included.
+    fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [
+            self.stack.next_deadline(),
+            self.stack.next_connection_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
     /// When the next timer of a connection or of TIME-WAIT runs.
     pub(crate) fn next_timer(&mut self) -> Option<u64> {
-        let timer = self.stack.next_connection_deadline().map(|at| {
-            // The stack's timers run at whole milliseconds.
-            Instant::from_millis(at.as_nanos().div_ceil(1_000_000))
-        });
+        let timer = self.stack.next_connection_deadline();
         let time_wait = self.stack.with_app(self.now, |sockets, cx| {
             sockets
                 .time_wait
@@ -138,6 +144,7 @@ impl Host {
     /// Lets the stack do everything that is to be done at this time.
     fn settle(&mut self) {
         self.stack.advance(self.now);
+        self.stack.run_connection_timers(self.now);
         loop {
             self.stack.transmit(self.now);
             let frames = std::mem::take(self.stack.out());

@@ -143,15 +143,28 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         n
     }
 
-    /// When the next timer of a connection is due, exactly: whoever sleeps until
-    /// [`Stack::next_deadline`] is woken for upkeep too. It looks at every connection.
+    /// When the next timer of a connection is due, to the nanosecond: [`Stack::next_deadline`] is up
+    /// to a tick later, and tells of upkeep too. It looks at every connection.
     #[must_use]
     pub fn next_connection_deadline(&self) -> Option<Instant> {
+        self.deadlines().map(|(_, at)| at).min()
+    }
+
+    /// Runs the timers of connections that are due, to the nanosecond, where [`Stack::advance`] may be
+    /// a tick late. It looks at every connection.
+    pub fn run_connection_timers(&mut self, now: Instant) {
+        let due = self.deadlines().filter(|&(_, at)| at <= now);
+        let due: Vec<u32> = due.map(|(index, _)| index).collect();
+        for index in due {
+            self.run_timer(now, index);
+        }
+    }
+
+    fn deadlines(&self) -> impl Iterator<Item = (u32, Instant)> {
         let slab = &self.core.slab;
         slab.live_indices()
             .filter(|&i| !slab.get(i).has(flag::DETACHED))
-            .filter_map(|i| slab.get(i).conn.deadline())
-            .min()
+            .filter_map(|i| Some((i, slab.get(i).conn.deadline()?)))
     }
 }
 

@@ -30,21 +30,27 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             .wheel
             .advance(tick, budget, &mut |index| fired.push(index));
         for index in fired.drain(..) {
-            let core = &mut self.core;
-            let Some(slot) = core.slab.live_mut(index) else {
-                continue;
-            };
-            match slot.conn.deadline() {
-                Some(deadline) if deadline <= now => {
-                    let mut env = env!(core, &mut self.receive_memory, now, slot.config);
-                    let events = slot.conn.on_timer(&mut env);
-                    core.mark_dirty(index);
-                    self.on_events(now, index, events);
-                }
-                _ => core.arm(index),
-            }
+            self.run_timer(now, index);
         }
         self.fired = fired;
+    }
+
+    /// Does what is due for a connection, if it is live, or sets its timer.
+    #[inline]
+    pub(crate) fn run_timer(&mut self, now: Instant, index: u32) {
+        let core = &mut self.core;
+        let Some(slot) = core.slab.live_mut(index) else {
+            return;
+        };
+        match slot.conn.deadline() {
+            Some(deadline) if deadline <= now => {
+                let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+                let events = slot.conn.on_timer(&mut env);
+                core.mark_dirty(index);
+                self.on_events(now, index, events);
+            }
+            _ => core.arm(index),
+        }
     }
 }
 
