@@ -1,9 +1,10 @@
 //! What the application is told: events, text in order, and the peer's FIN.
 
-use tcp::Events;
 use tcp::time::Instant;
+use tcp::{Connection, Events, Memory};
+use wire::Seq;
 
-use crate::application::Application;
+use crate::application::{Application, Handle};
 use crate::context::context;
 use crate::core::env;
 use crate::frame::FramePool;
@@ -12,6 +13,33 @@ use crate::stack::Stack;
 
 /// The most held bytes that are shown to an application at once, when they do not lie together.
 const SHOWN_AT_ONCE: usize = 64 * 1024;
+
+/// Held text in one piece. It is kept: when more arrives and the application still waits, only
+/// that is copied.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    /// Whose it is, and the number of its first byte.
+    of: Option<(Handle, Seq)>,
+}
+
+impl Scratch {
+    /// What `conn` holds, up to [`SHOWN_AT_ONCE`].
+    fn gather(&mut self, handle: Handle, conn: &mut Connection, memory: &Memory) -> &[u8] {
+        let readable = conn.readable();
+        let first = conn.rcv_nxt() - readable as u32;
+        if self.of != Some((handle, first)) {
+            self.of = Some((handle, first));
+            self.bytes.clear();
+        }
+        let known = self.bytes.len();
+        self.bytes.resize(readable.min(SHOWN_AT_ONCE), 0);
+        if let Some(new) = self.bytes.get_mut(known..) {
+            conn.copy_readable(memory, known, new);
+        }
+        &self.bytes
+    }
+}
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Tells the application what happened, data and FIN apart.
@@ -82,12 +110,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             );
             if consumed == 0 && readable > shown {
                 // What it waits for may lie in the next chunk: show them as one.
-                let slot = self.core.slab.get_mut(index);
-                self.scratch.resize(readable.min(SHOWN_AT_ONCE), 0);
-                shown = slot
-                    .conn
-                    .copy_readable(&self.receive_memory, &mut self.scratch);
-                let bytes = &self.scratch[..shown];
+                let conn = &mut self.core.slab.get_mut(index).conn;
+                let bytes = self.scratch.gather(handle, conn, &self.receive_memory);
+                shown = bytes.len();
                 consumed = self
                     .app
                     .on_data(&mut context(&mut self.core, now), handle, bytes)

@@ -133,7 +133,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         let core = &mut self.core;
         let slot = core.slab.get_mut(conn.index);
-        let n = slot.conn.copy_readable(&self.receive_memory, buf);
+        let n = slot.conn.copy_readable(&self.receive_memory, 0, buf);
         if !peek && n > 0 {
             let mut env = env!(core, &mut self.receive_memory, now, slot.config);
             slot.conn.consume(&mut env, n);

@@ -8,6 +8,7 @@ use crate::config::{Config, ConfigError, Secrets};
 use crate::context::Context;
 use crate::core::Core;
 use crate::counters::Counters;
+use crate::deliver::Scratch;
 use crate::frame::{Frame, FramePool};
 use crate::parse::{Kind, Parsed, parse};
 use crate::slab::Hint;
@@ -34,7 +35,7 @@ pub struct Stack<A, P: FramePool> {
     /// Takes turns with the queue of connections that have something due.
     pub(crate) spare: Vec<u32>,
     pub(crate) fired: Vec<u32>,
-    pub(crate) scratch: Vec<u8>,
+    pub(crate) scratch: Scratch,
     /// Addresses announced so far.
     pub(crate) announced: usize,
 }
@@ -56,7 +57,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             burst: vec![Parsed::EMPTY; BURST].into(),
             spare: Vec::with_capacity(connections),
             fired: Vec::with_capacity(TIMER_BUDGET),
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
             announced: 0,
         })
     }

@@ -35,6 +35,11 @@ impl Ranges {
         &self.ranges[..usize::from(self.len)]
     }
 
+    /// Bytes in all ranges.
+    pub(crate) fn bytes(&self) -> u32 {
+        self.as_slice().iter().map(|&(s, e)| e.offset_from(s)).sum()
+    }
+
     /// Whether [`Ranges::insert`] of `start..end` would succeed.
     pub(crate) fn accepts(&self, start: Seq, end: Seq) -> bool {
         usize::from(self.len) < Ranges::MAX

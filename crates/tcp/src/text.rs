@@ -6,6 +6,11 @@ use wire::tcp::Flags;
 use crate::connection::{Connection, Flag};
 use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
+/// The gap before text out of order for which memory is taken however little was received, in bytes.
+const GAP_BYTES: u64 = 16 << 10;
+/// And for each byte received and held.
+const GAP_SHARE: u64 = 4;
+
 impl Connection {
     /// The text and FIN of `seg`.
     #[inline]
@@ -92,6 +97,14 @@ impl Connection {
         // and will be read, must find room.
         let reserve = env.rcv_memory.chunks() / 4;
         let offset = self.rcv.len() + first.offset_from(self.rcv_nxt);
+        // Memory is taken for the gap too: for no more of it than the peer has sent in earnest, or
+        // one byte at the far edge of the window would take all that the window promises.
+        let text_len = text.len() as u32;
+        let received = u64::from(self.rcv.len() + text_len) + u64::from(self.ranges.bytes());
+        if u64::from(offset + text_len) > GAP_BYTES + GAP_SHARE * received {
+            env.counters.out_of_order_dropped_memory += 1;
+            return;
+        }
         if !self.rcv.write_ahead(env.rcv_memory, offset, text, reserve) {
             env.counters.out_of_order_dropped_memory += 1;
             return;

@@ -64,10 +64,11 @@ impl Connection {
         self.rcv.peek(rcv_memory)
     }
 
-    /// Copies unread bytes from the first on to `dst`, without consuming them; returns how many.
-    pub fn copy_readable(&mut self, rcv_memory: &Memory, dst: &mut [u8]) -> usize {
-        let n = dst.len().min(self.readable());
-        self.rcv.copy_out(rcv_memory, 0, &mut dst[..n])
+    /// Copies unread bytes from the one at `offset` on to `dst`, without consuming them; returns how
+    /// many.
+    pub fn copy_readable(&mut self, rcv_memory: &Memory, offset: usize, dst: &mut [u8]) -> usize {
+        let n = dst.len().min(self.readable().saturating_sub(offset));
+        self.rcv.copy_out(rcv_memory, offset as u32, &mut dst[..n])
     }
 
     /// Ends the connection without a word to the peer: it cannot be reached.

@@ -140,3 +140,20 @@ fn gaps_while_the_application_does_not_read() {
     assert_eq!(s.host.read, b"efghij");
     s.host.release();
 }
+
+#[test]
+fn a_byte_at_the_far_edge_does_not_take_the_memory_of_the_window() {
+    let mut s = Script::established(bare());
+    s.arrive(ACK, 1 + 60_000, 1, b"x");
+    s.expect(&["ACK 1:1 ack 1"]);
+    assert_eq!(s.host.core.counters.out_of_order_dropped_memory, 1);
+    assert_eq!(s.host.core.rcv_memory.in_use(), 0);
+    // After much that was sent in earnest, the gap may be longer.
+    for i in 0..12 {
+        s.arrive(ACK, 1 + 1400 * (i + 1), 1, &[1; 1400]);
+    }
+    s.arrive(ACK, 1 + 60_000, 1, b"x");
+    assert_eq!(s.host.core.counters.out_of_order_dropped_memory, 1);
+    assert_eq!(s.host.core.counters.out_of_order_segments, 13);
+    s.host.release();
+}
