@@ -153,8 +153,13 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
         self.frames = MbufFrame::wrap_vec(mbufs);
         if received > 0 {
             self.counters.rx_bursts += 1;
-            // All headers of the burst are asked for before the first is waited for.
-            let chains = self.frames.iter().filter(|f| !f.0.is_linear()).count();
+            // The octets of the whole burst are asked for before the first are waited for: another
+            // core or a device has written them.
+            let mut chains = 0;
+            for frame in &self.frames {
+                frame.0.prefetch_data();
+                chains += usize::from(!frame.0.is_linear());
+            }
             if chains > 0 {
                 self.linearise();
             }
