@@ -56,7 +56,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
 impl Core {
     /// Sees to it that the wheel fires no later than the connection's earliest deadline.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn arm(&mut self, index: u32) {
         if let Some(deadline) = self.slab.get(index).conn.deadline() {
             self.wheel.schedule_by(index, tick_after(deadline));

@@ -100,8 +100,14 @@ impl Wheel {
         let node = &self.nodes[id as usize];
         let ahead = u64::from(node.deadline.wrapping_sub(self.now as u32));
         if node.next == IDLE || ahead > deadline_tick.saturating_sub(self.now) {
-            self.schedule(id, deadline_tick);
+            self.move_forward(id, deadline_tick);
         }
+    }
+
+    /// [`Wheel::schedule`], out of the way of timers that stay.
+    #[cold]
+    fn move_forward(&mut self, id: u32, deadline_tick: u64) {
+        self.schedule(id, deadline_tick);
     }
 
     /// Stops the timer `id`; whether it was scheduled.
