@@ -13,8 +13,6 @@ use crate::host::{Host, OURS};
 const FRAMES: usize = 1024;
 /// Four-tuples in TIME-WAIT at a time.
 const TIME_WAIT: usize = 16_384;
-/// Bytes for text each way, if one connection's buffers do not want more.
-const MEMORY: usize = 16 << 20;
 
 /// One host with one IPv4 address, its sockets, and packets that wait to be fetched. The calls are
 /// those of `include/sut.h`.
@@ -55,8 +53,8 @@ impl Sut {
         config.max_connections = flags.connections.into();
         config.max_neighbors = u16::MAX;
         config.control_replies_per_second = flags.replies;
-        config.receive_memory = MEMORY.max(flags.tcp.rcv_buf as usize * 4);
-        config.send_memory = MEMORY.max(flags.tcp.snd_buf as usize * 4);
+        config.receive_memory = flags.memory.max(flags.tcp.rcv_buf) as usize;
+        config.send_memory = flags.memory.max(flags.tcp.snd_buf) as usize;
         config.real_time_at_zero_ns = now_us.wrapping_mul(1_000);
         let sockets = Sockets::new(flags.backlog);
         let secrets = secrets(flags.seed);

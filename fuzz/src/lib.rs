@@ -1,0 +1,9 @@
+//! What the fuzz targets do with their bytes. `scripts/fuzz` runs them.
+//!
+//! The property is always the same: whatever arrives, nothing panics (debug assertions are on), what
+//! one end writes the other reads the same, nothing is held when all is over, a packet is answered
+//! with no more than the windows allow, and connections that others do not touch go on.
+
+pub mod packet;
+pub mod segments;
+pub mod wire;
