@@ -383,6 +383,9 @@ fn config() -> impl Strategy<Value = Config> {
                     data_retries: 255,
                     syn_retries: 255,
                     synack_retries: 255,
+                    // Nor may it last for hours: where many acknowledgments are lost, echoed
+                    // timestamps measure the waits as well.
+                    rto_max_ms: 5_000,
                     ..Config::default()
                 }
             },
