@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use runtime::{Field, Publish};
 use stack::{Application, Context, Handle};
 use tcp::CloseReason;
 use tcp::time::Instant;
@@ -11,9 +12,11 @@ use tcp::time::Instant;
 use crate::config::{App, Close, Listen};
 use crate::http::Site;
 
+mod counters;
 mod grace;
 mod http;
 
+use counters::Counters;
 use grace::Grace;
 use http::Connection;
 
@@ -58,8 +61,14 @@ pub struct Apps {
     /// In the order of the stack's listeners.
     services: Vec<Service>,
     connections: Vec<Connection>,
-    grace: Grace,
+    shared: Shared,
     draining: bool,
+}
+
+/// What the connections of a worker share.
+struct Shared {
+    grace: Grace,
+    counters: Counters,
 }
 
 impl Apps {
@@ -69,7 +78,10 @@ impl Apps {
         Apps {
             services,
             connections: vec![Connection::default(); max_connections],
-            grace: Grace::new(max_connections),
+            shared: Shared {
+                grace: Grace::new(max_connections),
+                counters: Counters::default(),
+            },
             draining: false,
         }
     }
@@ -96,14 +108,21 @@ impl Application for Apps {
         match service!(self, cx, conn) {
             // What does not fit into the send buffer stays in the receive buffer and closes the
             // window: the peer is slowed down to the pace at which it reads its echo.
-            Service::Echo => cx.send(conn, data),
-            Service::Discard => data.len(),
+            Service::Echo => {
+                let taken = cx.send(conn, data);
+                self.shared.counters.echo_bytes += taken as u64;
+                taken
+            }
+            Service::Discard => {
+                self.shared.counters.discard_bytes += data.len() as u64;
+                data.len()
+            }
             Service::Http {
                 site,
                 client_closes,
             } => {
                 let connection = &mut self.connections[conn.index()];
-                connection.on_data(cx, &mut self.grace, site, *client_closes, data)
+                connection.on_data(cx, &mut self.shared, site, *client_closes, data)
             }
         }
     }
@@ -117,7 +136,7 @@ impl Application for Apps {
                 client_closes,
             } => {
                 let connection = &mut self.connections[conn.index()];
-                connection.on_writable(cx, &mut self.grace, site, *client_closes);
+                connection.on_writable(cx, &mut self.shared, site, *client_closes);
             }
         }
     }
@@ -141,11 +160,22 @@ impl Application for Apps {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
-        self.grace.expire(cx, &mut self.connections);
+        let Shared { grace, counters } = &mut self.shared;
+        counters.http_waits_ended += grace.expire(cx, &mut self.connections);
     }
 
     fn next_poll(&self) -> Option<Instant> {
-        self.grace.next()
+        self.shared.grace.next()
+    }
+}
+
+impl Publish for Apps {
+    fn fields() -> &'static [Field] {
+        &Counters::FIELDS
+    }
+
+    fn values(&self, put: &mut dyn FnMut(u64)) {
+        self.shared.counters.values().into_iter().for_each(put);
     }
 }
 

@@ -13,6 +13,7 @@ pub use error::ConfigError;
 pub use host::{Host, Prefix};
 pub use limits::{Control, Limits, Secrets};
 pub use listen::{App, Close, Listen};
+pub use metrics::Metrics;
 pub use port::Port;
 pub use source::Source;
 pub use tcp::{Keepalive, Tcp};
@@ -25,6 +26,7 @@ mod host;
 mod hosted;
 mod limits;
 mod listen;
+mod metrics;
 mod port;
 pub mod quantity;
 mod source;
@@ -51,6 +53,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// `[control]`: the control thread.
     pub control: Control,
+    /// `[metrics]`: what monitoring is told.
+    pub metrics: Metrics,
     /// `[secrets]`: keys kept across restarts.
     pub secrets: Secrets,
 }

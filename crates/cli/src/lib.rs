@@ -13,6 +13,7 @@ pub mod config;
 pub mod environment;
 pub mod http;
 pub mod memory;
+pub mod metrics;
 pub mod serve;
 #[cfg(test)]
 mod testing;

@@ -3,18 +3,15 @@
 use std::io::{self, Write};
 
 use anyhow::Context as _;
-use runtime::{
-    Clock, Control, ControlArgs, Idle, Port, PortArgs, Publish, Worker, WorkerThread, seats,
-};
+use runtime::{Clock, Control, ControlArgs, Idle, Port, PortArgs, Worker, WorkerThread, seats};
 
 use crate::apps::{Apps, Service};
 use crate::check::{self, Description};
 use crate::config::{self, Config, ConfigError};
 use crate::environment::{Environment, secrets};
+use crate::metrics::{self, server::Server};
 
 mod key;
-
-impl Publish for Apps {}
 
 /// Serves until a signal, then drains. Statistics go to standard output, what is running to
 /// standard error.
@@ -48,9 +45,17 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         drain_timeout: config.control.drain_timeout.duration(),
     };
     let control = Control::start(eal, vec![port], threads, control)?;
+    let metrics = metrics(config, &control)?;
     environment.go_on()?;
     // Whoever read what is written may have gone: no reason for a server to go, too.
     let _ = write!(io::stderr(), "{}", Description { config, usage });
+    if let Some(metrics) = &metrics {
+        let _ = writeln!(
+            io::stderr(),
+            "metrics    http://{}/metrics",
+            metrics.address()
+        );
+    }
     let end = control.run(|snapshot| {
         let _ = writeln!(io::stdout(), "{}", snapshot.line());
     })?;
@@ -62,6 +67,16 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         ),
     };
     Ok(())
+}
+
+/// The endpoint for Prometheus, if one is wanted.
+fn metrics(config: &Config, control: &Control) -> anyhow::Result<Option<Server>> {
+    let Some(address) = config.metrics.listen else {
+        return Ok(None);
+    };
+    let workers: Vec<usize> = config.eal.cpus.iter().map(|&cpu| cpu.into()).collect();
+    let registry = metrics::registry(control.monitor());
+    Server::start(address, registry, &workers).map(Some)
 }
 
 /// Each listener's application, in the order of the listeners.

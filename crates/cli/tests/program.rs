@@ -1,5 +1,7 @@
 //! The program as its user meets it: exit status, standard output, standard error.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -217,4 +219,70 @@ fn serve_explains_a_cpu_that_is_not_there() {
     let reason = "cannot pin a thread to CPU 1000: Invalid argument (os error 22)";
     assert!(text.trim_end().ends_with(reason), "{text}");
     assert_eq!(text.matches("Invalid argument").count(), 1, "{text}");
+}
+
+/// What `GET path` on `address` gets, whole.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn serve_tells_prometheus_every_documented_metric() {
+    let line = "serve --device net_null0,no-rx=1 --address 192.0.2.1/24 --listen 7=echo --cpus 0 \
+                --hugepages no --idle yield --set metrics.listen=127.0.0.1:0";
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_tidewheel"))
+        .args(line.split_whitespace())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(serve.stderr.take().unwrap()).lines();
+    let address = lines.find_map(|line| {
+        let line = line.unwrap();
+        let url = line
+            .strip_prefix("metrics ")?
+            .trim()
+            .strip_prefix("http://")?;
+        Some(url.strip_suffix("/metrics")?.to_owned())
+    });
+    let address = address.expect("serve says where its metrics are");
+    let answer = get(&address, "/metrics");
+    let elsewhere = get(&address, "/");
+    let asked = Command::new("kill").arg(serve.id().to_string()).status();
+    assert!(asked.unwrap().success());
+    assert!(serve.wait().unwrap().success());
+
+    assert!(elsewhere.starts_with("HTTP/1.1 404"), "{elsewhere}");
+    let head = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains(head), "{answer}");
+    assert!(answer.contains("# EOF\n"), "{answer}");
+    let documented = std::fs::read_to_string(shipped("METRICS.md")).unwrap();
+    let names = documented
+        .lines()
+        .filter_map(|l| l.strip_prefix("| `")?.split('`').next());
+    let mut found = 0;
+    for name in names {
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        let family = format!("# TYPE {} {kind}\n", name.trim_end_matches("_total"));
+        assert!(answer.contains(&family), "{name}");
+        found += 1;
+    }
+    assert!(found > 100, "{found}");
+    let turns = "tidewheel_loop_turns_total{worker=\"worker0\"} ";
+    let turns = answer.lines().find_map(|l| l.strip_prefix(turns)).unwrap();
+    assert!(turns.parse::<u64>().unwrap() > 0);
+    assert!(
+        answer.contains("tidewheel_port_link_up{port=\"net_null0\"}"),
+        "{answer}"
+    );
 }

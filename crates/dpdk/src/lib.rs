@@ -43,4 +43,4 @@ pub use port::{
     Capabilities, Enabled, LinkState, Offloads, Port, PortConfig, PortStats, Queues, Rss, RssFields,
 };
 pub use queue::{RxQueue, TxQueue};
-pub use thread::{WorkerThread, allowed_cpus, register_worker_thread};
+pub use thread::{WorkerThread, allowed_cpus, pin, register_worker_thread};

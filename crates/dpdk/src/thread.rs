@@ -27,7 +27,7 @@ pub struct WorkerThread {
 /// [`Error::NoLcore`] when DPDK has no id left; [`Error::Os`] when the CPU is not there or not allowed.
 pub fn register_worker_thread(eal: &Eal, cpu: Option<usize>) -> Result<WorkerThread, Error> {
     if let Some(cpu) = cpu {
-        pin(cpu)?;
+        pin(&[cpu])?;
     }
     // SAFETY: reads a thread-local variable.
     let known = unsafe { sys::shim_lcore_id() } != sys::SHIM_LCORE_ID_ANY;
@@ -63,22 +63,35 @@ impl Drop for WorkerThread {
     }
 }
 
-fn pin(cpu: usize) -> Result<(), Error> {
-    if cpu >= libc::CPU_SETSIZE as usize {
-        return Err(Error::BadArgument(format!("there is no CPU {cpu}")));
-    }
+/// Has the calling thread run on any of `cpus` and on no other.
+///
+/// # Errors
+/// [`Error::BadArgument`] or [`Error::Os`] when one of them is not there, or none is allowed.
+pub fn pin(cpus: &[usize]) -> Result<(), Error> {
     // SAFETY: an all-zero set is a valid, empty one.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `cpu` is within the set, as checked above.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
+    for &cpu in cpus {
+        if cpu >= libc::CPU_SETSIZE as usize {
+            return Err(Error::BadArgument(format!("there is no CPU {cpu}")));
+        }
+        // SAFETY: `cpu` is within the set, as checked above.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
     // SAFETY: `set` is a valid set of the size given; 0 is the calling thread.
     match unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) } {
         0 => Ok(()),
         _ => Err(Error::os(
-            format!("cannot pin a thread to CPU {cpu}"),
+            format!("cannot pin a thread to {}", names(cpus)),
             io::Error::last_os_error(),
         )),
     }
+}
+
+/// `CPU 1`, `CPUs 1, 2`.
+fn names(cpus: &[usize]) -> String {
+    let numbers: Vec<String> = cpus.iter().map(usize::to_string).collect();
+    let plural = if cpus.len() == 1 { "" } else { "s" };
+    format!("CPU{plural} {}", numbers.join(", "))
 }
 
 /// The CPUs that the calling thread may run on, in ascending order.

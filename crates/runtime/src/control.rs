@@ -8,6 +8,7 @@ use dpdk::{Eal, Port};
 use crate::bell::{Bell, Rings};
 use crate::board::Phase;
 use crate::error::Error;
+use crate::monitor::{Monitor, Ports};
 use crate::snapshot::{Recorder, Snapshot};
 use crate::thread::{self, Running, STUCK_AFTER, WorkerThread};
 
@@ -56,7 +57,7 @@ pub struct End {
 pub struct Control {
     // In this order: what runs, then the ports that it runs on.
     threads: Vec<Running>,
-    ports: Vec<Port>,
+    ports: Ports,
     recorder: Recorder,
     bell: Bell,
     args: ControlArgs,
@@ -82,6 +83,7 @@ impl Control {
         let workers = threads.iter().flat_map(|thread| &thread.workers);
         let boards = workers.map(|worker| worker.board().clone()).collect();
         let recorder = Recorder::new(boards, &ports);
+        let ports = Ports::new(ports);
         Ok(Control {
             threads: thread::start(eal, threads, &bell)?,
             recorder,
@@ -130,9 +132,15 @@ impl Control {
         }
     }
 
+    /// A look at the workers and the ports for another thread.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::new(self.recorder.boards().cloned().collect(), &self.ports)
+    }
+
     /// The values now, beside those of the snapshot before (ticks included).
     pub fn snapshot(&mut self) -> Snapshot {
-        self.recorder.snapshot(&self.ports)
+        self.recorder.snapshot(&self.ports.lock())
     }
 
     /// Runs until SIGINT or SIGTERM, then drains and stops; `show` is given a snapshot each
@@ -210,5 +218,7 @@ impl Drop for Control {
         if let Err(error) = self.stop_and_join() {
             tracing::error!("{error}");
         }
+        // Here and now, not where the last monitor happens to go.
+        self.ports.lock().clear();
     }
 }

@@ -56,6 +56,7 @@ mod hold;
 mod idle;
 mod line;
 pub mod link;
+mod monitor;
 mod pool;
 mod relay;
 mod seat;
@@ -75,6 +76,7 @@ pub use frame::MbufFrame;
 pub use hold::HeldSignals;
 pub use idle::Idle;
 pub use line::Line;
+pub use monitor::{Monitor, PortReport};
 pub use pool::MbufPool;
 pub use seat::{PortArgs, Seat, seats};
 pub use snapshot::{PortSnapshot, Snapshot, WorkerSnapshot};
@@ -84,6 +86,6 @@ pub use worker::{Outcome, RX_BURST, Run, Worker};
 
 /// What programs need of DPDK, so that they depend on no other crate for it.
 pub use dpdk::{
-    Eal, EalArgs, Error as DpdkError, LogLevel, Memory, MemoryPolicy, Port, PortStats,
-    allowed_cpus, hugepages,
+    Eal, EalArgs, Error as DpdkError, LinkState, LogLevel, Memory, MemoryPolicy, Port, PortStats,
+    allowed_cpus, hugepages, pin, version as dpdk_version,
 };

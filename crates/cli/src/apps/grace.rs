@@ -12,6 +12,17 @@ use super::http::Connection;
 /// The grace: at least this long, at most twice.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 
+/// How the wait for a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wait {
+    /// It goes on.
+    On,
+    /// Its grace was over.
+    Over,
+    /// Nobody waits any more.
+    Gone,
+}
+
 /// The connections that keep the server waiting, oldest first. As the grace is the same for all
 /// of them, this is a queue; a connection is in it at most once, and whether it still waits is
 /// looked up when its turn comes.
@@ -38,9 +49,10 @@ impl Grace {
         self.queue.front().map(|(at, _)| *at)
     }
 
-    /// Closes whoever has used up its grace.
+    /// Closes whoever has used up its grace; returns how many that were.
     #[inline]
-    pub(super) fn expire(&mut self, cx: &mut Context<'_>, connections: &mut [Connection]) {
+    pub(super) fn expire(&mut self, cx: &mut Context<'_>, connections: &mut [Connection]) -> u64 {
+        let mut closed = 0;
         while let Some(&(at, index)) = self.queue.front()
             && at <= cx.now()
         {
@@ -48,9 +60,12 @@ impl Grace {
             let Some(connection) = connections.get_mut(index as usize) else {
                 continue;
             };
-            if connection.still_waits(cx) {
-                self.queue.push_back((cx.now() + GRACE, index));
+            match connection.wait_state(cx) {
+                Wait::On => self.queue.push_back((cx.now() + GRACE, index)),
+                Wait::Over => closed += 1,
+                Wait::Gone => {}
             }
         }
+        closed
     }
 }

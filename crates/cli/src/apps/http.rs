@@ -3,7 +3,9 @@
 use stack::{Context, Handle};
 use tcp::time::Instant;
 
-use super::grace::{GRACE, Grace};
+use super::Shared;
+use super::counters::Counters;
+use super::grace::{GRACE, Grace, Wait};
 use crate::http::{Next, Session, Sink, Site};
 
 /// The state of one connection.
@@ -21,12 +23,18 @@ pub(super) struct Connection {
 struct SendBuffer<'a, 'c> {
     cx: &'a mut Context<'c>,
     conn: Handle,
+    counters: &'a mut Counters,
 }
 
 impl Sink for SendBuffer<'_, '_> {
     #[inline]
     fn send(&mut self, bytes: &[u8]) -> usize {
         self.cx.send(self.conn, bytes)
+    }
+
+    #[inline]
+    fn answered(&mut self, status: u16) {
+        self.counters.answered(status);
     }
 }
 
@@ -49,7 +57,7 @@ impl Connection {
     pub(super) fn on_data(
         &mut self,
         cx: &mut Context<'_>,
-        grace: &mut Grace,
+        shared: &mut Shared,
         site: &Site,
         client_closes: bool,
         data: &[u8],
@@ -57,16 +65,20 @@ impl Connection {
         let Some(conn) = self.handle else {
             return data.len();
         };
-        let sink = &mut SendBuffer { cx, conn };
+        let sink = &mut SendBuffer {
+            cx,
+            conn,
+            counters: &mut shared.counters,
+        };
         let (used, next) = self.session.on_data(site, client_closes, data, sink);
         if next == Next::Read {
             if used < data.len() {
-                self.wait(cx.now(), grace, conn);
+                self.wait(cx.now(), &mut shared.grace, conn);
             } else if !self.session.is_over() {
                 self.waits_since = None;
             }
         } else {
-            self.follow(cx, grace, conn, next);
+            self.follow(cx, &mut shared.grace, conn, next);
         }
         used
     }
@@ -74,16 +86,20 @@ impl Connection {
     pub(super) fn on_writable(
         &mut self,
         cx: &mut Context<'_>,
-        grace: &mut Grace,
+        shared: &mut Shared,
         site: &Site,
         client_closes: bool,
     ) {
         let Some(conn) = self.handle else {
             return;
         };
-        let sink = &mut SendBuffer { cx, conn };
+        let sink = &mut SendBuffer {
+            cx,
+            conn,
+            counters: &mut shared.counters,
+        };
         let next = self.session.on_writable(site, client_closes, sink);
-        self.follow(cx, grace, conn, next);
+        self.follow(cx, &mut shared.grace, conn, next);
         if next != Next::Write {
             // Requests that came in the meantime were held back.
             cx.resume(conn);
@@ -107,17 +123,18 @@ impl Connection {
         }
     }
 
-    /// Closes the connection if its grace is over; whether it still has some.
-    pub(super) fn still_waits(&mut self, cx: &mut Context<'_>) -> bool {
-        self.queued = match (self.handle, self.waits_since) {
+    /// Closes the connection if its grace is over, and says how it is.
+    pub(super) fn wait_state(&mut self, cx: &mut Context<'_>) -> Wait {
+        let state = match (self.handle, self.waits_since) {
             (Some(conn), Some(since)) if since + GRACE <= cx.now() => {
                 cx.close(conn);
-                false
+                Wait::Over
             }
-            (Some(_), Some(_)) => true,
-            _ => false,
+            (Some(_), Some(_)) => Wait::On,
+            _ => Wait::Gone,
         };
-        self.queued
+        self.queued = state == Wait::On;
+        state
     }
 
     fn follow(&mut self, cx: &mut Context<'_>, grace: &mut Grace, conn: Handle, next: Next) {

@@ -194,6 +194,30 @@ fn pipelined_requests_are_held_while_a_response_is_stuck() {
 }
 
 #[test]
+fn what_applications_do_is_published() {
+    let published = |pair: &Pair<Script, Apps>, name: &str| {
+        let place = Apps::fields().iter().position(|f| f.name == name).unwrap();
+        let mut values = Vec::new();
+        pair.b.app().values(&mut |value| values.push(value));
+        assert_eq!(values.len(), Apps::fields().len());
+        values[place]
+    };
+    let not_found = "GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
+    let unknown = "BREW / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let pair = run(1, script([GET, GET, not_found, unknown].concat()), 1_000);
+    assert_eq!(published(&pair, "http_responses_2xx"), 2);
+    assert_eq!(published(&pair, "http_responses_4xx"), 1);
+    assert_eq!(published(&pair, "http_responses_5xx"), 1);
+    let pair = run(2, script(vec![7; 5_000]), 1_000);
+    assert_eq!(published(&pair, "echo_bytes"), 5_000);
+    let pair = run(3, script(vec![7; 5_000]), 1_000);
+    assert_eq!(published(&pair, "discard_bytes"), 5_000);
+    let mut pair = run(0, script("GET / HT"), 100);
+    pair.run_coarsely(Duration::from_secs(61));
+    assert_eq!(published(&pair, "http_waits_ended"), 1);
+}
+
+#[test]
 fn an_upload_is_counted() {
     let head = "PUT /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n";
     let pair = run(
@@ -252,7 +276,7 @@ fn half_a_request_and_a_fin_end_too() {
     );
     pair.run_coarsely(Duration::from_secs(61));
     assert_eq!(pair.b.usage().live, 0);
-    assert_eq!(pair.b.app().grace.next(), None);
+    assert_eq!(pair.b.app().shared.grace.next(), None);
 }
 
 #[test]

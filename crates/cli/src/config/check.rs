@@ -22,6 +22,17 @@ pub fn check(config: &Config, source: &Source) -> Result<(), ConfigError> {
     cpus(config, source)?;
     host(config, source)?;
     tcp(config, source)?;
+    if let Some(listen) = config.metrics.listen
+        && !listen.ip().is_loopback()
+    {
+        return fail(
+            "metrics.listen",
+            format!(
+                "{} is not a loopback address, and whoever asks is answered",
+                listen.ip()
+            ),
+        );
+    }
     if config.listen.is_empty() {
         return fail(
             "listen",

@@ -175,6 +175,12 @@ fn contradictions_name_both_lines() {
         "(tcp.window_scaling is at t.toml:11)",
     );
     refused("mss = 1400", "rcv_buf = 8191", 10, "at least 8192");
+    refused(
+        "[tcp]",
+        "[metrics]\nlisten = \"0.0.0.0:9464\"\n[tcp]",
+        10,
+        "not a loopback",
+    );
     refused("192.0.2.254", "198.51.100.1", 7, "not on the prefix");
     refused("192.0.2.254", "192.0.2.1", 7, "this host itself");
     refused(

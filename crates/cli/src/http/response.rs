@@ -46,6 +46,21 @@ impl Status {
         Status::VersionNotSupported,
     ];
 
+    /// The code.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Status::BadRequest => 400,
+            Status::NotFound => 404,
+            Status::MethodNotAllowed => 405,
+            Status::UriTooLong => 414,
+            Status::ExpectationFailed => 417,
+            Status::FieldsTooLarge => 431,
+            Status::NotImplemented => 501,
+            Status::VersionNotSupported => 505,
+        }
+    }
+
     const fn line(self) -> &'static str {
         match self {
             Status::BadRequest => "400 Bad Request",
@@ -79,6 +94,17 @@ pub enum Reply {
     },
     /// 100 Continue: an interim response.
     Continue,
+}
+
+impl Reply {
+    /// The status code of a final response.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Reply::Resource { .. } | Reply::Received(_) => Some(200),
+            Reply::Error { status, .. } => Some(status.code()),
+            Reply::Continue => None,
+        }
+    }
 }
 
 /// What was received of an upload. Nothing of it is kept: the checksum is the client's evidence that

@@ -8,6 +8,9 @@ use super::response::{Reply, SCRATCH, Site, Status};
 pub trait Sink {
     /// Takes as much of `bytes` as there is room for, and says how much.
     fn send(&mut self, bytes: &[u8]) -> usize;
+
+    /// A response with this status code has been taken whole.
+    fn answered(&mut self, _status: u16) {}
 }
 
 /// What the connection needs next.
@@ -273,6 +276,9 @@ impl Session {
         }
         let closes = self.draining || self.persistence == Persistence::Close;
         let last = output.reply != Reply::Continue && closes;
+        if let Some(status) = output.reply.status() {
+            sink.answered(status);
+        }
         self.output = None;
         if last {
             self.input = Input::Discard;
