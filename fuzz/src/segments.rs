@@ -133,6 +133,7 @@ impl World {
     fn new(setup: u8) -> World {
         let flags = format!(
             "timestamps={},wscale={},nagle={},delack_ms={},rcvbuf={},sndbuf={},connections=16,\
+             time_waits=64,memory=1048576,\
              backlog=4,data_retries=5,rto_max_ms=8000,fin_wait2_ms=20000,mss=1200",
             switch(setup, 0),
             switch(setup, 1),

@@ -48,6 +48,7 @@ typedef struct sut sut_t;
  *   replies=10000000    RSTs, ICMP errors, challenge ACKs a second, each kind; a tenth at once
  *   backlog=128         connections in SYN-RECEIVED a listener, at the least
  *   connections=1024    live connections, 1 to 65535
+ *   time_waits=16384    four-tuples in TIME-WAIT, 1 to 65535; beyond, the oldest go first
  *   memory=4194304      bytes for text each way, of all connections together, 65536 to 2^30
  *   seed=1              seed of every secret: equal seeds give equal runs
  */

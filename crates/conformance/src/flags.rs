@@ -17,6 +17,8 @@ pub struct Flags {
     pub backlog: u32,
     /// The most live connections.
     pub connections: u16,
+    /// Four-tuples in TIME-WAIT at a time; beyond, the oldest go first.
+    pub time_waits: u16,
     /// Bytes for text each way, of all connections together; at least one connection's buffers.
     pub memory: u32,
     /// What the secrets are made from.
@@ -61,6 +63,7 @@ impl Default for Flags {
             replies: 10_000_000,
             backlog: 128,
             connections: 1024,
+            time_waits: 16_384,
             memory: 4 << 20,
             seed: 1,
         }
@@ -114,6 +117,7 @@ impl Flags {
             "replies" => self.replies = item.number()?,
             "backlog" => self.backlog = item.number()?,
             "connections" => self.connections = item.within(1, u16::MAX, "1 to 65535")?,
+            "time_waits" => self.time_waits = item.within(1, u16::MAX, "1 to 65535")?,
             "memory" => self.memory = item.within(1 << 16, 1 << 30, "65536 to 2^30")?,
             "seed" => self.seed = item.number()?,
             _ => return Err(FlagsError::UnknownKey(key.into())),
@@ -182,7 +186,7 @@ mod tests {
             "rcvbuf=1000, sndbuf=2000,wscale=off,timestamps=off,sack=off,mss=900,default_mss=500,\
              mtu=1400,delack_ms=0,nagle=off,initial_window=3,rto_initial_ms=1500,rto_min_ms=300,\
              rto_max_ms=70000,syn_retries=2,synack_retries=3,data_retries=4,user_timeout_ms=5,\
-             fin_wait2_ms=6,time_wait_ms=7,policy=rfc6191,replies=8,backlog=9,connections=10,memory=70000,\
+             fin_wait2_ms=6,time_wait_ms=7,policy=rfc6191,replies=8,backlog=9,connections=10,time_waits=12,memory=70000,\
              seed=11",
         )
         .unwrap();
@@ -214,6 +218,7 @@ mod tests {
             replies: 8,
             backlog: 9,
             connections: 10,
+            time_waits: 12,
             memory: 70_000,
             seed: 11,
         };

@@ -11,8 +11,6 @@ use crate::host::{Host, OURS};
 
 /// Frames that the stack may hold at a time: what it sends is fetched at once.
 const FRAMES: usize = 1024;
-/// Four-tuples in TIME-WAIT at a time.
-const TIME_WAIT: usize = 16_384;
 
 /// One host with one IPv4 address, its sockets, and packets that wait to be fetched. The calls are
 /// those of `include/sut.h`.
@@ -49,7 +47,7 @@ impl Sut {
         let mut config = stack::Config::new(OURS, address);
         config.mtu = flags.mtu;
         config.time_wait_lengths_ms = vec![flags.time_wait_ms];
-        config.time_wait_capacity = TIME_WAIT;
+        config.time_wait_capacity = usize::from(flags.time_waits);
         config.max_connections = flags.connections.into();
         config.max_neighbors = u16::MAX;
         config.control_replies_per_second = flags.replies;

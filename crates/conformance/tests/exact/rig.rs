@@ -31,6 +31,8 @@ pub(crate) struct Rig {
     pub(crate) sut: Sut,
     pub(crate) now_us: u64,
     pub(crate) listener: i32,
+    /// Options of all that new peers send.
+    pub(crate) options: Vec<u8>,
 }
 
 /// One connection of it, as its peer sees it.
@@ -63,6 +65,7 @@ impl Rig {
             sut,
             now_us,
             listener,
+            options: vec![],
         }
     }
 
@@ -156,7 +159,7 @@ impl Rig {
         self.send(conn, ACK, b"");
     }
 
-    fn conn(host_port: u16, peer_port: u16) -> Conn {
+    fn conn(&self, host_port: u16, peer_port: u16) -> Conn {
         Conn {
             host_port,
             peer_port,
@@ -165,14 +168,14 @@ impl Rig {
             seq: IRS,
             ack: 0,
             wnd: PEER_WND,
-            options: vec![],
+            options: self.options.clone(),
             last: Seg::default(),
         }
     }
 
     /// Nothing: the tuple of a segment for nobody, or for the listener.
     pub(crate) fn nobody(&mut self, host_port: u16, peer_port: u16) -> Conn {
-        Rig::conn(host_port, peer_port)
+        self.conn(host_port, peer_port)
     }
 
     /// SYN-SENT.
@@ -190,7 +193,7 @@ impl Rig {
             iss: syn.seq,
             ack: syn.seq.wrapping_add(1),
             last: syn.clone(),
-            ..Rig::conn(syn.src, peer_port)
+            ..self.conn(syn.src, peer_port)
         }
     }
 
@@ -214,7 +217,7 @@ impl Rig {
 
     /// SYN-RECEIVED after LISTEN.
     pub(crate) fn syn_received(&mut self, peer_port: u16) -> Conn {
-        let mut c = Rig::conn(LISTENER, peer_port);
+        let mut c = self.conn(LISTENER, peer_port);
         self.syn(&mut c, SYN);
         let syn_ack = self.heard_one(&mut c);
         assert_eq!(syn_ack.flags, SYN | ACK);
