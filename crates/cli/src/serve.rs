@@ -44,11 +44,13 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         interval: config.control.stats_interval.duration(),
         drain_timeout: config.control.drain_timeout.duration(),
     };
+    let device = device(&port);
     let control = Control::start(eal, vec![port], threads, control)?;
     let metrics = metrics(config, &control)?;
     environment.go_on()?;
     // Whoever read what is written may have gone: no reason for a server to go, too.
     let _ = write!(io::stderr(), "{}", Description { config, usage });
+    let _ = writeln!(io::stderr(), "device     {device}");
     if let Some(metrics) = &metrics {
         let _ = writeln!(
             io::stderr(),
@@ -67,6 +69,16 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         ),
     };
     Ok(())
+}
+
+/// What the device turned out to be and to do.
+fn device(port: &Port) -> String {
+    let enabled = port.enabled().map(ToString::to_string);
+    format!(
+        "{}, {}",
+        port.capabilities().driver,
+        enabled.unwrap_or_default()
+    )
 }
 
 /// The endpoint for Prometheus, if one is wanted.

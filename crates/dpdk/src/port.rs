@@ -4,6 +4,7 @@ mod capabilities;
 mod config;
 mod device;
 mod stats;
+mod summary;
 
 use std::sync::Arc;
 use std::thread::sleep;

@@ -1,0 +1,70 @@
+//! What a started port does, in words.
+
+use std::fmt;
+
+use super::{Enabled, Offloads};
+
+impl fmt::Display for Enabled {
+    /// As in `2 queues spread by RSS; checksums by the device: received IPv4 TCP, sent none`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.rx_queues == 1 { "" } else { "s" };
+        write!(f, "{} queue{plural}", self.rx_queues)?;
+        if self.rss.is_some() {
+            write!(f, " spread by RSS")?;
+        }
+        let (rx, tx) = (
+            [Offloads::RX_IPV4_CHECKSUM, Offloads::RX_TCP_CHECKSUM],
+            [Offloads::TX_IPV4_CHECKSUM, Offloads::TX_TCP_CHECKSUM],
+        );
+        write!(f, "; checksums by the device: received")?;
+        self.checksums(f, rx)?;
+        write!(f, ", sent")?;
+        self.checksums(f, tx)
+    }
+}
+
+impl Enabled {
+    fn checksums(&self, f: &mut fmt::Formatter<'_>, of: [Offloads; 2]) -> fmt::Result {
+        if !self.offloads.intersects(of[0] | of[1]) {
+            return write!(f, " none");
+        }
+        for (offload, name) in of.into_iter().zip(["IPv4", "TCP"]) {
+            if self.offloads.contains(offload) {
+                write!(f, " {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rss, RssFields};
+
+    #[test]
+    fn a_port_in_words() {
+        let mut enabled = Enabled {
+            rx_queues: 2,
+            tx_queues: 2,
+            rx_descriptors: 512,
+            tx_descriptors: 512,
+            mtu: 1500,
+            offloads: Offloads::CHECKSUMS,
+            rss: Some(Rss {
+                key: Vec::new(),
+                fields: RssFields::IPV4_TCP,
+            }),
+            reta: vec![0, 1],
+            promiscuous: false,
+        };
+        let text =
+            "2 queues spread by RSS; checksums by the device: received IPv4 TCP, sent IPv4 TCP";
+        assert_eq!(enabled.to_string(), text);
+        enabled.rx_queues = 1;
+        enabled.rss = None;
+        enabled.offloads = Offloads::RX_TCP_CHECKSUM | Offloads::TX_UDP_CHECKSUM;
+        let text = "1 queue; checksums by the device: received TCP, sent none";
+        assert_eq!(enabled.to_string(), text);
+    }
+}
