@@ -98,6 +98,15 @@ impl Sockets {
         }
     }
 
+    /// Notes a four-tuple in TIME-WAIT; once in a while forgets those that are over.
+    fn note_time_wait(&mut self, cx: &mut Context<'_>, tuple: FourTuple) {
+        if self.time_wait.len() == self.time_wait.capacity() {
+            self.time_wait
+                .retain(|tuple| cx.time_wait_until(tuple).is_some());
+        }
+        self.time_wait.push(tuple);
+    }
+
     /// A passive open is complete: the connection waits to be accepted.
     fn on_accepted(&mut self, cx: &mut Context<'_>, conn: Handle) {
         let (Some(id), Some(tuple)) = (cx.listener(conn), cx.tuple(conn)) else {
@@ -149,7 +158,7 @@ impl Application for Sockets {
         if let Some(tuple) = cx.tuple(conn)
             && cx.time_wait_until(&tuple).is_some()
         {
-            self.time_wait.push(tuple);
+            self.note_time_wait(cx, tuple);
         }
         let Some(h) = self.by_conn.remove(&conn) else {
             return;

@@ -289,6 +289,8 @@ static void what_must_not_crash(void)
     sut_advance(s, T0 + 86400000000);
     sut_advance(s, 0);
     CHECK(sut_next_timer(s) > T0, 1);
+    sut_advance(s, UINT64_MAX - 1);
+    CHECK(sut_next_timer(s), UINT64_MAX);
     sut_free(s);
 }
 
