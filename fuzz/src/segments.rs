@@ -404,16 +404,20 @@ impl World {
     }
 }
 
+/// One past the last sequence number of a segment.
+fn end(seg: &Seg) -> u32 {
+    let control = [SYN, FIN].iter().filter(|f| seg.flags & **f != 0).count();
+    seg.seq.wrapping_add((seg.text.len() + control) as u32)
+}
+
 impl Conn {
     /// The host says `seg`.
     fn hear(&mut self, seg: &Seg) {
         if seg.flags & RST == 0 {
-            self.nxt = if seg.flags & SYN != 0 {
+            if seg.flags & SYN != 0 {
                 self.una = seg.seq;
-                seg.end()
-            } else {
-                seg.end()
-            };
+            }
+            self.nxt = end(seg);
             if seg.flags & ACK != 0 {
                 self.rcv_nxt = seg.ack;
                 self.edge = seg.ack.wrapping_add(seg.wnd.into());

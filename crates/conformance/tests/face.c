@@ -235,7 +235,7 @@ static void packets_made_by_hand(void)
 
 static void what_must_not_crash(void)
 {
-    unsigned char junk[65600];
+    static unsigned char junk[65600];
     uint32_t seed = 1;
     CHECK(sut_new(ip("192.0.2.1"), "nonsense=1", T0) == NULL, 1);
     CHECK(sut_new(ip("192.0.2.1"), "rcvbuf=-3", T0) == NULL, 1);
