@@ -104,12 +104,7 @@ impl Connection {
             backoff: self.backoff,
             send_queue: self.snd.len(),
             receive_queue: self.rcv.len(),
-            out_of_order: self
-                .ranges
-                .as_slice()
-                .iter()
-                .map(|(s, e)| e.offset_from(*s))
-                .sum(),
+            out_of_order: self.ranges.bytes(),
         }
     }
 }

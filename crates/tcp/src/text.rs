@@ -6,7 +6,8 @@ use wire::tcp::Flags;
 use crate::connection::{Connection, Flag};
 use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
-/// The gap before text out of order for which memory is taken however little was received, in bytes.
+/// When memory is scarce, the gap before text out of order for which it is taken however little was
+/// received, in bytes.
 const GAP_BYTES: u64 = 16 << 10;
 /// And for each byte received and held.
 const GAP_SHARE: u64 = 4;
@@ -97,11 +98,13 @@ impl Connection {
         // and will be read, must find room.
         let reserve = env.rcv_memory.chunks() / 4;
         let offset = self.rcv.len() + first.offset_from(self.rcv_nxt);
-        // Memory is taken for the gap too: for no more of it than the peer has sent in earnest, or
-        // one byte at the far edge of the window would take all that the window promises.
+        // Memory is taken for the gap too. While half of it is free that may be all that the window
+        // promises; then it is for no more than the peer has sent in earnest, or one byte at the far
+        // edge of each of many windows would take what others need.
+        let scarce = env.rcv_memory.free() < env.rcv_memory.chunks() / 2;
         let text_len = text.len() as u32;
         let received = u64::from(self.rcv.len() + text_len) + u64::from(self.ranges.bytes());
-        if u64::from(offset + text_len) > GAP_BYTES + GAP_SHARE * received {
+        if scarce && u64::from(offset + text_len) > GAP_BYTES + GAP_SHARE * received {
             env.counters.out_of_order_dropped_memory += 1;
             return;
         }

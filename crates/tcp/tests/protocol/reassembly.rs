@@ -74,12 +74,12 @@ fn text_beyond_a_known_fin_is_not_believed() {
 #[test]
 fn too_many_gaps_drop_the_newest() {
     let mut s = Script::established(bare());
-    for i in 1..=5 {
+    for i in 1..=8 {
         s.arrive(ACK, 1 + i * 20, 1, &[i as u8; 10]);
     }
-    assert_eq!(s.host.core.counters.out_of_order_segments, 4);
+    assert_eq!(s.host.core.counters.out_of_order_segments, 7);
     assert_eq!(s.host.core.counters.out_of_order_dropped_ranges, 1);
-    assert_eq!(s.host.conn.info().out_of_order, 40);
+    assert_eq!(s.host.conn.info().out_of_order, 70);
     s.arrive(ACK, 1, 1, &[0; 200]);
     assert_eq!(s.host.read, [0; 200]);
     s.host.release();
@@ -142,18 +142,34 @@ fn gaps_while_the_application_does_not_read() {
 }
 
 #[test]
-fn a_byte_at_the_far_edge_does_not_take_the_memory_of_the_window() {
+fn a_byte_at_the_far_edge_takes_the_memory_of_the_window_only_where_there_is_plenty() {
+    // RFC 9293 SHLD-31.
     let mut s = Script::established(bare());
     s.arrive(ACK, 1 + 60_000, 1, b"x");
     s.expect(&["ACK 1:1 ack 1"]);
+    assert_eq!(s.host.core.counters.out_of_order_segments, 1);
+    s.host.release();
+
+    // Another connection holds more than half of it.
+    let mut s = Script::established(bare());
+    let mut other = Script::established(bare());
+    other.host.core.rcv_memory = Memory::new(120, 1024);
+    other.host.reading = false;
+    for i in 0..50 {
+        other.arrive(ACK, 1 + 1300 * i, 1, &[1; 1300]);
+    }
+    std::mem::swap(&mut s.host.core.rcv_memory, &mut other.host.core.rcv_memory);
+    let others = s.host.core.rcv_memory.in_use();
+    assert!(others > 60);
+    s.arrive(ACK, 1 + 18_000, 1, b"x");
+    s.expect(&["ACK 1:1 ack 1"]);
     assert_eq!(s.host.core.counters.out_of_order_dropped_memory, 1);
-    assert_eq!(s.host.core.rcv_memory.in_use(), 0);
+    assert_eq!(s.host.core.rcv_memory.in_use(), others);
     // After much that was sent in earnest, the gap may be longer.
     for i in 0..12 {
-        s.arrive(ACK, 1 + 1400 * (i + 1), 1, &[1; 1400]);
+        s.arrive(ACK, 1 + 700 * (i + 1), 1, &[1; 700]);
     }
-    s.arrive(ACK, 1 + 60_000, 1, b"x");
+    s.arrive(ACK, 1 + 18_000, 1, b"x");
     assert_eq!(s.host.core.counters.out_of_order_dropped_memory, 1);
     assert_eq!(s.host.core.counters.out_of_order_segments, 13);
-    s.host.release();
 }
