@@ -35,6 +35,7 @@ impl Bench {
             ip: Ip::v4([10, 0, 0, 1]),
             port: 80,
             class: ClassId(0),
+            fin_wait2_class: ClassId(0),
             window: 65_535,
             window_shift: 0,
         };
@@ -70,6 +71,7 @@ impl Bench {
             rcv_nxt: Seq(1),
             snd_nxt: Seq(2),
             ts_recent: Some(3),
+            ..Entry::default()
         };
         self.prefetch(first);
         for n in first..first + BURST {

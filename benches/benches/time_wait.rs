@@ -84,6 +84,7 @@ impl Contender for Ours {
                 ip: Ip::v4([10, 0, 0, 1]),
                 port: 80,
                 class: ClassId(0),
+                fin_wait2_class: ClassId(0),
                 window: 65_535,
                 window_shift: 0,
             })
@@ -111,6 +112,7 @@ impl Contender for Ours {
             rcv_nxt: rcv_nxt(name),
             snd_nxt: Seq(name as u32),
             ts_recent: Some(7),
+            ..Entry::default()
         };
         let key = self.key(name);
         self.table.insert(hash, &key, &entry, self.now);

@@ -10,6 +10,7 @@
 
 pub mod ack_limit;
 pub mod anchor;
+pub mod bound;
 pub mod config;
 pub mod counters;
 pub mod expiry;
@@ -18,6 +19,7 @@ mod insert;
 pub mod isn;
 mod memory;
 pub mod policy;
+pub mod rules;
 mod sweep;
 pub mod table;
 pub mod verdict;
@@ -30,9 +32,10 @@ pub use expiry::ClassId;
 pub use family::{Family, KeyV4, KeyV6, V4, V6};
 pub use isn::{client_isn, iss};
 pub use memory::Pages;
-pub use policy::{Arrived, Known, Rules, decide};
+pub use policy::{Arrived, Known, decide};
+pub use rules::{Contradiction, IssRule, Policy, RstRule, Rules, SynRefusal};
 pub use table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Stats, Table};
-pub use verdict::{AckReason, Decision, DropReason, Recycle, Verdict};
+pub use verdict::{AckReason, Decision, DropReason, KillReason, Recycle, ResetReason, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.
 pub type TimeWaitV4 = Table<V4>;

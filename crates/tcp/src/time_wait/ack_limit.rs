@@ -1,8 +1,8 @@
 //! How many acknowledgments TIME-WAIT sends.
 //!
-//! A retransmitted FIN always gets its acknowledgment. Any other acknowledgment is a courtesy, and
-//! there is at most one of them an entry and half second, and a budget for all of them together,
-//! so that strays and attackers do not make this host a source of traffic. And an entry gets at
+//! A retransmitted FIN always gets its acknowledgment, and has no share in what limits the others.
+//! Any other acknowledgment is a courtesy, and there is a budget for all of them together, and at most
+//! one an entry and half second unless it answers text, which is a retransmission, so that strays and attackers do not make this host a source of traffic. And an entry gets at
 //! most one acknowledgment, of either kind, in a receive burst.
 //!
 //! Entries have no room for this; it is remembered by hash in two small arrays. Where two entries
@@ -106,11 +106,12 @@ impl AckLimiter {
         if answered.hash == this.hash && answered.burst == this.burst {
             return Permit::SameBurst;
         }
-        if reason != AckReason::RetransmittedFin {
+        if !reason.answers_fin() {
             let now_ms = now.as_millis() as u32;
             // The upper bits: the lower ones choose the place above.
             let place = (hash >> 32) as usize & (self.last_ms.len() - 1);
-            if now_ms.wrapping_sub(self.last_ms[place]) < INTERVAL_MS {
+            let recently = now_ms.wrapping_sub(self.last_ms[place]) < INTERVAL_MS;
+            if recently && reason != AckReason::OldText {
                 return Permit::Interval;
             }
             if !self.budget.take(now) {

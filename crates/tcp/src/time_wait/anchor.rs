@@ -27,6 +27,8 @@ pub struct Anchor {
     pub port: u16,
     /// How long its connections stay in TIME-WAIT.
     pub class: ClassId,
+    /// How long those stay in FIN-WAIT-2 whose user has closed.
+    pub fin_wait2_class: ClassId,
     /// The receive window in bytes, frozen when a connection enters TIME-WAIT. It is a constant of
     /// the anchor: a peer in LAST-ACK needs our acknowledgment, not our window.
     pub window: u32,
@@ -71,7 +73,7 @@ pub enum AnchorError {
 impl fmt::Display for AnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            AnchorError::Full => "there are 65,535 TIME-WAIT anchors already",
+            AnchorError::Full => "there are 16,383 TIME-WAIT anchors already",
             AnchorError::UnknownClass => "no such TIME-WAIT duration class",
             AnchorError::WrongFamily => "the anchor's address is of the other family",
         })
@@ -91,12 +93,21 @@ pub struct Anchors {
     /// Places in `list`, by side and socket. Its keys are configuration, not the peers' choice, so
     /// its hash needs no secret.
     index: HashTable<u16>,
-    /// The class of each anchor, for every `u16`: the sweep looks up without a branch.
+    /// The class of each anchor and state, for every `u16`: the sweep looks up without a branch.
     classes: Box<[u8; 1 << 16]>,
 }
 
 /// The anchor number of a vacant place in a line.
 pub(super) const VACANT: u16 = u16::MAX;
+
+/// The bits of an anchor's number; in a line the rest is the entry's state.
+pub(super) const ANCHOR_MASK: u16 = 0x3fff;
+
+/// The entry is in FIN-WAIT-2.
+pub(super) const FIN_WAIT2: u16 = 1 << 15;
+
+/// [`Entry::recycled`](super::Entry::recycled).
+pub(super) const RECYCLED: u16 = 1 << 14;
 
 impl Default for Anchors {
     fn default() -> Anchors {
@@ -106,7 +117,7 @@ impl Default for Anchors {
 
 impl Anchors {
     /// How many there may be.
-    pub const MAX: usize = VACANT as usize;
+    pub const MAX: usize = (VACANT & ANCHOR_MASK) as usize;
 
     /// None yet.
     #[must_use]
@@ -132,7 +143,10 @@ impl Anchors {
         }
         let id = self.list.len() as u16;
         self.list.push(anchor);
-        self.classes[usize::from(id)] = anchor.class.0;
+        for recycled in [0, RECYCLED] {
+            self.classes[usize::from(id | recycled)] = anchor.class.0;
+            self.classes[usize::from(id | recycled | FIN_WAIT2)] = anchor.fin_wait2_class.0;
+        }
         let list = &self.list;
         let hash = socket_hash(anchor.side, anchor.ip, anchor.port);
         self.index.insert_unique(hash, id, |&i| {
@@ -206,7 +220,8 @@ impl Anchors {
         self.list.is_empty()
     }
 
-    /// The duration class of anchor number `anchor`; class 0 for numbers that name none.
+    /// The duration class of anchor number `anchor` with its entry's state; class 0 for numbers that
+    /// name none.
     #[inline]
     pub(super) fn class(&self, anchor: u16) -> ClassId {
         ClassId(self.classes[usize::from(anchor)])

@@ -6,7 +6,8 @@ use core::hash::Hash;
 use bytemuck::{Pod, Zeroable};
 use wire::{Ip, Seq};
 
-use super::anchor::{AnchorId, VACANT};
+use super::anchor::{ANCHOR_MASK, AnchorId, FIN_WAIT2, RECYCLED, VACANT};
+use super::bound::Movement;
 use super::table::Entry;
 
 /// Entries in a bucket.
@@ -93,7 +94,16 @@ impl Flags {
     }
 }
 
-/// RCV.NXT, SND.NXT and TS.Recent as they are stored.
+/// What is in the anchor's half word beside its number.
+#[inline]
+fn state_bits(entry: &Entry) -> u32 {
+    let fin_wait2 = if entry.fin_wait2 { FIN_WAIT2 } else { 0 };
+    let recycled = if entry.recycled { RECYCLED } else { 0 };
+    u32::from(fin_wait2 | recycled)
+}
+
+/// RCV.NXT, SND.NXT and TS.Recent as they are stored, and without timestamps the movement of
+/// both spaces in the place of TS.Recent.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Value {
@@ -114,16 +124,20 @@ impl Value {
         Value {
             rcv_nxt: entry.rcv_nxt.0,
             snd_nxt: entry.snd_nxt.0,
-            ts_recent: entry.ts_recent.unwrap_or(0),
+            ts_recent: entry.ts_recent.unwrap_or(entry.movement.bits()),
         }
     }
 
     #[inline]
-    fn entry(self, timestamps: bool) -> Entry {
+    fn entry(self, timestamps: bool, anchor: u16) -> Entry {
+        let movement = if timestamps { 0 } else { self.ts_recent };
         Entry {
             rcv_nxt: Seq(self.rcv_nxt),
             snd_nxt: Seq(self.snd_nxt),
             ts_recent: timestamps.then_some(self.ts_recent),
+            movement: Movement::from_bits(movement),
+            recycled: anchor & RECYCLED != 0,
+            fin_wait2: anchor & FIN_WAIT2 != 0,
         }
     }
 }
@@ -147,7 +161,13 @@ impl KeyV4 {
     fn bits(&self) -> u64 {
         u64::from(u32::from_ne_bytes(self.ip)) | u64::from(self.anchor_port) << 32
     }
+
+    /// Without the state that an entry keeps beside its key.
+    const MASK: u64 = u64::MAX >> 32 | (STATELESS as u64) << 32;
 }
+
+/// An anchor with its port, without the entry's state.
+const STATELESS: u32 = 0xffff_0000 | ANCHOR_MASK as u32;
 
 impl Family for V4 {
     type Key = KeyV4;
@@ -205,7 +225,8 @@ impl Bucket for BucketV4 {
 
     #[inline]
     fn matches(&self, key: &KeyV4) -> u32 {
-        let bit = |way: usize| u32::from(self.entries[way].key.bits() == key.bits()) << way;
+        let same = |way: usize| (self.entries[way].key.bits() ^ key.bits()) & KeyV4::MASK == 0;
+        let bit = |way: usize| u32::from(same(way)) << way;
         bit(0) | bit(1) | bit(2)
     }
 
@@ -216,18 +237,26 @@ impl Bucket for BucketV4 {
 
     #[inline]
     fn key(&self, way: usize) -> KeyV4 {
-        self.entries[way].key
+        let key = self.entries[way].key;
+        KeyV4 {
+            anchor_port: key.anchor_port & STATELESS,
+            ..key
+        }
     }
 
     #[inline]
     fn entry(&self, way: usize) -> Entry {
-        self.entries[way].value.entry(self.flags().timestamps(way))
+        let EntryV4 { key, value } = self.entries[way];
+        value.entry(self.flags().timestamps(way), key.anchor_port as u16)
     }
 
     #[inline]
     fn put(&mut self, way: usize, key: &KeyV4, entry: &Entry) {
         self.entries[way] = EntryV4 {
-            key: *key,
+            key: KeyV4 {
+                anchor_port: key.anchor_port | state_bits(entry),
+                ..*key
+            },
             value: Value::new(entry),
         };
         let on = entry.ts_recent.is_some();
@@ -346,7 +375,8 @@ impl Bucket for BucketV6 {
         let bit = |way: usize| {
             let k = &self.keys[way];
             let same_ip = u128::from_ne_bytes(k.ip) == u128::from_ne_bytes(key.ip);
-            u32::from(same_ip & (k.anchor_port == key.anchor_port)) << way
+            let same_port = (k.anchor_port ^ key.anchor_port) & STATELESS == 0;
+            u32::from(same_ip & same_port) << way
         };
         bit(0) | bit(1) | bit(2)
     }
@@ -358,17 +388,25 @@ impl Bucket for BucketV6 {
 
     #[inline]
     fn key(&self, way: usize) -> KeyV6 {
-        self.keys[way]
+        let key = self.keys[way];
+        KeyV6 {
+            anchor_port: key.anchor_port & STATELESS,
+            ..key
+        }
     }
 
     #[inline]
     fn entry(&self, way: usize) -> Entry {
-        self.values[way].entry(self.flags().timestamps(way))
+        let anchor = self.keys[way].anchor_port as u16;
+        self.values[way].entry(self.flags().timestamps(way), anchor)
     }
 
     #[inline]
     fn put(&mut self, way: usize, key: &KeyV6, entry: &Entry) {
-        self.keys[way] = *key;
+        self.keys[way] = KeyV6 {
+            anchor_port: key.anchor_port | state_bits(entry),
+            ..*key
+        };
         self.values[way] = Value::new(entry);
         let on = entry.ts_recent.is_some();
         self.flags = self.flags().with_timestamps(way, on).0;

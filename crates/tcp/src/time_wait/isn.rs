@@ -2,6 +2,8 @@
 
 use wire::Seq;
 
+use super::rules::IssRule;
+
 /// How far a new incarnation begins after the last one without timestamps: more than any unscaled
 /// window, so that an acknowledgment of the old one lies below what the new one accepts (RFC 5961
 /// 5.2), and so that servers of the 4.4BSD family, which want a SYN beyond their window, take it.
@@ -14,18 +16,20 @@ pub const GAP_WITH_TIMESTAMPS: u32 = 1;
 /// the ISN that the clock gives the four-tuple (RFC 9293 3.4.1); `timestamps` says whether the new
 /// incarnation uses them.
 ///
-/// Never behind `snd_nxt`. That itself may be taken: the largest number used was our FIN's, one
-/// less.
+/// Under [`IssRule::Max`] never behind `snd_nxt`. That itself may be taken: the largest number used
+/// was our FIN's, one less.
 #[inline]
 #[must_use]
-pub fn iss(snd_nxt: Seq, clock_isn: Seq, timestamps: bool) -> Seq {
-    //= RFC 9293 3.6.1
-    //# assigns its initial sequence number for the new connection to be larger than the largest
-    //# sequence number it used on the previous connection incarnation
-    if clock_isn.ge(snd_nxt) {
-        clock_isn
-    } else {
-        snd_nxt + if timestamps { GAP_WITH_TIMESTAMPS } else { GAP }
+pub fn iss(rule: IssRule, snd_nxt: Seq, clock_isn: Seq, timestamps: bool) -> Seq {
+    match rule {
+        //= RFC 9293 3.6.1
+        //# assigns its initial sequence number for the new connection to be larger than the largest
+        //# sequence number it used on the previous connection incarnation
+        IssRule::Max if clock_isn.ge(snd_nxt) => clock_isn,
+        IssRule::Max if timestamps => snd_nxt + GAP_WITH_TIMESTAMPS,
+        IssRule::Max => snd_nxt + GAP,
+        IssRule::Clock => clock_isn,
+        IssRule::Gap(gap) => snd_nxt + gap,
     }
 }
 
@@ -67,9 +71,13 @@ mod tests {
                 (u32::MAX, false, 65_537),
                 (u32::MAX, true, 1),
             ] {
-                let iss = iss(snd_nxt, snd_nxt + ahead, timestamps);
-                assert_eq!(iss, snd_nxt + expected, "{ahead}");
-                assert!(iss.ge(snd_nxt));
+                let clock = snd_nxt + ahead;
+                let max = iss(IssRule::Max, snd_nxt, clock, timestamps);
+                assert_eq!(max, snd_nxt + expected, "{ahead}");
+                assert!(max.ge(snd_nxt));
+                assert_eq!(iss(IssRule::Clock, snd_nxt, clock, timestamps), clock);
+                let gap = iss(IssRule::Gap(5), snd_nxt, clock, timestamps);
+                assert_eq!(gap, snd_nxt + 5);
             }
         }
     }

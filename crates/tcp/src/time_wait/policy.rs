@@ -1,9 +1,9 @@
-//! What a segment for a connection in TIME-WAIT meets: a pure function of the entry and the
-//! segment.
+//! What a segment for a connection in TIME-WAIT meets: a pure function of the rules, the entry and
+//! the segment.
 //!
 //! The tests, first match: RST; SYN; SYN,ACK; no ACK; no timestamp where there should be one; PAWS;
 //! the retransmitted FIN; exact duplicates; the rest. RFC 7323 puts PAWS before everything but RST;
-//! for a SYN, RFC 6191 has taken its place.
+//! for a SYN, RFC 6191 has taken its place. What Linux does differently is in [`linux`].
 //!
 //! Two readings of RFC 9293 3.10.7.4 are not followed to the letter. A retransmitted FIN ends at
 //! RCV.NXT and so fails the acceptability test of the first step, which would make the restart of
@@ -16,50 +16,21 @@ use core::time::Duration;
 use wire::Seq;
 use wire::tcp::{Flags, Header};
 
+use super::rules::{Policy, RstRule, Rules};
 use super::table::Entry;
-use super::verdict::{AckReason, Decision, DropReason, Recycle, Verdict};
+use super::verdict::{AckReason, Decision, DropReason, KillReason, ResetReason, Verdict};
 
-/// Which SYN may recycle a four-tuple.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Policy {
-    /// RFC 6191: a newer timestamp proves the SYN new, else its sequence number must.
-    #[default]
-    Rfc6191,
-}
-
-/// What a RST does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum RstRule {
-    /// Nothing (RFC 1337 F1): an old segment cannot end TIME-WAIT through the peer's RST.
-    #[default]
-    Ignore,
-}
-
-/// What a SYN that may not recycle gets.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum SynRefusal {
-    /// Nothing (RFC 6191). An acknowledgment could only provoke a RST, which [`RstRule::Ignore`]
-    /// then ignores.
-    #[default]
-    Drop,
-}
-
-/// A policy and its switches. The default is the profile `safe`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Rules {
-    /// Which SYN may recycle.
-    pub policy: Policy,
-    /// What a RST does.
-    pub rst: RstRule,
-    /// What a SYN that may not recycle gets.
-    pub syn_refusal: SynRefusal,
-}
+mod ack;
+mod fin_wait2;
+mod linux;
+mod syn;
 
 /// After this long TS.Recent says nothing any more.
 pub const TS_RECENT_VALID: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+
+/// How long [`RstRule::IgnoreBriefly`] ignores: two ticks of the slowest timestamp clock
+/// (RFC 7323 5.4: one a second), so that PAWS takes over.
+pub const RST_IGNORED: Duration = Duration::from_secs(2);
 
 /// A segment as the rules see it.
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +42,18 @@ pub struct Arrived<'a> {
 }
 
 impl Arrived<'_> {
-    /// One past the last number that the segment takes: SEG.SEQ + SEG.LEN.
+    fn has(&self, flag: Flags) -> bool {
+        self.header.flags.contains(flag)
+    }
+
+    /// One past the last number that the segment takes: SEG.SEQ + SEG.LEN. It is no SYN.
     fn end(&self) -> Seq {
-        self.header.seq + self.text_len + u32::from(self.header.flags.contains(Flags::FIN))
+        self.header.seq + self.text_len + u32::from(self.has(Flags::FIN))
+    }
+
+    /// SEG.LEN = 0. It is no SYN.
+    fn is_empty(&self) -> bool {
+        self.text_len == 0 && !self.has(Flags::FIN)
     }
 }
 
@@ -86,6 +66,8 @@ pub struct Known {
     pub window: u32,
     /// Whether a SYN with timestamps would be answered with timestamps.
     pub would_use_timestamps: bool,
+    /// How long it has been in TIME-WAIT; it may be up to a tick more.
+    pub age: Duration,
     /// At least how long ago TS.Recent was set; zero keeps it valid, and is right wherever
     /// TIME-WAIT is shorter than [`TS_RECENT_VALID`].
     pub ts_recent_age: Duration,
@@ -94,19 +76,36 @@ pub struct Known {
 /// Decides on a segment whose checksum and form are right.
 #[must_use]
 pub fn decide(rules: &Rules, known: &Known, segment: &Arrived<'_>) -> Decision {
-    let flags = segment.header.flags;
-    if flags.contains(Flags::RST) {
+    if rules.policy == Policy::None {
+        return plain(Verdict::Closed);
+    }
+    if known.entry.fin_wait2 {
+        return fin_wait2::decide(known, segment);
+    }
+    if segment.has(Flags::RST) {
         return plain(on_rst(rules.rst, known, segment));
     }
-    if flags.contains(Flags::SYN) {
-        return plain(on_syn(rules, known, segment.header));
+    if segment.has(Flags::SYN | Flags::FIN) && !segment.has(Flags::ACK) {
+        return plain(Verdict::Drop(DropReason::SynFin));
+    }
+    if rules.policy == Policy::Linux {
+        return linux::decide(rules, known, segment);
+    }
+    if segment.has(Flags::SYN) {
+        if segment.has(Flags::ACK) {
+            //= RFC 5961 4.2
+            //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also
+            //# referred to as challenge ACK) to the remote peer
+            return plain(Verdict::Ack(AckReason::SynAck));
+        }
+        return plain(syn::on_syn(rules, known, segment.header));
     }
     //= RFC 9293 3.10.7.4
     //# if the ACK bit is off, drop the segment and return
-    if !flags.contains(Flags::ACK) {
+    if !segment.has(Flags::ACK) {
         return plain(Verdict::Drop(DropReason::NoAck));
     }
-    on_ack(known, segment)
+    ack::on_ack(known, segment)
 }
 
 /// A verdict that leaves the entry as it is.
@@ -122,163 +121,60 @@ fn plain(verdict: Verdict) -> Decision {
 //# When an <RST> segment is received, it MUST NOT be subjected to the PAWS check by verifying an
 //# acceptable value in SEG.TSval
 fn on_rst(rule: RstRule, known: &Known, segment: &Arrived<'_>) -> Verdict {
-    //= RFC 1337 3
-    //# Ignore RST segments in TIME-WAIT state. If the 2 minute MSL is enforced, this fix avoids all
-    //# three hazards.
-    match rule {
-        RstRule::Ignore => {
-            let seq = segment.header.seq;
-            let rcv_nxt = known.entry.rcv_nxt;
-            Verdict::Drop(if seq == rcv_nxt {
-                DropReason::RstExact
-            } else if seq.in_window(rcv_nxt, known.window) {
-                DropReason::RstInWindow
-            } else {
-                DropReason::RstOutOfWindow
-            })
-        }
+    let seq = segment.header.seq;
+    let rcv_nxt = known.entry.rcv_nxt;
+    let exact = seq == rcv_nxt;
+    // A RST at RCV.NXT is acceptable even where the window is zero.
+    if !exact && !seq.in_window(rcv_nxt, known.window) {
+        return Verdict::Drop(DropReason::RstOutOfWindow);
     }
-}
-
-fn on_syn(rules: &Rules, known: &Known, header: &Header) -> Verdict {
-    if header.flags.contains(Flags::ACK) {
-        //= RFC 5961 4.2
-        //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also
-        //# referred to as challenge ACK) to the remote peer
-        return Verdict::Ack(AckReason::SynAck);
-    }
-    if header.flags.contains(Flags::FIN) {
-        return Verdict::Drop(DropReason::SynFin);
-    }
-    let recycled = match rules.policy {
-        Policy::Rfc6191 => rfc6191(known, header),
-    };
-    match (recycled, rules.syn_refusal) {
-        (Ok(recycle), _) => Verdict::Recycle(recycle),
-        //= RFC 6191 2
-        //# Otherwise, silently drop the incoming SYN segment, thus leaving the previous incarnation
-        //# of the connection in the TIME-WAIT state.
-        (Err(reason), SynRefusal::Drop) => Verdict::Drop(reason),
-    }
-}
-
-/// Whether a SYN is proven new, after RFC 6191 section 2. Its "last sequence number seen" is the
-/// FIN's, RCV.NXT - 1, so "greater than" it is "from RCV.NXT on".
-fn rfc6191(known: &Known, header: &Header) -> Result<Recycle, DropReason> {
-    let new_sequence = header.seq.ge(known.entry.rcv_nxt);
-    let would_use = |_: &_| known.would_use_timestamps;
-    let timestamp = header.options.timestamps.filter(would_use).map(|t| t.val);
-    match (known.entry.ts_recent, timestamp) {
-        (Some(ts_recent), Some(val)) => {
-            let newer_by = val.wrapping_sub(ts_recent) as i32;
-            if newer_by > 0 {
-                //= RFC 6191 2
-                //# If TCP Timestamps would be enabled for the new incarnation of the connection, and
-                //# the timestamp contained in the incoming SYN segment is greater than the last
-                //# timestamp seen on the previous incarnation of the connection (for that direction
-                //# of the data transfer), honor the connection request
-                Ok(Recycle::NewerTimestamp)
-            } else if newer_by < 0 {
-                Err(DropReason::SynOlderTimestamp)
-            } else if new_sequence {
-                //= RFC 6191 2
-                //# If TCP Timestamps would be enabled for the new incarnation of the connection, the
-                //# timestamp contained in the incoming SYN segment is equal to the last timestamp
-                //# seen on the previous incarnation of the connection (for that direction of the
-                //# data transfer), and the Sequence Number of the incoming SYN segment is greater
-                //# than the last sequence number seen on the previous incarnation of the connection
-                Ok(Recycle::EqualTimestamp)
-            } else {
-                Err(DropReason::SynEqualTimestamp)
-            }
-        }
-        //= RFC 6191 2
-        //# If TCP Timestamps would not be enabled for the new incarnation of the connection, but the
-        //# Sequence Number of the incoming SYN segment is greater than the last sequence number seen
-        //# on the previous incarnation of the connection (for the same direction of the data
-        //# transfer), honor the incoming connection request
-        (Some(_), None) if new_sequence => Ok(Recycle::TimestampsEnd),
-        (None, _) if new_sequence => Ok(Recycle::Sequence),
-        //= RFC 6191 2
-        //# If TCP Timestamps would be enabled for the new incarnation of the connection, honor the
-        //# incoming connection request
-        //
-        // Whatever the sequence number: safe because the new incarnation drops segments without
-        // timestamps, as RFC 7323 3.2 says it should.
-        (None, Some(_)) => Ok(Recycle::TimestampsBegin),
-        (_, None) => Err(DropReason::SynOldSequence),
-    }
-}
-
-/// A segment with ACK and neither RST nor SYN.
-fn on_ack(known: &Known, segment: &Arrived<'_>) -> Decision {
-    let Entry {
-        rcv_nxt,
-        snd_nxt,
-        ts_recent,
-    } = known.entry;
-    let header = segment.header;
-    let mut newer = None;
-    if let Some(ts_recent) = ts_recent {
-        //= RFC 7323 3.2
-        //# If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the
-        //# segment.
-        let Some(timestamps) = header.options.timestamps else {
-            return plain(Verdict::Drop(DropReason::NoTimestamp));
-        };
-        //= RFC 7323 5.3
-        //# If there is a Timestamps option in the arriving segment, SEG.TSval < TS.Recent, TS.Recent
-        //# is valid (see later discussion), and if the RST bit is not set, then treat the arriving
-        //# segment as not acceptable
-        let older = (timestamps.val.wrapping_sub(ts_recent) as i32) < 0;
-        let valid = known.ts_recent_age < TS_RECENT_VALID;
-        if older && valid {
-            return plain(Verdict::Ack(AckReason::PawsRejected));
-        }
-        // Taken only from segments that say exactly what is expected: whoever could write it with
-        // less would make the next SYN look old.
-        newer = (timestamps.val != ts_recent).then_some(timestamps.val);
-    }
-    let end = segment.end();
-    let fin = header.flags.contains(Flags::FIN);
-    if fin && end == rcv_nxt {
-        //= RFC 9293 3.10.7.4
-        //# The only thing that can arrive in this state is a retransmission of the remote FIN.
-        //# Acknowledge it, and restart the 2 MSL timeout.
-        return Decision {
-            verdict: Verdict::Ack(AckReason::RetransmittedFin),
-            restart: true,
-            ts_recent: newer,
-        };
-    }
-    let empty = segment.text_len == 0 && !fin;
-    if empty && header.seq == rcv_nxt {
-        return match header.ack.since(snd_nxt) {
-            0 => Decision {
-                verdict: Verdict::Drop(DropReason::ExpectedAck),
-                restart: false,
-                ts_recent: newer,
-            },
-            //= RFC 9293 3.10.7.4
-            //# If the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop
-            //# the segment, and return.
-            ahead if ahead > 0 => plain(Verdict::Ack(AckReason::AcksUnsent)),
-            _ => plain(Verdict::Drop(DropReason::OldAck)),
-        };
-    }
-    //= RFC 9293 3.10.7.4
-    //# If an incoming segment is not acceptable, an acknowledgment should be sent in reply
-    let reason = if header.seq.lt(rcv_nxt) && end.le(rcv_nxt) {
-        AckReason::OldDuplicate
-    } else if header.seq.lt(rcv_nxt) || header.seq.in_window(rcv_nxt, known.window) {
-        //= RFC 9293 3.10.7.4
-        //# This should not occur since a FIN has been received from the remote side. Ignore the
-        //# segment text.
-        AckReason::BeyondFin
+    let ignored = if exact {
+        Verdict::Drop(DropReason::RstExact)
     } else {
-        AckReason::BeyondWindow
+        Verdict::Drop(DropReason::RstInWindow)
     };
-    plain(Verdict::Ack(reason))
+    let kill = if exact {
+        Verdict::Kill(KillReason::RstExact)
+    } else {
+        Verdict::Kill(KillReason::RstInWindow)
+    };
+    match rule {
+        //= RFC 1337 3
+        //# Ignore RST segments in TIME-WAIT state. If the 2 minute MSL is enforced, this fix avoids all
+        //# three hazards.
+        RstRule::Ignore => ignored,
+        //= RFC 1337 3
+        //# Suppose that the TCP ignores RST segments in TIME-WAIT state, but only long enough to
+        //# guarantee that the timestamp clocks on both ends have ticked.
+        RstRule::IgnoreBriefly if known.entry.ts_recent.is_some() && known.age < RST_IGNORED => {
+            ignored
+        }
+        RstRule::IgnoreBriefly | RstRule::Rfc793 => kill,
+        RstRule::Rfc5961 | RstRule::Linux if exact => kill,
+        //= RFC 5961 3.2
+        //# If the RST bit is set and the sequence number does not exactly match the next expected
+        //# sequence value, yet is within the current receive window, TCP MUST send an acknowledgment
+        //# (challenge ACK)
+        RstRule::Rfc5961 => Verdict::Ack(AckReason::RstInWindow),
+        RstRule::Linux => ignored,
+    }
+}
+
+/// How the timestamp of a segment stands to TS.Recent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Age {
+    Newer,
+    Equal,
+    Older,
+}
+
+/// SEG.TSval against TS.Recent; half of the space away is older.
+fn age(val: u32, ts_recent: u32) -> Age {
+    match val.wrapping_sub(ts_recent) as i32 {
+        0 => Age::Equal,
+        1.. => Age::Newer,
+        _ => Age::Older,
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use core::time::Duration;
 use wire::{FourTuple, Seq};
 
 use super::anchor::{Anchor, AnchorError, AnchorId, Anchors, VACANT};
+use super::bound::Movement;
 use super::config::{BuildError, Config};
 use super::expiry::{ClassId, Expiry, MAX_CLASSES, MAX_DURATION_MS};
 use super::family::{Bucket, Family, WAYS};
@@ -26,7 +27,7 @@ pub const PROBE_LIMIT: usize = 32;
 
 /// What TIME-WAIT remembers of a connection. What else it needs is its anchor's, or derived from
 /// the keyed hash of its four-tuple (the timestamp offset).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Entry {
     /// RCV.NXT: one past the peer's FIN.
     pub rcv_nxt: Seq,
@@ -34,6 +35,15 @@ pub struct Entry {
     pub snd_nxt: Seq,
     /// TS.Recent (RFC 7323 4.3), if timestamps were in use. 0 is a timestamp like any other.
     pub ts_recent: Option<u32>,
+    /// How far both spaces have moved. It lies where TS.Recent does not: kept only without
+    /// timestamps.
+    pub movement: Movement,
+    /// How far they have moved is not known, because incarnations with timestamps followed each
+    /// other, or one of them went far.
+    pub recycled: bool,
+    /// Not yet in TIME-WAIT: in FIN-WAIT-2, its user gone. RCV.NXT is the number that the peer's FIN is
+    /// to have.
+    pub fin_wait2: bool,
 }
 
 /// Where an entry lies. Valid until the next insertion, removal or sweep.
@@ -161,7 +171,8 @@ impl<F: Family> Table<F> {
     /// # Errors
     /// All of [`AnchorError`].
     pub fn add_anchor(&mut self, anchor: Anchor) -> Result<AnchorId, AnchorError> {
-        if usize::from(anchor.class.0) >= self.expiry.count() {
+        let class = anchor.class.0.max(anchor.fin_wait2_class.0);
+        if usize::from(class) >= self.expiry.count() {
             return Err(AnchorError::UnknownClass);
         }
         if F::key(AnchorId(0), anchor.ip, anchor.port).is_none() {
@@ -286,6 +297,40 @@ impl<F: Family> Table<F> {
             self.bucket_mut(slot).ticks_mut()[way] = tick;
             self.stats.restarted += 1;
         }
+    }
+
+    /// The peer's FIN came for the entry at `slot`, in FIN-WAIT-2: TIME-WAIT begins, with its whole time
+    /// before it. `false`: it has none, and the entry is gone.
+    pub fn finish(&mut self, slot: Slot, now: Instant) -> bool {
+        self.expiry.advance(now);
+        let key = self.key_at(slot);
+        let mut entry = self.entry(slot);
+        entry.rcv_nxt += 1;
+        entry.fin_wait2 = false;
+        if self
+            .expiry
+            .arm(self.anchors.class(F::parts(&key).0.0))
+            .is_none()
+        {
+            self.remove(slot);
+            return false;
+        }
+        self.bucket_mut(slot).put(slot.way.into(), &key, &entry);
+        self.restart(slot, now);
+        true
+    }
+
+    /// How long the entry at `slot` has been there since it entered or was restarted: it may be up to a
+    /// tick more.
+    #[inline]
+    #[must_use]
+    pub fn age(&self, slot: Slot) -> Duration {
+        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
+        let class = self.anchors.class(bucket.anchors()[way]);
+        let generation = bucket.flags().generation();
+        let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
+        Duration::from_millis(self.expiry.duration_ms(class))
+            .saturating_sub(Duration::from_nanos(left))
     }
 
     /// Ends the TIME-WAIT of the connection at `slot`.

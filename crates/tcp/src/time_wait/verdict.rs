@@ -22,8 +22,12 @@ pub enum AckReason {
     /// The peer has not seen the acknowledgment of its FIN. Never rate-limited, and the only thing
     /// that restarts the timer.
     RetransmittedFin,
-    /// All of it lies before RCV.NXT.
+    /// The first FIN of the peer, in FIN-WAIT-2: TIME-WAIT begins. Never rate-limited.
+    FirstFin,
+    /// All of it lies before RCV.NXT, and it has no text.
     OldDuplicate,
+    /// All of it lies before RCV.NXT, and it has text: a retransmission, whose sender waits.
+    OldText,
     /// Its timestamp is older than TS.Recent.
     PawsRejected,
     /// It begins at RCV.NXT + RCV.WND or later.
@@ -34,6 +38,45 @@ pub enum AckReason {
     AcksUnsent,
     /// A SYN,ACK.
     SynAck,
+    /// A SYN in FIN-WAIT-2.
+    SynInFinWait2,
+    /// A RST in the window, but not at RCV.NXT (RFC 5961 3.2).
+    RstInWindow,
+    /// A SYN under a policy that never recycles.
+    SynStrict,
+    /// A SYN whose timestamp is older than TS.Recent.
+    SynOlderTimestamp,
+    /// A SYN whose timestamp equals TS.Recent and whose sequence number is old.
+    SynEqualTimestamp,
+    /// A SYN whose sequence number is old.
+    SynOldSequence,
+    /// A SYN beyond the recycling bound. The caller's verdict.
+    SynBound,
+    /// A SYN that would recycle, but nobody listens. The caller's verdict.
+    SynNoListener,
+}
+
+impl AckReason {
+    /// Whether it answers a SYN that was refused.
+    #[inline]
+    #[must_use]
+    pub const fn refuses_syn(self) -> bool {
+        matches!(
+            self,
+            AckReason::SynStrict
+                | AckReason::SynOlderTimestamp
+                | AckReason::SynEqualTimestamp
+                | AckReason::SynOldSequence
+                | AckReason::SynBound
+        )
+    }
+
+    /// Whether it answers a FIN, which is never left without an answer.
+    #[inline]
+    #[must_use]
+    pub const fn answers_fin(self) -> bool {
+        matches!(self, AckReason::RetransmittedFin | AckReason::FirstFin)
+    }
 }
 
 /// Why nothing happens but that the segment is dropped.
@@ -45,12 +88,16 @@ pub enum DropReason {
     RstInWindow,
     /// A RST outside of the window.
     RstOutOfWindow,
+    /// A SYN under a policy that never recycles.
+    SynStrict,
     /// A SYN whose timestamp is older than TS.Recent.
     SynOlderTimestamp,
     /// A SYN whose timestamp equals TS.Recent and whose sequence number is old.
     SynEqualTimestamp,
-    /// A SYN without timestamps whose sequence number is old.
+    /// A SYN whose sequence number is old.
     SynOldSequence,
+    /// A SYN beyond the recycling bound. The caller's verdict.
+    SynBound,
     /// A SYN that would recycle, but nobody listens. The caller's verdict.
     SynNoListener,
     /// A SYN that would recycle, but the listener takes no more: the backlog or a table is full, or
@@ -68,6 +115,28 @@ pub enum DropReason {
     OldAck,
 }
 
+/// Why an entry ends by a segment, without an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum KillReason {
+    /// A RST at RCV.NXT.
+    RstExact,
+    /// A RST elsewhere in the window.
+    RstInWindow,
+    /// A RST at RCV.NXT, soon after a refused SYN was acknowledged: `syn_probe`. The caller's verdict.
+    SynProbe,
+    /// A RST at RCV.NXT in FIN-WAIT-2.
+    FinWait2Reset,
+}
+
+/// Why an entry ends and the peer is sent a RST.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ResetReason {
+    /// A SYN in the window, under RFC 793.
+    SynInWindow,
+    /// Text in FIN-WAIT-2 after the user has closed: it is lost.
+    TextAfterClose,
+}
+
 /// What becomes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Verdict {
@@ -78,6 +147,12 @@ pub enum Verdict {
     Ack(AckReason),
     /// Drop the segment.
     Drop(DropReason),
+    /// End TIME-WAIT; the segment is dropped.
+    Kill(KillReason),
+    /// End TIME-WAIT and answer with the RST of RFC 9293 3.10.7.1.
+    Reset(ResetReason),
+    /// There is no TIME-WAIT: the rules of CLOSED and LISTEN apply.
+    Closed,
 }
 
 /// A [`Verdict`] and what it does to the entry.
@@ -85,7 +160,8 @@ pub enum Verdict {
 pub struct Decision {
     /// What becomes of the segment.
     pub verdict: Verdict,
-    /// The timer starts anew: [`Table::restart`](super::Table::restart).
+    /// The timer starts anew: [`Table::restart`](super::Table::restart), or
+    /// [`Table::finish`](super::Table::finish) for [`AckReason::FirstFin`].
     pub restart: bool,
     /// A newer TS.Recent: [`Table::set_ts_recent`](super::Table::set_ts_recent).
     pub ts_recent: Option<u32>,

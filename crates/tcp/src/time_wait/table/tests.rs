@@ -56,6 +56,7 @@ fn table<F: TestFamily>(capacity: usize, durations_ms: &[u64]) -> Table<F> {
                 ip: F::ip(0x0a00_0001),
                 port: LISTENER + class,
                 class: ClassId(class as u8),
+                fin_wait2_class: ClassId(class as u8),
                 window: 1 << 16,
                 window_shift: 0,
             };
@@ -88,6 +89,10 @@ fn entry(n: u32) -> Entry {
         snd_nxt: Seq(!n),
         // 0 is a timestamp, and no timestamp is not 0.
         ts_recent: [None, Some(0), Some(n)][n as usize % 3],
+        // Without timestamps only.
+        movement: Movement::from_bits(if n.is_multiple_of(3) { n } else { 0 }),
+        recycled: n.is_multiple_of(5),
+        fin_wait2: n.is_multiple_of(7),
     }
 }
 
@@ -413,6 +418,7 @@ fn what_cannot_be_built_is_refused() {
         ip: V6::ip(1),
         port: 1,
         class: ClassId(0),
+        fin_wait2_class: ClassId(0),
         window: 0,
         window_shift: 0,
     };
@@ -420,6 +426,7 @@ fn what_cannot_be_built_is_refused() {
     let anchor = Anchor {
         ip: V4::ip(1),
         class: ClassId(1),
+        fin_wait2_class: ClassId(1),
         ..anchor
     };
     assert_eq!(t.add_anchor(anchor), Err(AnchorError::UnknownClass));
@@ -512,7 +519,9 @@ fn like_a_map<F: TestFamily>(capacity: usize, ops: Vec<Op>) -> Result<(), TestCa
             Op::Timestamp(n, class, ts) => {
                 if let Some(slot) = t.seek(n, class, now) {
                     t.set_ts_recent(slot, ts);
-                    model.get_mut(&tuple::<F>(n, class)).unwrap().0.ts_recent = Some(ts);
+                    let entry = &mut model.get_mut(&tuple::<F>(n, class)).unwrap().0;
+                    entry.ts_recent = Some(ts);
+                    entry.movement = Movement::default();
                 }
             }
             Op::Wait(ms) => now = now.plus_millis(ms),
