@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use stack::{MemPool, Offload, Secrets, Stack, Usage};
-use tcp::time_wait::{Table, V4};
+use stack::{MemPool, Offload, Secrets, Stack, TimeWaitConfig, Usage};
+use tcp::time_wait::{SynRefusal, Table, V4};
 use wire::MacAddr;
 
 use crate::apps::Apps;
@@ -95,7 +95,7 @@ impl fmt::Display for Description<'_> {
         }
         protocol(f, config)?;
         for listen in &config.listen {
-            listener(f, listen)?;
+            listener(f, listen, &self.config.time_wait.stack())?;
         }
         memory_of(f, config, &self.usage)
     }
@@ -135,12 +135,41 @@ fn protocol(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     )?;
     writeln!(
         f,
-        "time-wait  {}, reused by rfc6191, {} entries a worker",
-        config.time_wait.length, config.time_wait.capacity
+        "time-wait  {}, {} entries a worker",
+        time_wait(&config.time_wait.stack()),
+        config.time_wait.capacity
     )
 }
 
-fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen) -> fmt::Result {
+/// TIME-WAIT in words: how long, who may recycle, and what else.
+fn time_wait(kept: &TimeWaitConfig) -> String {
+    let rules = &kept.rules;
+    if kept.kept_ms() == 0 {
+        return "none".into();
+    }
+    let on = |flag, name: &str| {
+        if flag {
+            format!(", {name}")
+        } else {
+            String::new()
+        }
+    };
+    let length = std::time::Duration::from_millis(kept.length_ms.into());
+    format!(
+        "{length:?}, policy {}, rst {}, a refused SYN gets {}{}{}{}",
+        rules.policy.name(),
+        rules.rst.name(),
+        match rules.syn_refusal {
+            SynRefusal::Ack => "an ACK",
+            SynRefusal::Drop => "nothing",
+        },
+        on(rules.syn_probe, "syn_probe"),
+        on(rules.shadow, "shadow"),
+        on(rules.bound, "bound"),
+    )
+}
+
+fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen, base: &TimeWaitConfig) -> fmt::Result {
     let address = listen.address.map_or("*".to_owned(), |a| a.to_string());
     write!(
         f,
@@ -158,7 +187,12 @@ fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen) -> fmt::Result {
         Close::Server => "the server",
         Close::Client => "the client",
     };
-    writeln!(f, ", backlog {}, {closer} closes first", listen.backlog)
+    write!(f, ", backlog {}, {closer} closes first", listen.backlog)?;
+    let own = listen.time_wait.stack(base);
+    if own != *base {
+        write!(f, ", time-wait {}", time_wait(&own))?;
+    }
+    writeln!(f)
 }
 
 fn memory_of(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt::Result {

@@ -17,7 +17,7 @@ pub use metrics::Metrics;
 pub use port::Port;
 pub use source::Source;
 pub use tcp::{Keepalive, Tcp};
-pub use time_wait::{Policy, TimeWait};
+pub use time_wait::{Iss, ListenTimeWait, Policy, Profile, RstRule, SynRefuse, TimeWait};
 
 mod check;
 mod eal;

@@ -44,7 +44,8 @@ typedef struct sut sut_t;
  *   user_timeout_ms=0   user timeout (RFC 9293 3.8.3); 0 for none
  *   fin_wait2_ms=60000  FIN-WAIT-2 of a closed socket; 0 waits for ever
  *   time_wait_ms=60000  TIME-WAIT, at most 86400000; 0 keeps none
- *   policy=rfc6191      which SYN may recycle a four-tuple in TIME-WAIT
+ *   policy=rfc6191      which SYN may recycle a four-tuple in TIME-WAIT: strict, rfc1122,
+ *                       rfc6191, linux, windows, none
  *   replies=10000000    RSTs, ICMP errors, challenge ACKs a second, each kind; a tenth at once
  *   backlog=128         connections in SYN-RECEIVED a listener, at the least
  *   connections=1024    live connections, 1 to 65535

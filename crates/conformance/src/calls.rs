@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use stack::{Handle, ListenerConfig, OpenConfig, TimeWaitConfig};
 use tcp::State;
+use tcp::time_wait::Rules;
 use wire::Ip;
 
 use crate::address::Address;
@@ -337,6 +338,7 @@ impl Sut {
     fn time_wait(&self) -> TimeWaitConfig {
         TimeWaitConfig {
             length_ms: self.flags.time_wait_ms,
+            rules: Rules::of(self.flags.policy),
             ..TimeWaitConfig::default()
         }
     }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use tcp::time_wait::Policy;
+
 /// Everything that can be chosen. [`Flags::parse`] reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Flags {
@@ -11,6 +13,8 @@ pub struct Flags {
     pub mtu: u16,
     /// The length of TIME-WAIT in milliseconds.
     pub time_wait_ms: u32,
+    /// Who may recycle a four-tuple in TIME-WAIT, with the switches that belong to that.
+    pub policy: Policy,
     /// RSTs, ICMP errors, echo replies and challenge ACKs a second, each kind on its own budget.
     pub replies: u32,
     /// Connections in SYN-RECEIVED that any listener may have.
@@ -60,6 +64,7 @@ impl Default for Flags {
             },
             mtu: 1500,
             time_wait_ms: 60_000,
+            policy: Policy::Rfc6191,
             replies: 10_000_000,
             backlog: 128,
             connections: 1024,
@@ -113,7 +118,11 @@ impl Flags {
             "time_wait_ms" => {
                 self.time_wait_ms = item.within(0, 86_400_000, "0 to 86400000")?;
             }
-            "policy" => item.one_of(&["rfc6191"], "rfc6191")?,
+            "policy" => {
+                let named = Policy::ALL.into_iter().find(|p| p.name() == item.value);
+                let need = "strict, rfc1122, rfc6191, linux, windows or none";
+                self.policy = named.ok_or_else(|| item.error(need))?;
+            }
             "replies" => self.replies = item.number()?,
             "backlog" => self.backlog = item.number()?,
             "connections" => self.connections = item.within(1, u16::MAX, "1 to 65535")?,
@@ -186,7 +195,7 @@ mod tests {
             "rcvbuf=1000, sndbuf=2000,wscale=off,timestamps=off,sack=off,mss=900,default_mss=500,\
              mtu=1400,delack_ms=0,nagle=off,initial_window=3,rto_initial_ms=1500,rto_min_ms=300,\
              rto_max_ms=70000,syn_retries=2,synack_retries=3,data_retries=4,user_timeout_ms=5,\
-             fin_wait2_ms=6,time_wait_ms=7,policy=rfc6191,replies=8,backlog=9,connections=10,time_waits=12,memory=70000,\
+             fin_wait2_ms=6,time_wait_ms=7,policy=linux,replies=8,backlog=9,connections=10,time_waits=12,memory=70000,\
              seed=11",
         )
         .unwrap();
@@ -209,12 +218,14 @@ mod tests {
             user_timeout_ms: 5,
             keepalive: None,
             fin_wait2_timeout_ms: 6,
+            ack_check: true,
             linger_zero: false,
         };
         let want = Flags {
             tcp,
             mtu: 1400,
             time_wait_ms: 7,
+            policy: Policy::Linux,
             replies: 8,
             backlog: 9,
             connections: 10,

@@ -6,6 +6,7 @@ use tcp::CloseReason;
 use tcp::time::Instant;
 
 use crate::context::Context;
+use crate::time_wait::TimeWaitEvent;
 
 /// A connection of this stack. It names a slot and the generation of its use, so a handle kept
 /// after the connection has gone is recognised and refused, never another connection.
@@ -60,7 +61,8 @@ pub trait Application {
     /// The peer has sent its FIN and every byte before it was consumed.
     fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle);
 
-    /// The connection is over: closed both ways (TIME-WAIT included), reset, refused, timed out
+    /// The connection is over: closed both ways (TIME-WAIT included, and FIN-WAIT-2 if the application
+    /// has closed: nothing of what the peer may still do concerns it), reset, refused, timed out
     /// or aborted. The last callback for this handle. Called only for connections of which the
     /// application knows: those that it opened, and those whose `on_open` was called.
     fn on_closed(&mut self, cx: &mut Context<'_>, conn: Handle, reason: CloseReason);
@@ -68,6 +70,9 @@ pub trait Application {
     /// The host stops accepting and opening connections, because the program is to end: a place to
     /// close what is idle. Called once.
     fn on_drain(&mut self, _cx: &mut Context<'_>) {}
+
+    /// What a segment met in TIME-WAIT, for those who trace it.
+    fn on_time_wait(&mut self, _event: &TimeWaitEvent<'_>) {}
 
     /// Once per turn of the worker's loop: a place to open connections and run own deadlines.
     fn poll(&mut self, _cx: &mut Context<'_>) {}

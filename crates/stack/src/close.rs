@@ -1,6 +1,7 @@
 //! The end of a connection: TIME-WAIT becomes an entry of its table, everything else is freed.
 
 use tcp::time::Instant;
+use tcp::time_wait::Incident;
 use tcp::{CloseReason, State};
 
 use crate::application::Application;
@@ -51,7 +52,11 @@ impl Core {
     pub(crate) fn detach(&mut self, index: u32, now: Instant) {
         let slot = self.slab.get(index);
         let reason = slot.close_reason();
-        let entered = slot.conn.state() == State::TimeWait && self.enter_time_wait(index, now);
+        let entered = if slot.conn.state() == State::Closed {
+            self.restore_shadow(index, now)
+        } else {
+            self.enter_time_wait(index, now)
+        };
         self.count_end(index, reason);
         let slot = self.slab.get_mut(index);
         if slot.has(flag::WAITING) {
@@ -92,7 +97,13 @@ impl Core {
         }
         match reason {
             CloseReason::Normal => count.closed_normal += u64::from(established),
-            CloseReason::Reset => count.closed_reset += 1,
+            CloseReason::Reset => {
+                count.closed_reset += 1;
+                if slot.has(flag::UNPROVEN) {
+                    let incident = Incident::ResetUnproven;
+                    self.counters.time_wait.record_incident(incident);
+                }
+            }
             CloseReason::Refused => count.closed_refused += 1,
             CloseReason::Aborted => count.closed_aborted += 1,
             CloseReason::DataLost => count.closed_data_lost += 1,

@@ -5,6 +5,10 @@ use wire::{FourTuple, Ip, ethernet::MacAddr};
 
 use crate::frame::Offload;
 
+pub use time_wait::TimeWaitConfig;
+
+mod time_wait;
+
 /// An address of this host and the prefix that it is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InterfaceAddress {
@@ -41,26 +45,6 @@ impl InterfaceAddress {
     pub fn broadcast(&self) -> Option<Ip> {
         let a = u32::from_be_bytes(self.ip.as_v4()?);
         (self.prefix < 31).then(|| Ip::v4((a | (u32::MAX >> self.prefix)).to_be_bytes()))
-    }
-}
-
-/// TIME-WAIT of one listener or destination.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimeWaitConfig {
-    /// How long a connection that closed first stays in TIME-WAIT, in milliseconds, 0 to
-    /// 86,400,000. 0 keeps no TIME-WAIT at all: old duplicates are then not guarded against.
-    pub length_ms: u32,
-    /// Whether an active open may take over a four-tuple that is in our own TIME-WAIT, when
-    /// timestamps were in use and this many milliseconds have passed. `None`: never.
-    pub local_reuse_ms: Option<u32>,
-}
-
-impl Default for TimeWaitConfig {
-    fn default() -> Self {
-        TimeWaitConfig {
-            length_ms: 60_000,
-            local_reuse_ms: Some(1_000),
-        }
     }
 }
 
@@ -196,9 +180,9 @@ pub enum ConfigError {
     /// Two destinations would use one four-tuple.
     #[error("two destinations {0}:{1} share source addresses and ports: give them separate ranges")]
     DuplicateDestination(Ip, u16),
-    /// Two destinations on one socket with different lengths of TIME-WAIT.
+    /// Two destinations on one socket with different TIME-WAIT, or parameters of the protocol.
     #[error(
-        "two destinations {0}:{1} want different lengths of TIME-WAIT: the length belongs to the address and port"
+        "two destinations {0}:{1} want different TIME-WAIT or TCP parameters: they belong to the address and port"
     )]
     TimeWaitDiffers(Ip, u16),
     /// Nothing fits the destination's path.
@@ -210,6 +194,14 @@ pub enum ConfigError {
     /// A TIME-WAIT length out of range.
     #[error("a TIME-WAIT length of {0} ms is out of range: 0 to 86400000")]
     BadTimeWait(u32),
+    /// An MSL longer than TIME-WAIT.
+    #[error(
+        "an MSL of {0} ms is longer than the TIME-WAIT of {1} ms: old segments would outlive what guards against them"
+    )]
+    MslOutlives(u32, u32),
+    /// Rules of TIME-WAIT that contradict themselves.
+    #[error("TIME-WAIT: {0}")]
+    TimeWaitRules(#[from] tcp::time_wait::Contradiction),
     /// A capacity of zero or too large.
     #[error("{0} must be {1} to {2}, not {3}")]
     BadCapacity(&'static str, u64, u64, u64),
@@ -285,7 +277,7 @@ impl Config {
             return Err(ConfigError::GatewayOffLink(gateway));
         }
         for &length_ms in &self.time_wait_lengths_ms {
-            if length_ms > MAX_TIME_WAIT_MS {
+            if length_ms > time_wait::MAX_LENGTH_MS {
                 return Err(ConfigError::BadTimeWait(length_ms));
             }
         }
@@ -345,7 +337,7 @@ impl Config {
             if self.listeners[..i].iter().any(overlaps) {
                 return Err(ConfigError::DuplicateListener(l.port));
             }
-            check_time_wait(&l.time_wait)?;
+            l.time_wait.validate()?;
             l.tcp.validate()?;
         }
         Ok(())
@@ -378,26 +370,16 @@ impl Config {
             // TIME-WAIT knows a destination by its address and port.
             let differs = |other: &DestinationConfig| {
                 (other.address, other.port) == (d.address, d.port)
-                    && other.time_wait.length_ms != d.time_wait.length_ms
+                    && (other.time_wait != d.time_wait || other.tcp != d.tcp)
             };
             if self.destinations[..i].iter().any(differs) {
                 return Err(ConfigError::TimeWaitDiffers(d.address, d.port));
             }
-            check_time_wait(&d.time_wait)?;
+            d.time_wait.validate()?;
             d.tcp.validate()?;
         }
         Ok(())
     }
-}
-
-/// A day.
-const MAX_TIME_WAIT_MS: u32 = 86_400_000;
-
-fn check_time_wait(config: &TimeWaitConfig) -> Result<(), ConfigError> {
-    if config.length_ms > MAX_TIME_WAIT_MS {
-        return Err(ConfigError::BadTimeWait(config.length_ms));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

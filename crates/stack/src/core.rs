@@ -205,7 +205,7 @@ pub(crate) struct Fixed {
     pub(crate) ip: Ip,
     pub(crate) port: u16,
     pub(crate) config: u16,
-    pub(crate) length_ms: u32,
+    pub(crate) time_wait: TimeWaitConfig,
 }
 
 impl Core {
@@ -220,14 +220,15 @@ impl Core {
         let key = Keyed::new(k0, k1);
         let mut listen_index = Listeners::default();
         for (id, l) in config.listeners.iter().enumerate() {
-            let place = place_config(&mut tcp_configs, &l.tcp, config.mtu)?;
+            let tcp = l.time_wait.protocol(&l.tcp);
+            let place = place_config(&mut tcp_configs, &tcp, config.mtu)?;
             for &ip in ours.iter().filter(|ip| l.address.is_none_or(|a| a == **ip)) {
                 fixed.push(Fixed {
                     side: Side::Local,
                     ip,
                     port: l.port,
                     config: place,
-                    length_ms: l.time_wait.length_ms,
+                    time_wait: l.time_wait,
                 });
                 listen_index.insert(ip, l.port, ListenerId(id as u16));
             }
@@ -239,14 +240,15 @@ impl Core {
         }
         let mut destinations = Vec::new();
         for d in &config.destinations {
-            let place = place_config(&mut tcp_configs, &d.tcp, config.mtu)?;
+            let tcp = d.time_wait.protocol(&d.tcp);
+            let place = place_config(&mut tcp_configs, &tcp, config.mtu)?;
             let taken = |ip, port| listen_index.find(ip, port).is_some();
             fixed.push(Fixed {
                 side: Side::Remote,
                 ip: d.address,
                 port: d.port,
                 config: place,
-                length_ms: d.time_wait.length_ms,
+                time_wait: d.time_wait,
             });
             destinations.push(Destination {
                 address: d.address,

@@ -122,7 +122,9 @@ counters! {
         embryo_failures,
         /// Connections that entered TIME-WAIT.
         time_wait_entered,
-        /// TIME-WAIT entries ended by their timer.
+        /// Connections in FIN-WAIT-2, closed by their user, that gave their control block back.
+        fin_wait2_entered,
+        /// TIME-WAIT entries, and those in FIN-WAIT-2, ended by their timer.
         time_wait_expired,
         /// TIME-WAIT entries that gave way because the table or a bucket was full.
         time_wait_evicted,

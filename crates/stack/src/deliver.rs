@@ -55,6 +55,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 let embryos = &mut self.core.listeners[usize::from(id.0)].embryos;
                 *embryos = embryos.saturating_sub(1);
             }
+            if slot.has(flag::SHADOW) {
+                self.core.drop_shadow(index, now);
+            }
             self.core.counters.host.established += 1;
             self.app.on_open(&mut context(&mut self.core, now), handle);
         }

@@ -26,7 +26,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             live = self.make_way(now, index, frame);
         }
         if let Some(index) = live {
-            self.on_live(now, index, &segment);
+            let shadowed = self.core.slab.get(index).has(flag::SHADOW);
+            if !shadowed || !self.on_shadowed(now, index, frame, &segment) {
+                self.on_live(now, index, &segment);
+            }
         } else if !self.on_time_wait(now, frame, &segment) {
             self.on_listener(now, frame, &segment);
         }
@@ -129,7 +132,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
-    /// LISTEN -> SYN-RECEIVED. The caller has seen [`Stack::may_accept`].
+    /// LISTEN -> SYN-RECEIVED; the place of the connection. The caller has seen [`Stack::may_accept`].
     pub(crate) fn accept(
         &mut self,
         now: Instant,
@@ -138,15 +141,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         segment: &Segment<'_>,
         iss: wire::Seq,
         ts_offset: u32,
-    ) -> bool {
+    ) -> Option<u32> {
         let core = &mut self.core;
         let Some(next_hop) = core.link.next_hop(frame.tuple.remote) else {
             core.counters.host.drop_ip_not_ours += 1;
-            return false;
+            return None;
         };
         let Some(neighbor) = core.neighbors.acquire(next_hop, now) else {
             core.counters.host.neighbor_table_full += 1;
-            return false;
+            return None;
         };
         let config = core.listeners[usize::from(id.0)].config;
         let mut env = env!(core, &mut self.receive_memory, now, config);
@@ -164,12 +167,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let Some(index) = core.slab.insert(slot) else {
             core.neighbors.release(neighbor);
             core.counters.host.drop_table_full += 1;
-            return false;
+            return None;
         };
         core.counters.host.passive_opens += 1;
         core.listeners[usize::from(id.0)].embryos += 1;
         core.mark_dirty(index);
-        true
+        Some(index)
     }
 
     //= RFC 9293 3.10.7.1

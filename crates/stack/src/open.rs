@@ -8,6 +8,7 @@ use crate::application::{DestinationId, Handle};
 use crate::context::ConnectError;
 use crate::core::Core;
 use crate::slab::{Origin, Slot, flag};
+use crate::time_wait::Opening;
 use crate::tuples::TupleId;
 
 /// Local sockets looked at for an active open. Most often the first will do; one that is in TIME-WAIT
@@ -15,14 +16,14 @@ use crate::tuples::TupleId;
 const PAIRS_TRIED: usize = 16;
 
 /// A local socket for an active open, and what its four-tuple implies.
-struct Chosen {
+pub(crate) struct Chosen {
     /// Where it stands in its pool.
-    place: usize,
-    pair: TupleId,
-    tuple: FourTuple,
-    hash: u64,
-    numbers: tcp::isn::Numbers,
-    iss: wire::Seq,
+    pub(crate) place: usize,
+    pub(crate) pair: TupleId,
+    pub(crate) tuple: FourTuple,
+    pub(crate) hash: u64,
+    pub(crate) numbers: tcp::isn::Numbers,
+    pub(crate) opening: Opening,
 }
 
 impl Core {
@@ -63,14 +64,14 @@ impl Core {
             tuple,
             hash,
             numbers,
-            iss,
+            opening,
         } = chosen;
         let tcp = &self.tcp_configs[usize::from(config)];
-        let conn = Connection::connect(tcp, now, iss, numbers.ts_offset);
+        let conn = Connection::connect(tcp, now, opening.iss, numbers.ts_offset);
         let slot = Slot {
             conn,
             tuple,
-            flags: flag::LIVE | flag::KNOWN,
+            flags: flag::LIVE | flag::KNOWN | flag::shadow(opening.shadow),
             neighbor,
             config,
             generation: 0,
@@ -90,7 +91,11 @@ impl Core {
     /// The pair for an active open: of those that have rested longest, the first that may be used. If
     /// none may, the earliest time at which one may, unless all are in use.
     #[inline]
-    fn choose_pair(&mut self, id: DestinationId, now: Instant) -> Result<Chosen, Option<Instant>> {
+    pub(crate) fn choose_pair(
+        &mut self,
+        id: DestinationId,
+        now: Instant,
+    ) -> Result<Chosen, Option<Instant>> {
         let mut next_free: Option<Instant> = None;
         for place in 0..PAIRS_TRIED {
             let pool = &self.destinations[usize::from(id.0)].pool;
@@ -102,14 +107,14 @@ impl Core {
             let numbers = self.secret.numbers(&tuple);
             let clock = self.clock_isn(numbers, now);
             match self.may_reuse(id, &tuple, hash, last, clock, now) {
-                Ok(iss) => {
+                Ok(opening) => {
                     return Ok(Chosen {
                         place,
                         pair,
                         tuple,
                         hash,
                         numbers,
-                        iss,
+                        opening,
                     });
                 }
                 Err(at) => next_free = Some(next_free.map_or(at, |before| before.min(at))),

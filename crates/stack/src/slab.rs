@@ -46,6 +46,19 @@ pub(crate) mod flag {
     pub(crate) const DETACHED: u16 = 1 << 9;
     /// A router said that the peer cannot be reached at the moment.
     pub(crate) const UNREACHABLE: u16 = 1 << 10;
+    /// It recycled a four-tuple in TIME-WAIT, or took it over: until it is proven new, TIME-WAIT's
+    /// entry stays where it is.
+    pub(crate) const SHADOW: u16 = 1 << 11;
+    /// It recycled a four-tuple.
+    pub(crate) const RECYCLED: u16 = 1 << 12;
+    /// Its SYN was behind the numbers of the connection that it recycled: only its timestamp proves
+    /// it new.
+    pub(crate) const UNPROVEN: u16 = 1 << 13;
+
+    /// [`SHADOW`] or nothing.
+    pub(crate) const fn shadow(on: bool) -> u16 {
+        if on { SHADOW } else { 0 }
+    }
 }
 
 pub(crate) struct Slot {
@@ -153,6 +166,20 @@ impl Slab {
         if let Ok(entry) = self.index.find_entry(hash, |&i| i == index) {
             entry.remove();
         }
+    }
+
+    /// Gives a connection that is not detached another four-tuple.
+    pub(crate) fn rename(&mut self, index: u32, tuple: FourTuple, hash: u64) {
+        let slot = &mut self.slots[index as usize];
+        if let Ok(entry) = self.index.find_entry(slot.hash, |&i| i == index) {
+            entry.remove();
+        }
+        slot.tuple = tuple;
+        slot.hash = hash;
+        self.insertions = self.insertions.wrapping_add(1);
+        let slots = &self.slots;
+        self.index
+            .insert_unique(hash, index, |&i| slots[i as usize].hash);
     }
 
     /// Frees the slot of a detached connection. Its memory must have been released.

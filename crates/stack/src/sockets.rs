@@ -194,9 +194,10 @@ impl Core {
         {
             return Err(ConfigError::DuplicateListener(l.port));
         }
-        let config = self.place(&l.tcp)?;
+        l.time_wait.validate()?;
+        let config = self.place(&l.time_wait.protocol(&l.tcp))?;
         for &ip in &ips {
-            self.anchor((ip, l.port), config, l.time_wait.length_ms)?;
+            self.anchor((ip, l.port), config, l.time_wait)?;
         }
         let listener = Listener {
             backlog: l.backlog,
@@ -247,14 +248,14 @@ impl Core {
         &mut self,
         (ip, port): (Ip, u16),
         config: u16,
-        length_ms: u32,
+        time_wait: TimeWaitConfig,
     ) -> Result<(), ConfigError> {
         let fixed = Fixed {
             side: Side::Local,
             ip,
             port,
             config,
-            length_ms,
+            time_wait,
         };
         let tcp = &self.tcp_configs[usize::from(config)];
         self.time_wait.add_fixed(&fixed, tcp)
@@ -295,11 +296,12 @@ impl Core {
             self.counters.host.connect_table_full += 1;
             return Err(ConnectError::TableFull.into());
         }
-        let config = self.place(&open.tcp)?;
-        self.anchor(open.local, config, open.time_wait.length_ms)?;
+        open.time_wait.validate()?;
+        let config = self.place(&open.time_wait.protocol(&open.tcp))?;
+        self.anchor(open.local, config, open.time_wait)?;
         let numbers = self.secret.numbers(&tuple);
         let clock = self.clock_isn(numbers, now);
-        let iss = self
+        let opening = self
             .may_open(hash, &tuple, &open.time_wait, clock, now)
             .map_err(|at| ConnectError::NoTupleFree {
                 next_free: Some(at),
@@ -310,9 +312,9 @@ impl Core {
         };
         let tcp = &self.tcp_configs[usize::from(config)];
         let slot = Slot {
-            conn: Connection::connect(tcp, now, iss, numbers.ts_offset),
+            conn: Connection::connect(tcp, now, opening.iss, numbers.ts_offset),
             tuple,
-            flags: flag::LIVE | flag::KNOWN,
+            flags: flag::LIVE | flag::KNOWN | flag::shadow(opening.shadow),
             neighbor,
             config,
             generation: 0,

@@ -1,26 +1,31 @@
-//! TIME-WAIT around the table and the rules of `tcp::time_wait`: entering, what a segment meets
-//! there, recycling, expiry, and reuse by an active open.
+//! TIME-WAIT around the table and the rules of `tcp::time_wait`: what a segment meets there, and what
+//! belongs to the sockets. Entering it is in [`enter`], recycling in [`recycle`], reuse by an active
+//! open in [`reuse`].
 
 use ::core::time::Duration;
 
 use tcp::time::Instant;
-use tcp::time_wait::isn::{GAP, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
-    self, AckLimiter, AckLimits, AckReason, Anchor, Arrived, ClassId, Config as TableConfig,
-    DropReason, Entry, Family, Inserted, Known, Pages, Permit, Recycle, Rules, Slot, Table, V4,
-    Verdict, decide,
+    AckLimiter, AckLimits, AckReason, Anchor, Arrived, ClassId, Config as TableConfig, DropReason,
+    Entry, Epochs, Family, KillReason, Known, Pages, Permit, Probes, RstRule, Rules, Slot, Table,
+    V4, Verdict, decide,
 };
-use tcp::{Config as TcpConfig, Segment};
+use tcp::{Config as TcpConfig, Segment, closed};
+use wire::FourTuple;
 use wire::tcp::{Flags, Header, Options, Timestamps};
-use wire::{FourTuple, Seq};
 
-use crate::application::{Application, DestinationId};
+use crate::application::Application;
 use crate::config::{Config, ConfigError, TimeWaitConfig};
 use crate::core::{Core, Fixed, ts_clock};
 use crate::frame::FramePool;
 use crate::parse::Parsed;
 use crate::stack::Stack;
-use crate::tuples::LastUse;
+
+mod enter;
+mod recycle;
+mod reuse;
+
+pub(crate) use reuse::Opening;
 
 /// Cache lines of the table that one turn of the loop sweeps at most. At ten thousand turns a
 /// second that walks a hundred million entries four times in a minute.
@@ -29,11 +34,25 @@ const SWEEP_BUDGET: usize = 512;
 /// TIME-WAIT entries of every family, with the sockets that they belong to.
 pub(crate) struct TimeWait {
     v4: Table<V4>,
-    /// The protocol's parameters of each anchor.
-    configs: Vec<u16>,
+    /// What belongs to each anchor.
+    sockets: Vec<Socket>,
     /// The lengths in use, by class.
     durations_ms: Vec<u64>,
     acks: AckLimiter,
+    probes: Probes,
+}
+
+/// What belongs to the fixed side of four-tuples.
+#[derive(Clone, Copy)]
+struct Socket {
+    rules: Rules,
+    epochs: Epochs,
+    msl_ms: u32,
+    length_ms: u32,
+    /// The place of the protocol's parameters.
+    config: u16,
+    /// How long FIN-WAIT-2 lasts in compact form; 0: there is none.
+    fin_wait2_ms: u32,
 }
 
 /// An entry, and what its socket says of it.
@@ -41,7 +60,24 @@ struct Found {
     slot: Slot,
     window: u32,
     window_field: u16,
-    config: u16,
+    socket: Socket,
+}
+
+/// What a segment met in TIME-WAIT: every decision, as it is made. For whoever wants to trace them.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeWaitEvent<'a> {
+    /// The four-tuple, local side first.
+    pub tuple: &'a FourTuple,
+    /// The header of the segment.
+    pub header: &'a Header,
+    /// The length of its text.
+    pub text_len: u32,
+    /// What was known of the connection before.
+    pub entry: &'a Entry,
+    /// What became of the segment.
+    pub verdict: Verdict,
+    /// When a SYN may recycle that met the recycling bound.
+    pub allowed_at: Option<Instant>,
 }
 
 impl TimeWait {
@@ -53,7 +89,11 @@ impl TimeWait {
     ) -> Result<TimeWait, ConfigError> {
         let mut durations_ms: Vec<u64> = fixed
             .iter()
-            .map(|f| f.length_ms)
+            .flat_map(|f| {
+                let tcp = &tcp_configs[usize::from(f.config)];
+                [Some(f.time_wait.kept_ms()), f.time_wait.fin_wait2_ms(tcp)]
+            })
+            .flatten()
             .chain(config.time_wait_lengths_ms.iter().copied())
             .map(u64::from)
             .collect();
@@ -75,9 +115,10 @@ impl TimeWait {
         let v4 = Table::new(&table, Instant::ZERO).map_err(|e| error(&e))?;
         let mut time_wait = TimeWait {
             v4,
-            configs: Vec::new(),
+            sockets: Vec::new(),
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
+            probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
         };
         for f in fixed {
             time_wait.add_fixed(f, &tcp_configs[usize::from(f.config)])?;
@@ -85,18 +126,29 @@ impl TimeWait {
         Ok(time_wait)
     }
 
+    /// The class of a length that is known.
+    fn class(&self, ms: u32) -> Option<ClassId> {
+        let place = self.durations_ms.iter().position(|&d| d == u64::from(ms))?;
+        Some(ClassId(place as u8))
+    }
+
     /// Makes the fixed side of four-tuples known; one that is known already stays what it was.
     pub(crate) fn add_fixed(&mut self, f: &Fixed, tcp: &TcpConfig) -> Result<(), ConfigError> {
+        let TimeWaitConfig {
+            length_ms, rules, ..
+        } = f.time_wait;
         let class = self
-            .durations_ms
-            .iter()
-            .position(|&ms| ms == u64::from(f.length_ms))
-            .ok_or(ConfigError::UnknownTimeWait(f.length_ms))?;
+            .class(f.time_wait.kept_ms())
+            .ok_or(ConfigError::UnknownTimeWait(length_ms))?;
+        // A length of run time that is not known leaves FIN-WAIT-2 to the control blocks.
+        let fin_wait2 = f.time_wait.fin_wait2_ms(tcp);
+        let fin_wait2 = fin_wait2.and_then(|ms| Some((self.class(ms)?, ms)));
         let anchor = Anchor {
             side: f.side,
             ip: f.ip,
             port: f.port,
-            class: ClassId(class as u8),
+            class,
+            fin_wait2_class: fin_wait2.map_or(class, |(class, _)| class),
             window: tcp.rcv_buf,
             window_shift: tcp.rcv_wind_shift(),
         };
@@ -104,8 +156,19 @@ impl TimeWait {
             .v4
             .add_anchor(anchor)
             .map_err(|e| ConfigError::TimeWait(e.to_string()))?;
-        if id.index() == self.configs.len() {
-            self.configs.push(f.config);
+        if rules.syn_probe && !self.sockets.iter().any(|s| s.rules.syn_probe) {
+            self.probes = Probes::new(true);
+        }
+        if id.index() == self.sockets.len() {
+            let msl_ms = f.time_wait.msl_ms();
+            self.sockets.push(Socket {
+                rules,
+                epochs: Epochs::new(msl_ms, length_ms),
+                msl_ms,
+                length_ms,
+                config: f.config,
+                fin_wait2_ms: fin_wait2.map_or(0, |(_, ms)| ms),
+            });
         }
         Ok(())
     }
@@ -149,114 +212,13 @@ impl TimeWait {
             slot,
             window: anchor.window,
             window_field: anchor.window_field(),
-            config: *self.configs.get(V4::parts(&key).0.index())?,
+            socket: *self.sockets.get(V4::parts(&key).0.index())?,
         })
     }
 
     /// A receive burst begins: an entry gets at most one acknowledgment in it.
     pub(crate) fn begin_burst(&mut self) {
         self.acks.begin_burst();
-    }
-}
-
-impl Core {
-    /// Moves a connection in TIME-WAIT from its slot to the table. `false`: its length is 0.
-    pub(crate) fn enter_time_wait(&mut self, index: u32, now: Instant) -> bool {
-        let slot = self.slab.get(index);
-        let Some(key) = self.time_wait.v4.key(&slot.tuple) else {
-            return false;
-        };
-        let info = slot.conn.time_wait();
-        let entry = Entry {
-            rcv_nxt: info.rcv_nxt,
-            snd_nxt: info.snd_nxt,
-            ts_recent: info.ts_recent,
-        };
-        let inserted = self.time_wait.v4.insert(slot.hash, &key, &entry, now);
-        match inserted {
-            Inserted::NotKept => return false,
-            Inserted::Evicted(..) => self.counters.host.time_wait_evicted += 1,
-            Inserted::Placed(_) | Inserted::Replaced(_) => {}
-        }
-        self.counters.host.time_wait_entered += 1;
-        true
-    }
-
-    /// The ISS for an active open of a pair with this last use, or when it may be used. `clock` is
-    /// the ISN that the clock gives.
-    pub(crate) fn may_reuse(
-        &mut self,
-        id: DestinationId,
-        tuple: &FourTuple,
-        hash: u64,
-        last: Option<LastUse>,
-        clock: Seq,
-        now: Instant,
-    ) -> Result<Seq, Instant> {
-        let Some(last) = last else {
-            return Ok(clock);
-        };
-        if last.time_wait {
-            let config = self.destinations[usize::from(id.0)].time_wait;
-            self.end_time_wait(hash, tuple, &config, Some(last.at), now)?;
-        }
-        let gap = match last.tsval {
-            Some(_) => GAP_WITH_TIMESTAMPS,
-            None => GAP,
-        };
-        Ok(time_wait::client_isn(last.snd_nxt, clock, gap))
-    }
-
-    /// The ISS for an active open of a four-tuple of the application's choice, or when it may be
-    /// used.
-    pub(crate) fn may_open(
-        &mut self,
-        hash: u64,
-        tuple: &FourTuple,
-        config: &TimeWaitConfig,
-        clock: Seq,
-        now: Instant,
-    ) -> Result<Seq, Instant> {
-        Ok(match self.end_time_wait(hash, tuple, config, None, now)? {
-            Some(entry) if entry.ts_recent.is_some() => {
-                time_wait::client_isn(entry.snd_nxt, clock, GAP_WITH_TIMESTAMPS)
-            }
-            Some(entry) => time_wait::client_isn(entry.snd_nxt, clock, GAP),
-            None => clock,
-        })
-    }
-
-    /// Ends the TIME-WAIT of a four-tuple that an active open takes over, if it may; else when it
-    /// may. What was known of it, if it was in TIME-WAIT, since `entered` or else since its timer
-    /// was last started.
-    fn end_time_wait(
-        &mut self,
-        hash: u64,
-        tuple: &FourTuple,
-        config: &TimeWaitConfig,
-        entered: Option<Instant>,
-        now: Instant,
-    ) -> Result<Option<Entry>, Instant> {
-        let Some(Found { slot, .. }) = self.time_wait.find(hash, tuple, now) else {
-            return Ok(None);
-        };
-        let entry = self.time_wait.v4.entry(slot);
-        let expiry = self.time_wait.v4.expires_at(slot);
-        let from = match config.local_reuse_ms {
-            Some(ms) if entry.ts_recent.is_some() => {
-                let length_ns = u64::from(config.length_ms) * 1_000_000;
-                let started = Instant::from_nanos(expiry.as_nanos().saturating_sub(length_ns));
-                let entered = entered.unwrap_or(started);
-                entered.plus_millis(ms.into()).min(expiry)
-            }
-            _ => expiry,
-        };
-        if now < from {
-            return Err(from);
-        }
-        self.time_wait.v4.remove(slot);
-        self.counters.host.time_wait_local_reuse += 1;
-        Ok(Some(entry))
     }
 }
 
@@ -269,6 +231,23 @@ impl Core {
             .v4
             .sweep(now, SWEEP_BUDGET, |tuple| key.flow(tuple));
         self.counters.host.time_wait_expired += expired as u64;
+    }
+
+    /// What the rules need to know of an entry.
+    #[inline]
+    fn known(&self, found: &Found) -> Known {
+        // Only one rule asks for it.
+        let age = match found.socket.rules.rst {
+            RstRule::IgnoreBriefly => self.time_wait.v4.age(found.slot),
+            _ => Duration::ZERO,
+        };
+        Known {
+            entry: self.time_wait.v4.entry(found.slot),
+            window: found.window,
+            would_use_timestamps: self.tcp_configs[usize::from(found.socket.config)].timestamps,
+            age,
+            ts_recent_age: Duration::ZERO,
+        }
     }
 }
 
@@ -284,73 +263,94 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
             return false;
         };
-        let known = Known {
-            entry: core.time_wait.v4.entry(found.slot),
-            window: found.window,
-            would_use_timestamps: core.tcp_configs[usize::from(found.config)].timestamps,
-            ts_recent_age: Duration::ZERO,
-        };
+        let known = core.known(&found);
         let arrived = Arrived {
             header: segment.header,
             text_len: segment.payload.len() as u32,
         };
-        let decision = decide(&Rules::default(), &known, &arrived);
-        if decision.restart {
-            core.time_wait.v4.restart(found.slot, now);
-        }
+        let decision = decide(&found.socket.rules, &known, &arrived);
+        let mut entry = known.entry;
         if let Some(ts_recent) = decision.ts_recent {
             core.time_wait.v4.set_ts_recent(found.slot, ts_recent);
+            entry.ts_recent = Some(ts_recent);
         }
+        if decision.verdict == Verdict::Ack(AckReason::FirstFin) {
+            core.time_wait.v4.finish(found.slot, now);
+            entry.rcv_nxt += 1;
+            core.counters.host.time_wait_entered += 1;
+        } else if decision.restart {
+            core.time_wait.v4.restart(found.slot, now);
+        }
+        let mut allowed_at = None;
         let verdict = match decision.verdict {
-            Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
+            Verdict::Recycle(reason) => {
+                let (verdict, at) = self.recycle(now, frame, segment, &found, &known, reason);
+                allowed_at = at;
+                verdict
+            }
             Verdict::Ack(reason) => {
-                self.acknowledge(now, frame, &found, reason);
+                self.acknowledge(now, frame, &found, &entry, reason);
                 decision.verdict
             }
+            //= RFC 1337 3
+            //# Ignore RST segments in TIME-WAIT state.
+            //
+            // But for the one that answers the acknowledgment of a refused SYN.
+            Verdict::Drop(DropReason::RstExact) if core.time_wait.probes.take(frame.hash, now) => {
+                core.time_wait.v4.remove(found.slot);
+                Verdict::Kill(KillReason::SynProbe)
+            }
             Verdict::Drop(_) => decision.verdict,
+            Verdict::Kill(_) => {
+                core.time_wait.v4.remove(found.slot);
+                decision.verdict
+            }
+            Verdict::Reset(_) => {
+                core.time_wait.v4.remove(found.slot);
+                if let Some(reset) = closed::on_segment(segment) {
+                    self.reset(now, frame.src_mac, &frame.tuple, &reset);
+                }
+                decision.verdict
+            }
+            Verdict::Closed => {
+                core.time_wait.v4.remove(found.slot);
+                return false;
+            }
         };
         self.core.counters.time_wait.record(verdict);
+        self.app.on_time_wait(&TimeWaitEvent {
+            tuple: &frame.tuple,
+            header: segment.header,
+            text_len: arrived.text_len,
+            entry: &known.entry,
+            verdict,
+            allowed_at,
+        });
         true
     }
 
-    /// A SYN that is proven new takes the entry's place, if there is who may accept it; otherwise
-    /// the entry stays.
-    fn recycle(
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.
+    fn acknowledge(
         &mut self,
         now: Instant,
         frame: &Parsed,
-        segment: &Segment<'_>,
         found: &Found,
-        known: &Known,
-        reason: Recycle,
-    ) -> Verdict {
-        let Some(id) = self.core.listener_for(&frame.tuple) else {
-            return Verdict::Drop(DropReason::SynNoListener);
-        };
-        if !self.may_accept(id) {
-            return Verdict::Drop(DropReason::SynBacklogFull);
-        }
-        let numbers = self.core.secret.numbers(&frame.tuple);
-        let clock = self.core.clock_isn(numbers, now);
-        let timestamps = known.would_use_timestamps && segment.header.options.timestamps.is_some();
-        let iss = time_wait::iss(known.entry.snd_nxt, clock, timestamps);
-        if !self.accept(now, id, frame, segment, iss, numbers.ts_offset) {
-            return Verdict::Drop(DropReason::SynBacklogFull);
-        }
-        self.core.time_wait.v4.remove(found.slot);
-        Verdict::Recycle(reason)
-    }
-
-    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.
-    fn acknowledge(&mut self, now: Instant, frame: &Parsed, found: &Found, reason: AckReason) {
+        entry: &Entry,
+        reason: AckReason,
+    ) {
         let core = &mut self.core;
         let permit = core.time_wait.acks.permit(reason, frame.hash, now);
         core.counters.time_wait.record_permit(permit);
         if permit != Permit::Send {
             return;
         }
-        // Read again: what the segment taught is in it.
-        let entry = core.time_wait.v4.entry(found.slot);
+        if found.socket.rules.syn_probe {
+            if reason.refuses_syn() {
+                core.time_wait.probes.grant(frame.hash, now);
+            } else {
+                core.time_wait.probes.cancel(frame.hash);
+            }
+        }
         let timestamps = entry.ts_recent.map(|ecr| Timestamps {
             val: ts_clock(core.real_time_at_zero_ns, now)
                 .wrapping_add(core.secret.numbers(&frame.tuple).ts_offset),

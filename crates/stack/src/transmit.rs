@@ -81,7 +81,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         let core = &mut self.core;
         let state = core.slab.get(index).conn.state();
-        if matches!(state, State::Closed | State::TimeWait) {
+        if state == State::Closed || core.is_compact(index) {
             core.detach(index, now);
             self.retire(now, index);
         } else {

@@ -27,7 +27,9 @@ impl Connection {
         //# The ACK value is considered acceptable only if it is in the range of ((SND.UNA -
         //# MAX.SND.WND) <= SEG.ACK <= SND.NXT).  All incoming segments whose ACK value doesn't
         //# satisfy the above condition MUST be discarded and an ACK sent back.
-        if h.ack.gt(self.snd_nxt) || h.ack.lt(self.snd_una - self.max_snd_wnd) {
+        if h.ack.gt(self.snd_nxt)
+            || (h.ack.lt(self.snd_una - self.max_snd_wnd) && env.config.ack_check)
+        {
             env.counters.unacceptable_acks += 1;
             self.challenge(env);
             return Step::Done;

@@ -54,6 +54,9 @@ pub struct Config {
     /// How long a connection that the application has closed waits in FIN-WAIT-2 for the peer's FIN, in
     /// ms; 0 waits for ever. Default 60,000.
     pub fin_wait2_timeout_ms: u32,
+    /// Whether a segment whose acknowledgment is older than what the peer's largest window explains is
+    /// dropped (RFC 5961 5.2, RFC 9293 MAY-12).
+    pub ack_check: bool,
     /// CLOSE aborts: a RST instead of a FIN, and no TIME-WAIT (SO_LINGER with time 0). Default
     /// false.
     pub linger_zero: bool,
@@ -101,6 +104,7 @@ impl Default for Config {
             user_timeout_ms: 0,
             keepalive: None,
             fin_wait2_timeout_ms: 60_000,
+            ack_check: true,
             linger_zero: false,
         }
     }

@@ -16,6 +16,12 @@ pub struct TimeWaitInfo {
     pub ts_recent: Option<u32>,
     /// SEG.WND as it would be sent, scaled.
     pub window: u16,
+    /// IRS: the peer's first number.
+    pub irs: Seq,
+    /// ISS: our first number.
+    pub iss: Seq,
+    /// What [`Connection::set_note`] was told; without timestamps only.
+    pub note: u32,
 }
 
 /// A snapshot of a connection, for people.
@@ -77,7 +83,26 @@ impl Connection {
                 .contains(Flag::TIMESTAMPS)
                 .then_some(self.ts_recent),
             window: (self.rcv_wnd() >> self.rcv_wind_shift).min(0xffff) as u16,
+            irs: self.irs,
+            iss: self.iss,
+            note: self.ts_recent,
         }
+    }
+
+    /// Keeps four octets of the caller's until [`Connection::time_wait`], where TS.Recent would be:
+    /// with timestamps there is no room, and nothing is kept.
+    pub fn set_note(&mut self, note: u32) {
+        if !self.flags.contains(Flag::TIMESTAMPS) {
+            self.ts_recent = note;
+        }
+    }
+
+    /// Whether all that is left to happen is the peer's FIN: ours is acknowledged, and the user has
+    /// closed both ways.
+    #[inline]
+    #[must_use]
+    pub fn is_orphan_in_fin_wait2(&self) -> bool {
+        self.state == State::FinWait2 && self.flags.contains(Flag::ORPHAN)
     }
 
     /// A snapshot.

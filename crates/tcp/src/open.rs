@@ -24,6 +24,15 @@ impl Connection {
         Connection::new(config, now, State::SynSent, iss, ts_offset)
     }
 
+    /// The active OPEN again, from another local socket, with what the user has queued.
+    pub fn reopen(&mut self, config: &Config, now: Instant, iss: Seq, ts_offset: u32) {
+        let kept = Flag::FIN_QUEUED | Flag::ORPHAN | Flag::WANTS_WRITABLE;
+        let mut fresh = Connection::connect(config, now, iss, ts_offset);
+        fresh.flags |= self.flags & kept;
+        core::mem::swap(&mut fresh.snd, &mut self.snd);
+        *self = fresh;
+    }
+
     /// A SYN for which [`crate::listen::on_segment`] says `Open`: a connection in SYN-RECEIVED, its
     /// SYN-ACK due.
     #[must_use]

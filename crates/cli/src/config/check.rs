@@ -22,6 +22,7 @@ pub fn check(config: &Config, source: &Source) -> Result<(), ConfigError> {
     cpus(config, source)?;
     host(config, source)?;
     tcp(config, source)?;
+    config.time_wait.validate(source)?;
     if let Some(listen) = config.metrics.listen
         && !listen.ip().is_loopback()
     {
@@ -175,6 +176,10 @@ fn listener(
     listen: &Listen,
 ) -> Result<(), ConfigError> {
     let at = |key: &str| format!("listen.{index}.{key}");
+    let time_wait = config.time_wait.stack();
+    listen
+        .time_wait
+        .validate(&time_wait, source, &at("time_wait"))?;
     if let Some(address) = listen.address
         && !config.host.addresses.iter().any(|p| p.address == address)
     {

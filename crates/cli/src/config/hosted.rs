@@ -1,6 +1,6 @@
 //! The configuration in the words of `stack` and `tcp`.
 
-use stack::{InterfaceAddress, ListenerConfig, Offload, TimeWaitConfig};
+use stack::{InterfaceAddress, ListenerConfig, Offload};
 use wire::ethernet::MacAddr;
 
 use super::quantity::Millis;
@@ -39,14 +39,7 @@ impl Config {
             port: narrow(listen.port.get()),
             backlog: narrow(listen.backlog.get()),
             tcp: self.tcp.protocol(self.mss()),
-            time_wait: self.time_wait_config(),
-        }
-    }
-
-    fn time_wait_config(&self) -> TimeWaitConfig {
-        TimeWaitConfig {
-            length_ms: millis(self.time_wait.length),
-            ..TimeWaitConfig::default()
+            time_wait: listen.time_wait.stack(&self.time_wait.stack()),
         }
     }
 }

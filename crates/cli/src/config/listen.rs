@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::ListenTimeWait;
 use super::quantity::{Bytes, Count};
 
 /// A listening socket.
@@ -21,6 +22,10 @@ pub struct Listen {
     /// counted. Default 4096.
     #[serde(default = "backlog")]
     pub backlog: Count<1, 65535>,
+    /// TIME-WAIT of its connections, where it differs from `[time_wait]`:
+    /// `{ length = "10s", profile = "fast-recovery" }`.
+    #[serde(default)]
+    pub time_wait: ListenTimeWait,
     /// Who closes first: `"server"` or `"client"`. Default `"server"` for http (after the response
     /// that ends the connection); echo and discard always let the client.
     pub close: Option<Close>,

@@ -201,9 +201,83 @@ fn what_must_be_given_is_asked_for() {
 }
 
 #[test]
-fn other_time_wait_policies_are_refused_plainly() {
-    refused("\"rfc6191\"", "\"linux\"", 15, "not implemented yet");
-    refused("\"rfc6191\"", "\"rfc\"", 15, "is not a TIME-WAIT policy");
+fn time_wait_policies_and_switches_are_read() {
+    use ::tcp::time_wait::{IssRule, Policy, Rules};
+    let rules = |line: &str| {
+        with("policy = \"rfc6191\"", line)
+            .unwrap()
+            .time_wait
+            .stack()
+    };
+    assert_eq!(rules("").rules, Rules::SAFE);
+    for policy in Policy::ALL.into_iter().filter(|p| *p != Policy::None) {
+        let line = format!("policy = \"{}\"", policy.name());
+        assert_eq!(rules(&line).rules, Rules::of(policy));
+    }
+    let fast = rules("profile = \"fast-recovery\"\nmsl = \"5s\"");
+    assert_eq!(
+        (fast.rules, fast.msl_ms),
+        (Rules::FAST_RECOVERY, Some(5_000))
+    );
+    let own = rules(
+        "policy = \"linux\"\nrst = \"ignore-2s\"\nsyn_refuse = \"drop\"\nshadow = true\n\
+         ack_check = false\niss = \"gap=7\"\nbound = false",
+    );
+    let expected = Rules {
+        rst: ::tcp::time_wait::RstRule::IgnoreBriefly,
+        syn_refusal: ::tcp::time_wait::SynRefusal::Drop,
+        shadow: true,
+        ack_check: false,
+        iss: IssRule::Gap(7),
+        ..Rules::LINUX
+    };
+    assert_eq!(own.rules, expected);
+}
+
+#[test]
+fn a_listener_has_its_own_time_wait() {
+    use ::tcp::time_wait::Rules;
+    let config = with(
+        "port = 80",
+        "port = 80\ntime_wait = { length = \"10s\", profile = \"linux\" }",
+    )
+    .unwrap();
+    let host = config.host(
+        ::wire::MacAddr([2, 0, 0, 0, 0, 1]),
+        stack::Offload::default(),
+        0,
+    );
+    let of = |i: usize| host.listeners[i].time_wait;
+    assert_eq!((of(0).length_ms, of(0).rules), (10_000, Rules::LINUX));
+    assert_eq!((of(1).length_ms, of(1).rules), (60_000, Rules::SAFE));
+    assert_eq!(host.validate(), Ok(()));
+}
+
+#[test]
+fn time_wait_contradictions_are_refused() {
+    refused("\"rfc6191\"", "\"rfc\"", 15, "rfc1122");
+    let policy = "policy = \"rfc6191\"";
+    refused(policy, "iss = \"gap\"", 15, "\"gap=65537\"");
+    refused(policy, "msl = \"61s\"", 15, "would outlive");
+    refused("\"rfc6191\"", "\"none\"", 14, "leave the length out");
+    let line = "profile = \"safe\"\npolicy = \"linux\"";
+    refused(policy, line, 16, "leave one of them out");
+    refused(policy, "syn_refuse = \"ack\"", 13, "syn_probe = true");
+    refused(policy, "syn_probe = true", 13, "syn_refuse = ack");
+    refused(
+        policy,
+        "policy = \"strict\"\nshadow = true",
+        13,
+        "shadow = false",
+    );
+    let line = "port = 80\ntime_wait = { policy = \"linux\", bound = true }";
+    refused("port = 80", line, 19, "policy = rfc6191");
+    refused(
+        "port = 80",
+        "port = 80\ntime_wait = { lenght = 1 }",
+        19,
+        "did you mean `length`?",
+    );
 }
 
 #[test]

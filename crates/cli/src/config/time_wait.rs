@@ -1,23 +1,132 @@
-//! `[time_wait]`: what becomes of a connection that this end closed first.
+//! `[time_wait]`: what becomes of a connection that this end closed first. A listener may have its
+//! own: `time_wait = { ... }`.
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
+use stack::TimeWaitConfig;
+use tcp::time_wait::{IssRule, Rules};
 
 use super::quantity::{Count, Millis};
+use super::{ConfigError, Source};
 
-/// TIME-WAIT.
-#[derive(Deserialize, Clone, PartialEq, Debug)]
-#[serde(deny_unknown_fields, default)]
-pub struct TimeWait {
-    /// How long a four-tuple stays in TIME-WAIT (2 MSL, RFC 9293 3.4.2), 0s to 24h. Default
-    /// `"60s"`. `"0s"` keeps none, and nothing guards against old duplicates then.
-    pub length: Millis<0, 86_400_000>,
-    /// Entries of a worker's table, 1 to 2^31. Default 1048576. When it is full the oldest gives
-    /// way, which is counted.
-    pub capacity: Count<1, { 1 << 31 }>,
-    /// When a SYN may open a four-tuple that is in TIME-WAIT. `"rfc6191"`, the default and the
-    /// only one so far: when its timestamp or its sequence number proves it new.
-    pub policy: Policy,
+pub use names::{Policy, Profile, RstRule, SynRefuse};
+
+mod names;
+
+macro_rules! with_rules {
+    ($(#[$meta:meta])* $name:ident { $($(#[$extra_meta:meta])* $extra:ident: $ty:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Deserialize, Clone, PartialEq, Debug)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[$extra_meta])* pub $extra: $ty,)*
+            /// MSL: how long a segment may be under way at most, up to `length`. The recycling bound
+            /// looks back so far. Default: half of `length`.
+            pub msl: Option<Millis<0, 86_400_000>>,
+            /// A set of the keys below: `"safe"`, the default, `"fast-recovery"` or `"linux"`.
+            pub profile: Option<Profile>,
+            /// When a SYN may open a four-tuple that is in TIME-WAIT: `"strict"`, `"rfc1122"`,
+            /// `"rfc6191"`, `"linux"`, `"windows"` or `"none"` (no TIME-WAIT at all). Default: the profile's.
+            pub policy: Option<Policy>,
+            /// What a RST does: `"rfc793"`, `"rfc5961"`, `"ignore"`, `"ignore-2s"` or `"linux"`. Default:
+            /// the profile's or policy's.
+            pub rst: Option<RstRule>,
+            /// What a refused SYN gets: `"ack"` or `"drop"`.
+            pub syn_refuse: Option<SynRefuse>,
+            /// Whether the RST that answers the acknowledgment of a refused SYN ends TIME-WAIT, although
+            /// `rst` is `"ignore"`.
+            pub syn_probe: Option<bool>,
+            /// Whether a SYN that was honoured and comes to nothing restores TIME-WAIT.
+            pub shadow: Option<bool>,
+            /// Whether acknowledgments out of range are dropped (RFC 5961 5.2).
+            pub ack_check: Option<bool>,
+            /// The ISS of a connection that recycles: `"clock"`, `"max"`, or `"gap=65537"`, 0 to 16777216
+            /// after the last number used.
+            pub iss: Option<Iss>,
+            /// Whether recycling is bounded so that numbers of the last MSL stay unambiguous. With
+            /// `"rfc6191"` only.
+            pub bound: Option<bool>,
+        }
+
+        impl $name {
+            /// `base`, or the profile or policy that is given, with the switches that are given.
+            fn rules_on(&self, base: Rules) -> Rules {
+                let mut rules = match (self.profile, self.policy) {
+                    (Some(profile), _) => profile.rules(),
+                    (None, Some(policy)) => Rules::of(policy.into()),
+                    (None, None) => base,
+                };
+                let set = |to: &mut bool, given: Option<bool>| *to = given.unwrap_or(*to);
+                rules.rst = self.rst.map_or(rules.rst, Into::into);
+                rules.syn_refusal = self.syn_refuse.map_or(rules.syn_refusal, Into::into);
+                rules.iss = self.iss.map_or(rules.iss, |iss| iss.0);
+                set(&mut rules.syn_probe, self.syn_probe);
+                set(&mut rules.shadow, self.shadow);
+                set(&mut rules.ack_check, self.ack_check);
+                set(&mut rules.bound, self.bound);
+                rules
+            }
+
+            /// Checks `kept`, what comes of the section at `path`.
+            fn check(
+                &self,
+                kept: &TimeWaitConfig,
+                source: &Source,
+                path: &str,
+            ) -> Result<(), ConfigError> {
+                let at = |key: &str| format!("{path}.{key}");
+                if let (Some(profile), Some(policy)) = (self.profile, self.policy)
+                    && profile.rules().policy != policy.into()
+                {
+                    let message = format!(
+                        "the profile has the policy {}: leave one of them out",
+                        profile.rules().policy.name()
+                    );
+                    return Err(source.error_at(&at("policy"), message));
+                }
+                if let Some(msl) = self.msl
+                    && msl.get() > u64::from(kept.length_ms)
+                {
+                    let message = format!(
+                        "an MSL of {msl} is longer than the TIME-WAIT: old segments would outlive \
+                         what guards against them"
+                    );
+                    return Err(source.error_at(&at("msl"), message));
+                }
+                if kept.rules.policy == tcp::time_wait::Policy::None
+                    && kept.length_ms != 0
+                    && source.has(&at("length"))
+                {
+                    let message = "the policy none keeps no TIME-WAIT: leave the length out";
+                    return Err(source.error_at(&at("length"), message));
+                }
+                kept.rules
+                    .validate()
+                    .map_err(|e| source.error_at(path, e.to_string()))
+            }
+        }
+    };
+}
+
+with_rules! {
+    /// TIME-WAIT.
+    TimeWait {
+        /// How long a four-tuple stays in TIME-WAIT (2 MSL, RFC 9293 3.4.2), 0s to 24h. Default
+        /// `"60s"`. `"0s"` keeps none, and nothing guards against old duplicates then.
+        length: Millis<0, 86_400_000>,
+        /// Entries of a worker's table, 1 to 2^31. Default 1048576. When it is full the oldest gives
+        /// way, which is counted.
+        capacity: Count<1, { 1 << 31 }>,
+    }
+}
+
+with_rules! {
+    /// TIME-WAIT of one listener, where it differs.
+    #[derive(Default)]
+    ListenTimeWait {
+        /// How long a four-tuple stays in TIME-WAIT, 0s to 24h.
+        length: Option<Millis<0, 86_400_000>>,
+    }
 }
 
 impl Default for TimeWait {
@@ -25,29 +134,85 @@ impl Default for TimeWait {
         TimeWait {
             length: Millis::of(60_000),
             capacity: Count::of(1 << 20),
-            policy: Policy::Rfc6191,
+            msl: None,
+            profile: None,
+            policy: None,
+            rst: None,
+            syn_refuse: None,
+            syn_probe: None,
+            shadow: None,
+            ack_check: None,
+            iss: None,
+            bound: None,
         }
     }
 }
 
-/// When a four-tuple in TIME-WAIT may be opened anew.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Policy {
-    /// RFC 6191: a newer timestamp, or a sequence number beyond the old connection's.
-    Rfc6191,
+impl TimeWait {
+    /// In the words of the stack.
+    #[must_use]
+    pub fn stack(&self) -> TimeWaitConfig {
+        TimeWaitConfig {
+            length_ms: narrow(self.length),
+            msl_ms: self.msl.map(narrow),
+            rules: self.rules_on(Rules::SAFE),
+            ..TimeWaitConfig::default()
+        }
+    }
+
+    pub(super) fn validate(&self, source: &Source) -> Result<(), ConfigError> {
+        self.check(&self.stack(), source, "time_wait")
+    }
 }
 
-impl<'de> Deserialize<'de> for Policy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match name.as_str() {
-            "rfc6191" => Ok(Policy::Rfc6191),
-            "strict" | "rfc1122" | "linux" | "windows" | "none" => Err(de::Error::custom(format!(
-                "the TIME-WAIT policy `{name}` is not implemented yet: use \"rfc6191\""
-            ))),
-            _ => Err(de::Error::custom(format!(
-                "`{name}` is not a TIME-WAIT policy: use \"rfc6191\""
-            ))),
+impl ListenTimeWait {
+    /// In the words of the stack: `base` with what differs.
+    #[must_use]
+    pub fn stack(&self, base: &TimeWaitConfig) -> TimeWaitConfig {
+        TimeWaitConfig {
+            length_ms: self.length.map_or(base.length_ms, narrow),
+            // Half of its own length, if it has one.
+            msl_ms: self
+                .msl
+                .map(narrow)
+                .or_else(|| base.msl_ms.filter(|_| self.length.is_none())),
+            rules: self.rules_on(base.rules),
+            ..*base
         }
+    }
+
+    pub(super) fn validate(
+        &self,
+        base: &TimeWaitConfig,
+        source: &Source,
+        path: &str,
+    ) -> Result<(), ConfigError> {
+        self.check(&self.stack(base), source, path)
+    }
+}
+
+fn narrow(time: Millis<0, 86_400_000>) -> u32 {
+    // The range is in the type.
+    u32::try_from(time.get()).unwrap_or(u32::MAX)
+}
+
+/// The ISS of a connection that recycles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Iss(pub IssRule);
+
+impl<'de> Deserialize<'de> for Iss {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Iss, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let rule = match text.split_once('=') {
+            None if text == "clock" => Some(IssRule::Clock),
+            None if text == "max" => Some(IssRule::Max),
+            Some(("gap", gap)) => gap.parse().ok().map(IssRule::Gap),
+            _ => None,
+        };
+        rule.map(Iss).ok_or_else(|| {
+            de::Error::custom(format!(
+                "`{text}` is not a rule for the ISS: use \"clock\", \"max\" or \"gap=65537\""
+            ))
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! One counter for each decision.
 
 use super::ack_limit::Permit;
+use super::histogram::{Ages, EVICTED, REUSED};
 use super::verdict::{AckReason, DropReason, KillReason, Recycle, ResetReason, Verdict};
 
 macro_rules! counters {
@@ -9,6 +10,11 @@ macro_rules! counters {
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
         pub struct Counters {
             $(#[doc = $doc] pub $name: u64,)*
+            /// The ages of entries when their four-tuples were reused: recycled, or taken over by an
+            /// active open.
+            pub reuse_age: Ages,
+            /// The ages of entries that were evicted.
+            pub evicted_age: Ages,
         }
 
         impl Counters {
@@ -16,6 +22,11 @@ macro_rules! counters {
             /// the fields. Names begin with `tw_`.
             pub fn for_each(&self, mut f: impl FnMut(&'static str, &'static str, u64)) {
                 $(f(concat!("tw_", stringify!($name)), $doc.trim_ascii(), self.$name);)*
+                for (names, ages) in [(&REUSED, &self.reuse_age), (&EVICTED, &self.evicted_age)] {
+                    for ((name, meaning), count) in names.iter().zip(ages.0) {
+                        f(name, meaning, count);
+                    }
+                }
             }
 
             fn field(&mut self, event: Event) -> Option<&mut u64> {
@@ -35,6 +46,31 @@ enum Event {
     Kill(KillReason),
     Reset(ResetReason),
     Permit(Permit),
+    Incident(Incident),
+}
+
+/// What happens in TIME-WAIT beside the verdicts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Incident {
+    /// A SYN that had recycled came to nothing: TIME-WAIT is restored, with its original end.
+    Restored,
+    /// The same, but the original end had passed, or the entry had been evicted.
+    NotRestored,
+    /// A retransmitted FIN of the old connection was acknowledged while a SYN was being proven.
+    ShadowAnswered,
+    /// The recycling bound: the peer's space would move too far.
+    BoundPeer,
+    /// The recycling bound: our space would move too far.
+    BoundOwn,
+    /// The recycling bound: too far for one tick of the peer's timestamp clock.
+    BoundTick,
+    /// The recycling bound: timestamps end, and how far the spaces moved was not counted.
+    BoundUncounted,
+    /// A connection was reset whose SYN had been behind the old one's numbers, and proven by its
+    /// timestamp: what PAWS does not cover.
+    ResetUnproven,
+    /// A SYN,ACK did not prove itself newer than the TIME-WAIT that an active open had taken over.
+    SynAckOld,
 }
 
 counters! {
@@ -130,6 +166,24 @@ counters! {
     suppressed_interval = Permit(Permit::Interval);
     /// Acknowledgments not sent: the core's budget was spent.
     suppressed_budget = Permit(Permit::Budget);
+    /// TIME-WAITs restored with their original end: the SYN that had recycled came to nothing.
+    shadow_restored = Incident(Incident::Restored);
+    /// SYNs that had recycled and came to nothing when the TIME-WAIT was over anyway, or evicted.
+    shadow_expired = Incident(Incident::NotRestored);
+    /// FINs of the old connection acknowledged while a SYN was being proven.
+    shadow_answered = Incident(Incident::ShadowAnswered);
+    /// Recycles beyond the bound: the peer's space would move too far within an MSL.
+    bound_peer = Incident(Incident::BoundPeer);
+    /// Recycles beyond the bound: our space would move too far within an MSL.
+    bound_own = Incident(Incident::BoundOwn);
+    /// Recycles beyond the bound: the peer's space would move too far within one timestamp tick.
+    bound_tick = Incident(Incident::BoundTick);
+    /// Recycles beyond the bound: timestamps end, and the movement before was not counted.
+    bound_uncounted = Incident(Incident::BoundUncounted);
+    /// Connections reset that only their SYN's timestamp had proven new: perhaps by an old RST.
+    reset_unproven = Incident(Incident::ResetUnproven);
+    /// Active opens of a four-tuple in TIME-WAIT whose SYN,ACK did not prove itself newer.
+    syn_ack_old = Incident(Incident::SynAckOld);
 }
 
 impl Counters {
@@ -150,6 +204,12 @@ impl Counters {
     #[inline]
     pub fn record_permit(&mut self, permit: Permit) {
         self.count(Event::Permit(permit));
+    }
+
+    /// Counts an incident.
+    #[inline]
+    pub fn record_incident(&mut self, incident: Incident) {
+        self.count(Event::Incident(incident));
     }
 
     #[inline]

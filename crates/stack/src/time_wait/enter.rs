@@ -1,0 +1,98 @@
+//! A connection gives its control block back and becomes an entry.
+
+use tcp::State;
+use tcp::time::Instant;
+use tcp::time_wait::bound::UNCOUNTED;
+use tcp::time_wait::{Entry, Family, Inserted, Movement, Positions, V4};
+
+use super::Socket;
+use crate::core::Core;
+use crate::slab::{Slot, flag};
+
+impl Core {
+    /// Whether a connection is over for its control block: in TIME-WAIT, or in FIN-WAIT-2 with nobody to
+    /// read, for as long as the table keeps it.
+    #[inline]
+    pub(crate) fn is_compact(&self, index: u32) -> bool {
+        let slot = self.slab.get(index);
+        match slot.conn.state() {
+            State::TimeWait => true,
+            State::FinWait2 => slot.conn.is_orphan_in_fin_wait2() && self.keeps_fin_wait2(slot),
+            _ => false,
+        }
+    }
+
+    fn keeps_fin_wait2(&self, slot: &Slot) -> bool {
+        let timeout = self.tcp_configs[usize::from(slot.config)].fin_wait2_timeout_ms;
+        let socket = self.time_wait.socket(slot);
+        socket.is_some_and(|(socket, _)| socket.fin_wait2_ms == timeout && timeout > 0)
+    }
+
+    /// Moves a connection in TIME-WAIT, or in FIN-WAIT-2 without a reader, from its slot to the table.
+    /// `false`: its length is 0.
+    pub(crate) fn enter_time_wait(&mut self, index: u32, now: Instant) -> bool {
+        let slot = self.slab.get(index);
+        let Some((socket, key)) = self.time_wait.socket(slot) else {
+            return false;
+        };
+        let entry = entry(slot, &socket, now);
+        match self.time_wait.v4.insert(slot.hash, &key, &entry, now) {
+            Inserted::NotKept => return false,
+            Inserted::Evicted(_, evicted) => {
+                self.counters.host.time_wait_evicted += 1;
+                self.counters.time_wait.evicted_age.record(evicted.age);
+            }
+            Inserted::Placed(_) | Inserted::Replaced(_) => {}
+        }
+        if entry.fin_wait2 {
+            self.counters.host.fin_wait2_entered += 1;
+        } else {
+            self.counters.host.time_wait_entered += 1;
+        }
+        true
+    }
+}
+
+impl super::TimeWait {
+    /// The socket that a connection belongs to, and the key of its entry.
+    #[inline]
+    fn socket(&self, slot: &Slot) -> Option<(Socket, <V4 as Family>::Key)> {
+        let key = self.v4.key(&slot.tuple)?;
+        let socket = self.sockets.get(V4::parts(&key).0.index())?;
+        Some((*socket, key))
+    }
+}
+
+/// What is kept of a connection.
+#[inline]
+fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
+    let info = slot.conn.time_wait();
+    let mut entry = Entry {
+        rcv_nxt: info.rcv_nxt,
+        snd_nxt: info.snd_nxt,
+        ts_recent: info.ts_recent,
+        movement: Movement::default(),
+        recycled: false,
+        fin_wait2: slot.conn.state() == State::FinWait2,
+    };
+    if !socket.rules.bound {
+        return entry;
+    }
+    let recycled = slot.has(flag::RECYCLED);
+    if info.ts_recent.is_some() {
+        let far = |from, to: wire::Seq| to.offset_from(from) >= UNCOUNTED;
+        entry.recycled = recycled || far(info.irs, info.rcv_nxt) || far(info.iss, info.snd_nxt);
+    } else {
+        let epoch = socket.epochs.at(now);
+        let began = Positions {
+            peer: info.irs,
+            own: info.iss,
+        };
+        entry.movement = if recycled {
+            Movement::from_bits(info.note).ended(epoch, began)
+        } else {
+            Movement::first(epoch, began)
+        };
+    }
+    entry
+}

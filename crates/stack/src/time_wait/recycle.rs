@@ -1,0 +1,290 @@
+//! A SYN that is proven new takes over a four-tuple in TIME-WAIT; and gives it back if it was not.
+
+use tcp::Segment;
+use tcp::time::Instant;
+use tcp::time_wait::bound::{MAX_STEP, UNCOUNTED};
+use tcp::time_wait::isn::{self, GAP_WITH_TIMESTAMPS};
+use tcp::time_wait::{
+    AckReason, Arrived, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle, Space,
+    SynRefusal, Verdict, decide,
+};
+use wire::Seq;
+use wire::tcp::Flags;
+
+use super::{Found, Socket};
+use crate::application::Application;
+use crate::core::Core;
+use crate::frame::FramePool;
+use crate::parse::Parsed;
+use crate::slab::flag;
+use crate::stack::Stack;
+
+/// The slowest timestamp clock ticks once a second (RFC 7323 5.4).
+const SLOWEST_TICK_MS: u64 = 1_000;
+
+/// What a recycle begins with.
+struct Granted {
+    iss: Seq,
+    /// How far both spaces have moved, where timestamps do not tell.
+    movement: Option<Movement>,
+}
+
+/// A recycle beyond the bound.
+struct Refused {
+    why: Incident,
+    /// From when on it is allowed.
+    allowed_at: Instant,
+}
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    /// A SYN that is proven new takes the entry's place, if there is who may accept it and the
+    /// recycling bound allows it; otherwise the entry stays. Also says when it will be allowed.
+    pub(super) fn recycle(
+        &mut self,
+        now: Instant,
+        frame: &Parsed,
+        segment: &Segment<'_>,
+        found: &Found,
+        known: &Known,
+        reason: Recycle,
+    ) -> (Verdict, Option<Instant>) {
+        let rules = &found.socket.rules;
+        // First, so that neither nobody who listens nor a full backlog costs the entry.
+        let Some(id) = self.core.listener_for(&frame.tuple) else {
+            let verdict = self.refuse(
+                now,
+                frame,
+                (found, known),
+                (AckReason::SynNoListener, DropReason::SynNoListener),
+            );
+            return (verdict, None);
+        };
+        if !self.may_accept(id) {
+            return (Verdict::Drop(DropReason::SynBacklogFull), None);
+        }
+        let numbers = self.core.secret.numbers(&frame.tuple);
+        let clock = self.core.clock_isn(numbers, now);
+        let seq = segment.header.seq;
+        let timestamps = known.would_use_timestamps && segment.header.options.timestamps.is_some();
+        let bounded = if rules.bound {
+            self.core
+                .bounded(now, (found, known), (seq, timestamps), reason, clock)
+        } else {
+            let iss = isn::iss(rules.iss, known.entry.snd_nxt, clock, timestamps);
+            let movement = None;
+            Ok(Granted { iss, movement })
+        };
+        let granted = match bounded {
+            Ok(granted) => granted,
+            Err(Refused { why, allowed_at }) => {
+                self.core.counters.time_wait.record_incident(why);
+                let answers = (AckReason::SynBound, DropReason::SynBound);
+                let verdict = self.refuse(now, frame, (found, known), answers);
+                return (verdict, Some(allowed_at));
+            }
+        };
+        let Some(index) = self.accept(now, id, frame, segment, granted.iss, numbers.ts_offset)
+        else {
+            return (Verdict::Drop(DropReason::SynBacklogFull), None);
+        };
+        let core = &mut self.core;
+        let age = core.time_wait.v4.age(found.slot);
+        core.counters.time_wait.reuse_age.record(age);
+        let slot = core.slab.get_mut(index);
+        slot.flags |= flag::RECYCLED;
+        if let Some(movement) = granted.movement {
+            slot.conn.set_note(movement.bits());
+        }
+        if seq.lt(known.entry.rcv_nxt) {
+            slot.flags |= flag::UNPROVEN;
+        }
+        if rules.shadow {
+            //= RFC 9293 3.6.1
+            //# returns to TIME-WAIT state if the SYN turns out to be an old duplicate
+            //
+            // The entry stays where it is until the handshake has proven the SYN: segments meet the
+            // live connection first.
+            slot.flags |= flag::SHADOW;
+        } else {
+            core.time_wait.v4.remove(found.slot);
+        }
+        (Verdict::Recycle(reason), None)
+    }
+
+    /// What a SYN that would recycle and may not gets.
+    fn refuse(
+        &mut self,
+        now: Instant,
+        frame: &Parsed,
+        (found, known): (&Found, &Known),
+        (ack, drop): (AckReason, DropReason),
+    ) -> Verdict {
+        match found.socket.rules.syn_refusal {
+            SynRefusal::Ack => {
+                self.acknowledge(now, frame, found, &known.entry, ack);
+                Verdict::Ack(ack)
+            }
+            SynRefusal::Drop => Verdict::Drop(drop),
+        }
+    }
+
+    /// A FIN of the old connection, retransmitted while the SYN that recycles it is being proven:
+    /// the entry answers, not the embryo, to which it is nothing. `true` if it was one.
+    #[cold]
+    pub(crate) fn on_shadowed_fin(
+        &mut self,
+        now: Instant,
+        index: u32,
+        frame: &Parsed,
+        segment: &Segment<'_>,
+    ) -> bool {
+        let core = &mut self.core;
+        let flags = segment.header.flags;
+        let is_fin = flags & (Flags::FIN | Flags::SYN | Flags::RST) == Flags::FIN;
+        let theirs = core.slab.get(index).conn.rcv_nxt() == segment.header.seq;
+        if !is_fin || theirs {
+            return false;
+        }
+        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
+            return false;
+        };
+        let known = core.known(&found);
+        let arrived = Arrived {
+            header: segment.header,
+            text_len: segment.payload.len() as u32,
+        };
+        let decision = decide(&found.socket.rules, &known, &arrived);
+        let reason = AckReason::RetransmittedFin;
+        if decision.verdict != Verdict::Ack(reason) {
+            return false;
+        }
+        core.time_wait.v4.restart(found.slot, now);
+        let incident = Incident::ShadowAnswered;
+        core.counters.time_wait.record_incident(incident);
+        self.acknowledge(now, frame, &found, &known.entry, reason);
+        true
+    }
+}
+
+impl Core {
+    /// The handshake has proven the SYN: what it recycled is over.
+    #[cold]
+    pub(crate) fn drop_shadow(&mut self, index: u32, now: Instant) {
+        let slot = self.slab.get_mut(index);
+        slot.flags &= !flag::SHADOW;
+        if let Some(found) = self.time_wait.find(slot.hash, &slot.tuple, now) {
+            self.time_wait.v4.remove(found.slot);
+        }
+    }
+
+    /// A connection ended. If it had recycled and was never proven new, TIME-WAIT is what it was:
+    /// `true` if that still lasts.
+    #[inline]
+    pub(crate) fn restore_shadow(&mut self, index: u32, now: Instant) -> bool {
+        let slot = self.slab.get_mut(index);
+        if !slot.has(flag::SHADOW) {
+            return false;
+        }
+        slot.flags &= !flag::SHADOW;
+        let found = self.time_wait.find(slot.hash, &slot.tuple, now);
+        let incident = match found {
+            Some(_) => Incident::Restored,
+            None => Incident::NotRestored,
+        };
+        self.counters.time_wait.record_incident(incident);
+        found.is_some()
+    }
+
+    /// What a SYN with number `seq` begins with if the recycling bound allows it.
+    fn bounded(
+        &self,
+        now: Instant,
+        (found, known): (&Found, &Known),
+        (seq, timestamps): (Seq, bool),
+        reason: Recycle,
+        clock: Seq,
+    ) -> Result<Granted, Refused> {
+        let socket = &found.socket;
+        let entry = &known.entry;
+        if timestamps {
+            // PAWS drops what is of an earlier tick, and without timestamps at all. Within a tick
+            // the numbers must tell.
+            let step = seq.offset_from(entry.rcv_nxt);
+            if reason == Recycle::EqualTimestamp && step > MAX_STEP {
+                return Err(Refused {
+                    why: Incident::BoundTick,
+                    allowed_at: now.plus_millis(SLOWEST_TICK_MS),
+                });
+            }
+            return Ok(Granted {
+                iss: isn::iss(socket.rules.iss, entry.snd_nxt, clock, true),
+                movement: None,
+            });
+        }
+        let epoch = socket.epochs.at(now);
+        let at = Positions {
+            peer: entry.rcv_nxt,
+            own: entry.snd_nxt,
+        };
+        let mut movement = entry.movement;
+        if entry.ts_recent.is_some() {
+            movement = self.uncounted(now, found, at, epoch, entry.recycled)?;
+        }
+        // A gap costs room that may be needed for more recycles.
+        let moved = movement.own(epoch, at.own) > UNCOUNTED;
+        let iss = isn::iss(socket.rules.iss, at.own, clock, moved);
+        let to = |own| Positions { peer: seq, own };
+        let mut granted = (iss, movement.recycle(epoch, at, to(iss)));
+        if socket.rules.iss == IssRule::Max && granted.1.is_err_and(|e| e.space == Space::Own) {
+            // Where the clock is too far ahead, the number after the last will do.
+            let next = at.own + GAP_WITH_TIMESTAMPS;
+            granted = (next, movement.recycle(epoch, at, to(next)));
+        }
+        match granted {
+            (iss, Ok(movement)) => Ok(Granted {
+                iss,
+                movement: Some(movement),
+            }),
+            (_, Err(exceeded)) => Err(Refused {
+                why: match exceeded.space {
+                    Space::Peer => Incident::BoundPeer,
+                    Space::Own => Incident::BoundOwn,
+                },
+                allowed_at: socket.epochs.start(exceeded.epoch),
+            }),
+        }
+    }
+
+    /// The movement of a connection that had timestamps, when the next does without.
+    fn uncounted(
+        &self,
+        now: Instant,
+        found: &Found,
+        at: Positions,
+        epoch: u64,
+        recycled: bool,
+    ) -> Result<Movement, Refused> {
+        let Socket {
+            msl_ms, length_ms, ..
+        } = found.socket;
+        let expiry = self.time_wait.v4.expires_at(found.slot);
+        let left_ms = u64::from(length_ms.saturating_sub(msl_ms));
+        let rested = expiry.as_nanos().saturating_sub(left_ms * 1_000_000);
+        let rested = Instant::from_nanos(rested);
+        if now >= rested {
+            // Nothing of it is under way any more.
+            return Ok(Movement::first(epoch, at));
+        }
+        if recycled {
+            return Err(Refused {
+                why: Incident::BoundUncounted,
+                allowed_at: rested,
+            });
+        }
+        let began = Positions {
+            peer: at.peer - UNCOUNTED,
+            own: at.own - UNCOUNTED,
+        };
+        Ok(Movement::first(epoch, began))
+    }
+}
