@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use runtime::{Field, Publish};
-use stack::{Application, Context, Handle};
+use stack::{Application, Context, Handle, TimeWaitEvent};
 use tcp::CloseReason;
 use tcp::time::Instant;
 
@@ -157,6 +157,21 @@ impl Application for Apps {
         for connection in &mut self.connections {
             connection.drain(cx);
         }
+    }
+
+    fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
+        tracing::debug!(
+            tuple = ?event.tuple,
+            verdict = ?event.verdict,
+            allowed_at = ?event.allowed_at,
+            flags = ?event.header.flags,
+            seq = event.header.seq.0,
+            ack = event.header.ack.0,
+            len = event.text_len,
+            timestamps = ?event.header.options.timestamps,
+            entry = ?event.entry,
+            "TIME-WAIT"
+        );
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {

@@ -23,6 +23,8 @@ const RECYCLED: &str = "tw_recycled_";
 const DROPPED: &str = "drop_";
 /// What counters of SYNs dropped in TIME-WAIT, by reason, begin with.
 const REFUSED: &str = "tw_syn_";
+/// Counters of SYNs refused and acknowledged.
+const REFUSED_ACKED: &str = "tw_acked_syn_";
 
 /// The counters and gauges that the line shows by name.
 #[cfg(test)]
@@ -85,6 +87,7 @@ impl Line<'_> {
     fn drops(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut drops = self.0.grown(DROPPED);
         drops.extend(self.0.grown(REFUSED));
+        drops.extend(self.0.grown(REFUSED_ACKED));
         let sum = |of: fn(&crate::snapshot::PortSnapshot) -> u64| self.0.ports.iter().map(of).sum();
         drops.push(("port_rx", sum(|port| port.rx_dropped())));
         drops.push(("port_tx", sum(|port| port.tx_dropped())));

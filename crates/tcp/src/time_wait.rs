@@ -5,6 +5,10 @@
 //! connection implies (address, port, window, length of TIME-WAIT) is an [`Anchor`], not stored
 //! per entry.
 //!
+//! What a segment meets is [`decide`]d by [`Rules`]; whether a SYN may recycle once more within an MSL,
+//! by the [`bound`]. A connection in FIN-WAIT-2 that its user has closed lies in the same table, with
+//! a duration of its own.
+//!
 //! This module knows sequence numbers, timestamps and expiry. It must never know a live
 //! connection, a packet buffer, a clock or a secret: `now`, hashes and ISNs are passed in.
 

@@ -107,17 +107,17 @@ counters! {
     /// RSTs in the window but not at RCV.NXT, to challenge.
     ack_rst_in_window = Ack(AckReason::RstInWindow);
     /// SYNs refused and acknowledged: the policy never recycles.
-    ack_syn_strict = Ack(AckReason::SynStrict);
+    acked_syn_strict = Ack(AckReason::SynStrict);
     /// SYNs refused and acknowledged: older timestamp.
-    ack_syn_older_timestamp = Ack(AckReason::SynOlderTimestamp);
+    acked_syn_older_timestamp = Ack(AckReason::SynOlderTimestamp);
     /// SYNs refused and acknowledged: equal timestamp, old sequence number.
-    ack_syn_equal_timestamp = Ack(AckReason::SynEqualTimestamp);
+    acked_syn_equal_timestamp = Ack(AckReason::SynEqualTimestamp);
     /// SYNs refused and acknowledged: old sequence number.
-    ack_syn_old_sequence = Ack(AckReason::SynOldSequence);
+    acked_syn_old_sequence = Ack(AckReason::SynOldSequence);
     /// SYNs refused and acknowledged: beyond the recycling bound.
-    ack_syn_bound = Ack(AckReason::SynBound);
+    acked_syn_bound = Ack(AckReason::SynBound);
     /// SYNs refused and acknowledged: nobody listens.
-    ack_syn_no_listener = Ack(AckReason::SynNoListener);
+    acked_syn_no_listener = Ack(AckReason::SynNoListener);
     /// TIME-WAITs ended by a RST at RCV.NXT.
     killed_rst_exact = Kill(KillReason::RstExact);
     /// TIME-WAITs ended by a RST elsewhere in the window.
@@ -236,12 +236,12 @@ impl Counters {
     pub fn syn_refused(&self) -> u64 {
         self.syn_strict
             + self.syn_bound
-            + self.ack_syn_strict
-            + self.ack_syn_older_timestamp
-            + self.ack_syn_equal_timestamp
-            + self.ack_syn_old_sequence
-            + self.ack_syn_bound
-            + self.ack_syn_no_listener
+            + self.acked_syn_strict
+            + self.acked_syn_older_timestamp
+            + self.acked_syn_equal_timestamp
+            + self.acked_syn_old_sequence
+            + self.acked_syn_bound
+            + self.acked_syn_no_listener
             + self.syn_older_timestamp
             + self.syn_equal_timestamp
             + self.syn_old_sequence

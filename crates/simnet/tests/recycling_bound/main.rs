@@ -1,0 +1,138 @@
+//! The promise of the recycling bound, against a model: whatever segments of the last MSL arrive again,
+//! in whatever order, at whatever rate a four-tuple is recycled, no octet, SYN or acknowledgment of an
+//! earlier incarnation is accepted by a later one. And what promises less does fail it, where the
+//! arithmetic says so: a space that moves by 2^31 within an MSL makes old numbers look new.
+//!
+//! `SIMNET_REPLAYS` sets how many segments each of the promised cases lets loose (30,000).
+
+mod model;
+
+use model::{Isn, MSL_NS, Model, Setup, Tally};
+use tcp::time_wait::{Policy, Rules};
+
+fn setup(rules: Rules, isn: Isn, timestamps: bool) -> Setup {
+    Setup {
+        rules,
+        isn,
+        timestamps,
+        pause_ns: 10_000,
+        rests: false,
+        seed: 1,
+    }
+}
+
+fn replays() -> u64 {
+    std::env::var("SIMNET_REPLAYS").map_or(30_000, |text| {
+        text.parse().expect("SIMNET_REPLAYS is a number")
+    })
+}
+
+#[track_caller]
+fn holds(setup: Setup) -> Tally {
+    match Model::new(setup).run(replays()) {
+        Ok(tally) => tally,
+        Err(violation) => panic!("{setup:?}: {violation:#?}"),
+    }
+}
+
+/// Fails within so many segments as take well below a second.
+#[track_caller]
+fn fails(setup: Setup) {
+    let outcome = Model::new(setup).run(200_000);
+    assert!(
+        outcome.is_err(),
+        "{setup:?}: nothing old was accepted; {outcome:?}"
+    );
+}
+
+const ISNS: [Isn; 7] = [
+    Isn::Step(0),
+    Isn::Step(65_537),
+    Isn::UpTo(1 << 20),
+    Isn::UpTo(1 << 28),
+    Isn::Random,
+    Isn::Hostile(1 << 10),
+    Isn::Hostile(1 << 26),
+];
+
+#[test]
+fn nothing_old_is_accepted() {
+    for rules in [Rules::SAFE, Rules::FAST_RECOVERY] {
+        for isn in ISNS {
+            for (timestamps, rests) in [(false, false), (false, true), (true, false), (true, true)]
+            {
+                let tally = holds(Setup {
+                    rests,
+                    ..setup(rules, isn, timestamps)
+                });
+                let most = tally.replayed / 12;
+                assert!(
+                    tally.incarnations > most / 4,
+                    "{isn:?} {timestamps} {tally:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bound_lets_go_on_as_far_as_it_is_safe() {
+    // Without timestamps a space may wrap only once in four MSL or so; what is refused is allowed again.
+    let tally = holds(setup(Rules::SAFE, Isn::UpTo(1 << 26), false));
+    assert!(tally.wraps > 4.0 && tally.refused > 100, "{tally:?}");
+    // A client that goes on number by number is never refused, at 100,000 connections a second.
+    for timestamps in [false, true] {
+        let tally = holds(setup(Rules::SAFE, Isn::Step(0), timestamps));
+        assert_eq!(tally.refused, 0, "{tally:?}");
+    }
+    // And with timestamps neither is one that goes far, if it is not more than once in a tick.
+    let far = Setup {
+        pause_ns: 1_000_000,
+        ..setup(Rules::SAFE, Isn::UpTo(1 << 28), true)
+    };
+    let tally = holds(far);
+    assert_eq!(tally.refused, 0, "{tally:?}");
+    assert!(tally.wraps > 10.0, "{tally:?}");
+}
+
+#[test]
+fn without_the_bound_old_segments_are_accepted() {
+    let rules = Rules {
+        bound: false,
+        ..Rules::SAFE
+    };
+    for isn in [Isn::UpTo(1 << 26), Isn::Random, Isn::Hostile(1 << 26)] {
+        fails(setup(rules, isn, false));
+    }
+    // Within a tick of the timestamp clock too.
+    fails(setup(rules, Isn::Hostile(1 << 28), true));
+}
+
+#[test]
+fn linux_rfc1122_and_none_accept_old_segments() {
+    for policy in [Policy::Linux, Policy::Rfc1122, Policy::None] {
+        for isn in [Isn::UpTo(1 << 26), Isn::Hostile(1 << 26)] {
+            fails(setup(Rules::of(policy), isn, false));
+        }
+    }
+    // rfc1122 does not look at timestamps, and without TIME-WAIT there is nothing to look at.
+    for policy in [Policy::Rfc1122, Policy::None] {
+        fails(setup(Rules::of(policy), Isn::UpTo(1 << 26), true));
+    }
+}
+
+#[test]
+fn they_fail_from_the_rate_on_that_arithmetic_says() {
+    // At 5,000 a second, 2^31 in an MSL are 429,496 numbers a connection, of which it takes 5 itself.
+    let pause_ns = 200_000;
+    let safe = (1u64 << 31) * pause_ns / MSL_NS;
+    for policy in [Policy::Linux, Policy::Rfc1122] {
+        let at = |step: u64| Setup {
+            pause_ns,
+            ..setup(Rules::of(policy), Isn::Step(step as u32), false)
+        };
+        let below = Model::new(at(safe * 9 / 10)).run(200_000);
+        assert!(below.is_ok(), "{policy:?}: {below:?}");
+        fails(at(safe * 11 / 10));
+    }
+}

@@ -1,0 +1,402 @@
+//! A server in its own time, and a client that holds back a copy of all that it sent in the last MSL.
+
+use std::collections::VecDeque;
+
+use simnet::{Rng, craft, decode};
+use stack::{
+    Application, CloseReason, Config, Context, Handle, InterfaceAddress, ListenerConfig, MemFrame,
+    MemPool, Secrets, Stack, TimeWaitConfig, TimeWaitEvent,
+};
+use tcp::time::Instant;
+use tcp::time_wait::Rules;
+use wire::tcp::{Flags, Header, Options, Timestamps};
+use wire::{Ip, MacAddr, Seq};
+
+/// MSL, half of the length of TIME-WAIT.
+pub(crate) const MSL_NS: u64 = 1_000_000_000;
+
+const SERVER: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 1]), 80);
+const CLIENT: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 2]), MacAddr([2, 0, 0, 0, 0, 2]), 55_000);
+
+/// How the client chooses the number of a SYN.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Isn {
+    /// So far after the last number used.
+    Step(u32),
+    /// Up to so far after the last number used.
+    UpTo(u32),
+    /// Any number.
+    Random,
+    /// Up to so far after the last number used, and as often just before the number of a segment
+    /// that is still under way.
+    Hostile(u32),
+}
+
+/// What the model is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) rules: Rules,
+    pub(crate) isn: Isn,
+    pub(crate) timestamps: bool,
+    /// Between one connection and the next.
+    pub(crate) pause_ns: u64,
+    /// Whether it is sometimes longer, up to an MSL.
+    pub(crate) rests: bool,
+    pub(crate) seed: u64,
+}
+
+/// A segment of an earlier incarnation was accepted.
+#[derive(Clone, Debug)]
+#[allow(dead_code)] // shown when a test fails
+pub(crate) struct Violation {
+    pub(crate) what: &'static str,
+    pub(crate) segment: Header,
+    pub(crate) incarnations: u64,
+}
+
+/// What went on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) incarnations: u64,
+    pub(crate) refused: u64,
+    pub(crate) replayed: u64,
+    /// How far the client's numbers went, in wraps of the space.
+    pub(crate) wraps: f64,
+}
+
+#[derive(Default)]
+struct Server {
+    received: Vec<u8>,
+    conn: Option<Handle>,
+    allowed_at: Option<Instant>,
+}
+
+impl Application for Server {
+    fn on_open(&mut self, _cx: &mut Context<'_>, conn: Handle) {
+        self.conn = Some(conn);
+    }
+    fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
+        self.received.extend_from_slice(data);
+        if data.ends_with(b".") {
+            cx.close(conn);
+        }
+        data.len()
+    }
+    fn on_writable(&mut self, _cx: &mut Context<'_>, _conn: Handle) {}
+    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        cx.close(conn);
+    }
+    fn on_closed(&mut self, _cx: &mut Context<'_>, _conn: Handle, _reason: CloseReason) {
+        self.conn = None;
+    }
+    fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
+        self.allowed_at = event.allowed_at.or(self.allowed_at);
+    }
+}
+
+struct Held {
+    at: u64,
+    header: Header,
+    text: &'static [u8],
+}
+
+/// Everything that an accepted segment would change.
+#[derive(PartialEq, Eq, Debug)]
+struct State {
+    opened: u64,
+    established: u64,
+    received: usize,
+    numbers: Option<(Seq, Seq, u32, tcp::State)>,
+    time_wait: u64,
+    live: u64,
+}
+
+pub(crate) struct Model {
+    setup: Setup,
+    stack: Stack<Server, MemPool>,
+    rng: Rng,
+    now: u64,
+    /// When the server last heard of the client's station.
+    learnt: u64,
+    held: VecDeque<Held>,
+    /// The first so many of them are of earlier incarnations.
+    old: usize,
+    /// The client's SND.NXT, and what it expects.
+    snd_nxt: Seq,
+    rcv_nxt: Seq,
+    tally: Tally,
+}
+
+type Checked = Result<(), Violation>;
+
+impl Model {
+    pub(crate) fn new(setup: Setup) -> Model {
+        let mut rng = Rng::new(setup.seed);
+        let address = InterfaceAddress {
+            ip: SERVER.0,
+            prefix: 24,
+        };
+        let mut config = Config {
+            max_connections: 16,
+            time_wait_capacity: 64,
+            receive_memory: 1 << 20,
+            send_memory: 1 << 20,
+            real_time_at_zero_ns: 1_790_000_000_123_456_789,
+            ..Config::new(SERVER.1, address)
+        };
+        config.listeners.push(ListenerConfig {
+            address: None,
+            port: SERVER.2,
+            backlog: 16,
+            tcp: tcp::Config {
+                timestamps: setup.timestamps,
+                ..tcp::Config::default()
+            },
+            time_wait: TimeWaitConfig {
+                length_ms: (2 * MSL_NS / 1_000_000) as u32,
+                rules: setup.rules,
+                ..TimeWaitConfig::default()
+            },
+        });
+        let mut isn = [0; 32];
+        rng.fill(&mut isn);
+        let secrets = Secrets {
+            isn: tcp::isn::Secret::new(isn),
+            table: [rng.next_u64(), rng.next_u64()],
+        };
+        let app = Server::default();
+        let stack = Stack::new(config, secrets, app, MemPool::new(256)).expect("valid");
+        let snd_nxt = Seq(rng.next_u64() as u32);
+        let mut model = Model {
+            setup,
+            stack,
+            rng,
+            now: 5 * MSL_NS,
+            learnt: 0,
+            held: VecDeque::new(),
+            old: 0,
+            snd_nxt,
+            rcv_nxt: Seq(0),
+            tally: Tally::default(),
+        };
+        model.learn();
+        model
+    }
+
+    /// Runs until so many segments were replayed.
+    pub(crate) fn run(mut self, replays: u64) -> Result<Tally, Violation> {
+        while self.tally.replayed < replays {
+            self.incarnation()?;
+        }
+        Ok(self.tally)
+    }
+
+    /// The server learns the client's station.
+    fn learn(&mut self) {
+        self.learnt = self.now;
+        let packet = wire::arp::Packet {
+            operation: wire::arp::Operation::Request,
+            sha: CLIENT.1,
+            spa: CLIENT.0.v4_octets(),
+            tha: MacAddr([0; 6]),
+            tpa: SERVER.0.v4_octets(),
+        };
+        self.deliver(craft::arp(SERVER.1, &packet));
+    }
+
+    fn deliver(&mut self, frame: Vec<u8>) -> Vec<decode::Segment> {
+        let now = Instant::from_nanos(self.now);
+        self.stack.pool_mut().adopt(1);
+        self.stack.receive(now, &mut vec![MemFrame(frame)]);
+        self.stack.advance(now);
+        self.stack.transmit(now);
+        let out: Vec<MemFrame> = self.stack.out().drain(..).collect();
+        self.stack.pool_mut().forget(out.len());
+        out.iter().filter_map(|f| decode::segment(&f.0)).collect()
+    }
+
+    fn header(&self, seq: Seq, flags: Flags) -> Header {
+        let ms = (self.now / 1_000_000) as u32;
+        let timestamps = self
+            .setup
+            .timestamps
+            .then_some(Timestamps { val: ms, ecr: 0 });
+        Header {
+            src_port: CLIENT.2,
+            dst_port: SERVER.2,
+            seq,
+            ack: if flags.contains(Flags::ACK) {
+                self.rcv_nxt
+            } else {
+                Seq(0)
+            },
+            flags,
+            window: 60_000,
+            urgent: 0,
+            options: Options {
+                timestamps,
+                ..Options::NONE
+            },
+        }
+    }
+
+    /// The client sends a segment, a copy of which stays under way.
+    fn send(&mut self, header: Header, text: &'static [u8]) -> Vec<decode::Segment> {
+        let at = self.now;
+        self.held.push_back(Held { at, header, text });
+        self.deliver(frame(&header, text))
+    }
+
+    /// One connection from SYN to TIME-WAIT, with what is under way let loose in between.
+    fn incarnation(&mut self) -> Checked {
+        self.now += self.setup.pause_ns;
+        if self.setup.rests && self.rng.below(64) == 0 {
+            self.now += self.rng.below(MSL_NS) >> self.rng.below(10);
+        }
+        while self.held.front().is_some_and(|h| h.at + MSL_NS <= self.now) {
+            self.held.pop_front();
+        }
+        if self.now >= self.learnt + MSL_NS {
+            self.learn();
+        }
+        self.old = self.held.len();
+        self.replay(2)?;
+        let isn = self.choose();
+        self.stack.app_mut().allowed_at = None;
+        let syn = self.header(isn, Flags::SYN);
+        let answer = self.send(syn, b"");
+        let Some(syn_ack) = answer.iter().find(|s| s.has(Flags::SYN | Flags::ACK)) else {
+            // It was refused, and is of no incarnation.
+            self.held.pop_back();
+            self.tally.refused += 1;
+            self.wait();
+            return Ok(());
+        };
+        let advance = isn.offset_from(self.snd_nxt);
+        self.tally.wraps += f64::from(advance) / 2f64.powi(32);
+        self.rcv_nxt = syn_ack.header.seq + 1;
+        self.tally.incarnations += 1;
+        // SYN-RECEIVED: nothing old opens it.
+        self.replay(2)?;
+        let before = self.stack.app().received.len();
+        let first = self.header(isn + 1, Flags::ACK);
+        self.send(first, b"a");
+        self.replay(3)?;
+        let last = self.header(isn + 2, Flags::ACK | Flags::PSH);
+        let answer = self.send(last, b"b.");
+        let fin = answer.iter().find(|s| s.has(Flags::FIN));
+        let received = &self.stack.app().received[before..];
+        let Some(fin) = fin.filter(|_| received == b"ab.") else {
+            return Err(self.violation("the stream is not what was sent", &last));
+        };
+        self.rcv_nxt = fin.header.seq + fin.seg_len();
+        self.stack.app_mut().received.clear();
+        self.replay(1)?;
+        let fin = self.header(isn + 4, Flags::FIN | Flags::ACK);
+        self.send(fin, b"");
+        self.snd_nxt = isn + 5;
+        self.tally.wraps += 5.0 / 2f64.powi(32);
+        let kept = u64::from(self.setup.rules.policy != tcp::time_wait::Policy::None);
+        let state = self.state();
+        if state.live != 0 || state.time_wait != kept {
+            return Err(self.violation("it did not end in TIME-WAIT", &fin));
+        }
+        self.old = self.held.len();
+        self.replay(2)
+    }
+
+    fn choose(&mut self) -> Seq {
+        let ahead = |model: &mut Model, most: u32| {
+            let step = model.rng.below(u64::from(most)) as u32;
+            model.snd_nxt + step
+        };
+        match self.setup.isn {
+            Isn::Step(step) => self.snd_nxt + step,
+            Isn::UpTo(most) => ahead(self, most),
+            Isn::Random => Seq(self.rng.next_u64() as u32),
+            Isn::Hostile(most) => {
+                if self.held.is_empty() || self.rng.next_u64().is_multiple_of(2) {
+                    return ahead(self, most);
+                }
+                let i = self.rng.next_u64() as usize % self.held.len();
+                let back = 1 + self.rng.next_u64() as u32 % 3;
+                self.held[i].header.seq - back
+            }
+        }
+    }
+
+    /// After a refusal: until it is allowed, or not so long.
+    fn wait(&mut self) {
+        let allowed_at = self.stack.app().allowed_at;
+        match allowed_at {
+            Some(at) if self.rng.next_u64().is_multiple_of(4) => {
+                self.now = self.now.max(at.as_nanos());
+            }
+            _ => self.now += self.rng.next_u64() % (MSL_NS / 100),
+        }
+    }
+
+    /// Lets segments of earlier incarnations arrive: the oldest ones, or any.
+    fn replay(&mut self, count: usize) -> Checked {
+        for _ in 0..count.min(self.old) {
+            let among = if self.rng.next_u64().is_multiple_of(4) {
+                self.old.min(64)
+            } else {
+                self.old
+            };
+            let i = self.rng.next_u64() as usize % among;
+            let Held { header, text, .. } = self.held[i];
+            let before = self.state();
+            self.deliver(frame(&header, text));
+            self.tally.replayed += 1;
+            let after = self.state();
+            if before != after {
+                let what = if after.opened > before.opened {
+                    "an old SYN was accepted"
+                } else if after.received > before.received {
+                    "an old octet was accepted"
+                } else {
+                    "an old segment changed the connection"
+                };
+                return Err(self.violation(what, &header));
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&mut self) -> State {
+        let now = Instant::from_nanos(self.now);
+        let numbers = self.stack.with_app(now, |app, cx| {
+            let info = cx.info(app.conn?)?;
+            Some((info.rcv_nxt, info.snd_una, info.snd_wnd, info.state))
+        });
+        let counters = self.stack.counters();
+        let usage = self.stack.usage();
+        State {
+            opened: counters.host.passive_opens,
+            established: counters.host.established,
+            received: self.stack.app().received.len(),
+            numbers,
+            time_wait: usage.time_wait,
+            live: usage.live,
+        }
+    }
+
+    fn violation(&self, what: &'static str, segment: &Header) -> Violation {
+        Violation {
+            what,
+            segment: *segment,
+            incarnations: self.tally.incarnations,
+        }
+    }
+}
+
+fn frame(header: &Header, text: &[u8]) -> Vec<u8> {
+    let to = craft::Addresses {
+        src_mac: CLIENT.1,
+        dst_mac: SERVER.1,
+        src: CLIENT.0,
+        dst: SERVER.0,
+    };
+    craft::tcp(&to, header, text)
+}
