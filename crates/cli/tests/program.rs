@@ -58,7 +58,7 @@ fn check_says_what_would_run() {
         "1 on CPU 1 polls",
         "192.0.2.1/24, gateway 192.0.2.254",
         "MSS 1460, timestamps on",
-        "1m, reused by rfc6191, 1000000 entries",
+        "60s, policy rfc6191, rst ignore, a refused SYN gets nothing, shadow, bound, 1000000 entries",
         "*:80 http, body 1024 bytes, backlog 4096, the server closes first",
         "*:7 echo, backlog 4096, the client closes first",
         "65536 connections",

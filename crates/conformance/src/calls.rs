@@ -338,7 +338,13 @@ impl Sut {
     fn time_wait(&self) -> TimeWaitConfig {
         TimeWaitConfig {
             length_ms: self.flags.time_wait_ms,
-            rules: Rules::of(self.flags.policy),
+            // The policies to the letter.
+            rules: Rules {
+                bound: false,
+                ..Rules::of(self.flags.policy)
+            },
+            // Every state can be seen.
+            compact_fin_wait2: false,
             ..TimeWaitConfig::default()
         }
     }

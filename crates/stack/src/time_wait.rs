@@ -7,8 +7,8 @@ use ::core::time::Duration;
 use tcp::time::Instant;
 use tcp::time_wait::{
     AckLimiter, AckLimits, AckReason, Anchor, Arrived, ClassId, Config as TableConfig, DropReason,
-    Entry, Epochs, Family, KillReason, Known, Pages, Permit, Probes, RstRule, Rules, Slot, Table,
-    V4, Verdict, decide,
+    Entry, Epochs, Family, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule, Rules,
+    Slot, Table, V4, Verdict, decide,
 };
 use tcp::{Config as TcpConfig, Segment, closed};
 use wire::FourTuple;
@@ -305,9 +305,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 core.time_wait.v4.remove(found.slot);
                 decision.verdict
             }
-            Verdict::Reset(_) => {
+            Verdict::Reset(reason) => {
                 core.time_wait.v4.remove(found.slot);
-                if let Some(reset) = closed::on_segment(segment) {
+                let reset = match reason {
+                    ResetReason::SynInWindow => closed::on_segment(segment),
+                    // The connection's own, as long as it was one.
+                    ResetReason::TextAfterClose => Some(reset(&frame.tuple, &entry)),
+                };
+                if let Some(reset) = reset {
                     self.reset(now, frame.src_mac, &frame.tuple, &reset);
                 }
                 decision.verdict
@@ -370,5 +375,17 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             },
         };
         self.reply(frame.src_mac, &frame.tuple, &header);
+    }
+}
+
+/// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>`.
+fn reset(tuple: &FourTuple, entry: &Entry) -> Header {
+    Header {
+        src_port: tuple.local_port,
+        dst_port: tuple.remote_port,
+        seq: entry.snd_nxt,
+        ack: entry.rcv_nxt,
+        flags: Flags::RST | Flags::ACK,
+        ..Header::default()
     }
 }

@@ -16,6 +16,8 @@ pub struct TimeWaitConfig {
     pub msl_ms: Option<u32>,
     /// What segments meet there, and who may recycle.
     pub rules: Rules,
+    /// Whether a connection in FIN-WAIT-2 that its user has closed gives its control block back.
+    pub compact_fin_wait2: bool,
     /// Whether an active open may take over a four-tuple that is in our own TIME-WAIT, when
     /// timestamps were in use and this many milliseconds have passed. `None`: never.
     pub local_reuse_ms: Option<u32>,
@@ -28,6 +30,7 @@ impl Default for TimeWaitConfig {
             length_ms: 60_000,
             msl_ms: None,
             rules: Rules::SAFE,
+            compact_fin_wait2: true,
             local_reuse_ms: Some(1_000),
         }
     }
@@ -57,7 +60,8 @@ impl TimeWaitConfig {
     #[must_use]
     pub fn fin_wait2_ms(&self, tcp: &TcpConfig) -> Option<u32> {
         let ms = tcp.fin_wait2_timeout_ms;
-        (self.rules.policy != Policy::None && (1..=MAX_LENGTH_MS).contains(&ms)).then_some(ms)
+        let kept = self.compact_fin_wait2 && self.rules.policy != Policy::None;
+        (kept && (1..=MAX_LENGTH_MS).contains(&ms)).then_some(ms)
     }
 
     /// The protocol's parameters with what the rules say of them.
