@@ -152,9 +152,9 @@ fn on_rst(rule: RstRule, known: &Known, segment: &Arrived<'_>) -> Verdict {
         RstRule::IgnoreBriefly | RstRule::Rfc793 => kill,
         RstRule::Rfc5961 | RstRule::Linux if exact => kill,
         //= RFC 5961 3.2
-        //# If the RST bit is set and the sequence number does not exactly match the next expected
-        //# sequence value, yet is within the current receive window, TCP MUST send an acknowledgment
-        //# (challenge ACK)
+        //# If the RST bit is set and the sequence number does not exactly match the next
+        //# expected sequence value, yet is within the current receive window (RCV.NXT < SEG.SEQ
+        //# < RCV.NXT+RCV.WND), TCP MUST send an acknowledgment (challenge ACK)
         RstRule::Rfc5961 => Verdict::Ack(AckReason::RstInWindow),
         RstRule::Linux => ignored,
     }
