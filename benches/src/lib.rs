@@ -128,6 +128,7 @@ impl Pair {
             first_port: 1024,
             last_port: 61_023,
             limit: Some(tuples),
+            selection: stack::PortSelection::default(),
             tcp,
             time_wait,
         });

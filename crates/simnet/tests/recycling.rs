@@ -130,7 +130,7 @@ fn local_reuse_waits_for_what_the_configuration_says() {
         once(&mut net).unwrap();
         assert_eq!(net.host(CLIENT).usage().time_wait, 1);
         let refused = once(&mut net);
-        let Err(ConnectError::NoTupleFree { next_free }) = refused else {
+        let Err(ConnectError::NoTupleFree { next_free, .. }) = refused else {
             panic!("a tuple in our own TIME-WAIT was given at once: {refused:?}");
         };
         let rest = if timestamps {
@@ -145,7 +145,7 @@ fn local_reuse_waits_for_what_the_configuration_says() {
         );
         // Again and again, as soon as it may.
         for _ in 0..20 {
-            let Err(ConnectError::NoTupleFree { next_free }) = once(&mut net) else {
+            let Err(ConnectError::NoTupleFree { next_free, .. }) = once(&mut net) else {
                 panic!("too early");
             };
             net.run_until(next_free.unwrap());
@@ -288,6 +288,7 @@ fn a_local_socket_in_time_wait_does_not_keep_others_from_use() {
         let error = cx.connect(DestinationId(0)).unwrap_err();
         let ConnectError::NoTupleFree {
             next_free: Some(at),
+            ..
         } = error
         else {
             panic!("{error:?}");

@@ -5,8 +5,10 @@ use wire::{FourTuple, Ip, ethernet::MacAddr};
 
 use crate::frame::Offload;
 
+pub use ports::{PortAlgorithm, PortSelection};
 pub use time_wait::TimeWaitConfig;
 
+mod ports;
 mod time_wait;
 
 /// An address of this host and the prefix that it is on.
@@ -78,6 +80,8 @@ pub struct DestinationConfig {
     pub last_port: u16,
     /// Use only the first so many (address, port) pairs; `None` for all of them.
     pub limit: Option<u32>,
+    /// Which of the pairs that are free is next, and how long one rests.
+    pub selection: PortSelection,
     /// The protocol's parameters.
     pub tcp: TcpConfig,
     /// TIME-WAIT of its connections.
@@ -194,6 +198,11 @@ pub enum ConfigError {
     /// A TIME-WAIT length out of range.
     #[error("a TIME-WAIT length of {0} ms is out of range: 0 to 86400000")]
     BadTimeWait(u32),
+    /// A least interval between two uses of a four-tuple out of range.
+    #[error(
+        "a least interval of {0} ms between uses of a four-tuple is out of range: 0 to 86400000"
+    )]
+    BadInterval(u32),
     /// An MSL longer than TIME-WAIT.
     #[error(
         "an MSL of {0} ms is longer than the TIME-WAIT of {1} ms: old segments would outlive what guards against them"
@@ -376,6 +385,9 @@ impl Config {
                 return Err(ConfigError::TimeWaitDiffers(d.address, d.port));
             }
             d.time_wait.validate()?;
+            if d.selection.min_interval_ms > time_wait::MAX_LENGTH_MS {
+                return Err(ConfigError::BadInterval(d.selection.min_interval_ms));
+            }
             d.tcp.validate()?;
         }
         Ok(())
@@ -399,6 +411,7 @@ mod tests {
             first_port: 10_000,
             last_port: 19_999,
             limit: None,
+            selection: PortSelection::default(),
             tcp: TcpConfig::default(),
             time_wait: TimeWaitConfig::default(),
         };

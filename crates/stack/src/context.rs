@@ -6,16 +6,21 @@ use wire::FourTuple;
 use crate::application::{DestinationId, Handle, ListenerId};
 use crate::core::Core;
 use crate::slab::{Origin, flag};
+use crate::tuples::Exhausted;
 
 /// Why an active open was refused at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No local (address, port) pair of the destination may be used now.
     #[error(
-        "no local address and port is free for this destination: widen the port range, add source addresses or wait"
+        "no local address and port is free for this destination: {in_use} are in use and {resting} rest after their last use; widen the port range, add source addresses or wait"
     )]
     NoTupleFree {
-        /// When the first of the pairs that have rested longest may be used, if time alone frees it.
+        /// Pairs in use by connections.
+        in_use: u32,
+        /// Pairs that rest: in our own TIME-WAIT, or for as long as the destination may remember them.
+        resting: u32,
+        /// When the first of those may be used; `None` if all are in use.
         next_free: Option<Instant>,
     },
     /// The connection table is full.
@@ -30,6 +35,16 @@ pub enum ConnectError {
     /// The host is draining.
     #[error("the host is draining and opens no connections")]
     Draining,
+}
+
+impl From<Exhausted> for ConnectError {
+    fn from(why: Exhausted) -> ConnectError {
+        ConnectError::NoTupleFree {
+            in_use: why.in_use,
+            resting: why.resting,
+            next_free: why.next_free,
+        }
+    }
 }
 
 /// The stack, as an application sees it during a callback. What is asked for here is carried out

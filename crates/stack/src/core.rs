@@ -162,6 +162,8 @@ pub(crate) struct Core {
     /// Listeners by local address (every one of the host's, for a wildcard) and port.
     pub(crate) listen_index: Listeners,
     pub(crate) destinations: Vec<Destination>,
+    /// `next_ephemeral` of RFC 6056 3.3.3, which all destinations share.
+    pub(crate) next_ephemeral: u32,
     pub(crate) resets: RateLimit,
     pub(crate) icmp_errors: RateLimit,
     pub(crate) echo_replies: RateLimit,
@@ -242,6 +244,9 @@ impl Core {
         for d in &config.destinations {
             let tcp = d.time_wait.protocol(&d.tcp);
             let place = place_config(&mut tcp_configs, &tcp, config.mtu)?;
+            // The same key for all, and what differs: a keyed hash of the destination.
+            let number = destinations.len() as u64;
+            let seed = [k0 ^ k1.rotate_left(17), k1 ^ number << 48];
             let taken = |ip, port| listen_index.find(ip, port).is_some();
             fixed.push(Fixed {
                 side: Side::Remote,
@@ -252,7 +257,7 @@ impl Core {
             });
             destinations.push(Destination {
                 address: d.address,
-                pool: TuplePool::new(d, &ours, config.owner.as_ref(), taken)?,
+                pool: TuplePool::new(d, &ours, config.owner.as_ref(), taken, seed)?,
                 config: place,
                 time_wait: d.time_wait,
             });
@@ -274,6 +279,7 @@ impl Core {
             free_listeners: Vec::new(),
             listen_index,
             destinations,
+            next_ephemeral: (k0 >> 32) as u32,
             resets: RateLimit::new(config.control_replies_per_second),
             icmp_errors: RateLimit::new(config.control_replies_per_second),
             echo_replies: RateLimit::new(config.control_replies_per_second),

@@ -36,8 +36,8 @@ mod tuples;
 
 pub use application::{Application, DestinationId, Handle, ListenerId};
 pub use config::{
-    Config, ConfigError, DestinationConfig, InterfaceAddress, ListenerConfig, Owner, Secrets,
-    TimeWaitConfig,
+    Config, ConfigError, DestinationConfig, InterfaceAddress, ListenerConfig, Owner, PortAlgorithm,
+    PortSelection, Secrets, TimeWaitConfig,
 };
 pub use context::{ConnectError, Context};
 pub use counters::{Counters, Host as HostCounters};

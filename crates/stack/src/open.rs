@@ -9,16 +9,14 @@ use crate::context::ConnectError;
 use crate::core::Core;
 use crate::slab::{Origin, Slot, flag};
 use crate::time_wait::Opening;
-use crate::tuples::TupleId;
+use crate::tuples::{Exhausted, TupleId};
 
-/// Local sockets looked at for an active open. Most often the first will do; one that is in TIME-WAIT
-/// for longer than those behind it must not keep them from use.
+/// Local sockets looked at for an active open. The first will do, unless a retransmitted FIN has
+/// prolonged its TIME-WAIT.
 const PAIRS_TRIED: usize = 16;
 
 /// A local socket for an active open, and what its four-tuple implies.
 pub(crate) struct Chosen {
-    /// Where it stands in its pool.
-    pub(crate) place: usize,
     pub(crate) pair: TupleId,
     pub(crate) tuple: FourTuple,
     pub(crate) hash: u64,
@@ -52,14 +50,13 @@ impl Core {
         };
         let chosen = match self.choose_pair(id, now) {
             Ok(chosen) => chosen,
-            Err(next_free) => {
+            Err(why) => {
                 self.neighbors.release(neighbor);
                 self.counters.host.connect_no_tuple += 1;
-                return Err(ConnectError::NoTupleFree { next_free });
+                return Err(why.into());
             }
         };
         let Chosen {
-            place,
             pair,
             tuple,
             hash,
@@ -80,26 +77,27 @@ impl Core {
         };
         let Some(index) = self.slab.insert(slot) else {
             self.neighbors.release(neighbor);
+            self.destinations[usize::from(id.0)]
+                .pool
+                .give_back(pair, None);
             return Err(ConnectError::TableFull);
         };
-        self.destinations[usize::from(id.0)].pool.take(place);
         self.counters.host.active_opens += 1;
         self.mark_dirty(index);
         Ok(self.slab.handle(index))
     }
 
-    /// The pair for an active open: of those that have rested longest, the first that may be used. If
-    /// none may, the earliest time at which one may, unless all are in use.
+    /// Takes the pair for an active open: the next of those that are free.
     #[inline]
     pub(crate) fn choose_pair(
         &mut self,
         id: DestinationId,
         now: Instant,
-    ) -> Result<Chosen, Option<Instant>> {
-        let mut next_free: Option<Instant> = None;
-        for place in 0..PAIRS_TRIED {
-            let pool = &self.destinations[usize::from(id.0)].pool;
-            let Some((pair, last)) = pool.peek(place, now) else {
+    ) -> Result<Chosen, Exhausted> {
+        let destination = usize::from(id.0);
+        for _ in 0..PAIRS_TRIED {
+            let pool = &mut self.destinations[destination].pool;
+            let Some((pair, last)) = pool.take(now, &mut self.next_ephemeral) else {
                 break;
             };
             let tuple: FourTuple = pool.tuple(pair);
@@ -109,7 +107,6 @@ impl Core {
             match self.may_reuse(id, &tuple, hash, last, clock, now) {
                 Ok(opening) => {
                     return Ok(Chosen {
-                        place,
                         pair,
                         tuple,
                         hash,
@@ -117,9 +114,9 @@ impl Core {
                         opening,
                     });
                 }
-                Err(at) => next_free = Some(next_free.map_or(at, |before| before.min(at))),
+                Err(_) => self.destinations[destination].pool.put_off(pair, now),
             }
         }
-        Err(next_free)
+        Err(self.destinations[destination].pool.exhausted(now))
     }
 }

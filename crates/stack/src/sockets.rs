@@ -290,7 +290,12 @@ impl Core {
         //= RFC 9293 3.10.1
         //# "error: connection already exists"
         if self.slab.find(hash, &tuple).is_some() {
-            return Err(ConnectError::NoTupleFree { next_free: None }.into());
+            let why = ConnectError::NoTupleFree {
+                in_use: 1,
+                resting: 0,
+                next_free: None,
+            };
+            return Err(why.into());
         }
         if self.slab.is_full() {
             self.counters.host.connect_table_full += 1;
@@ -304,6 +309,8 @@ impl Core {
         let opening = self
             .may_open(hash, &tuple, &open.time_wait, clock, now)
             .map_err(|at| ConnectError::NoTupleFree {
+                in_use: 0,
+                resting: 1,
                 next_free: Some(at),
             })?;
         let Some(neighbor) = self.neighbors.acquire(next_hop, now) else {

@@ -1,7 +1,9 @@
 //! Local sockets for active opens: (address, port) pairs, each with what must be remembered of
 //! its last use (time-wait rule for the connecting side, RFC 6191 and RFC 9293 3.4.1).
 //!
-//! First in, first out: taking and giving back are O(1), and a pair rests as long as possible.
+//! A pair is in use, resting, or free. It rests for as long as the destination may remember it, or
+//! as our own TIME-WAIT keeps it; all that rest for one reason rest equally long, so they become
+//! free in the order in which they came, and each step takes constant time.
 
 use std::collections::VecDeque;
 
@@ -9,7 +11,14 @@ use tcp::prefetch::prefetch_slice_elem;
 use tcp::time::Instant;
 use wire::{FourTuple, Ip, Seq};
 
-use crate::config::{ConfigError, DestinationConfig, Owner};
+use crate::config::{ConfigError, DestinationConfig, Owner, PortAlgorithm};
+use free_set::FreeSet;
+use pick::Picker;
+use resting::{Links, Resting};
+
+mod free_set;
+mod pick;
+mod resting;
 
 /// A pair's place in its pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,22 +37,28 @@ pub(crate) struct LastUse {
     pub(crate) time_wait: bool,
 }
 
-/// `LastUse` in 16 bytes: at tens of millions of pairs it counts.
+/// `LastUse` in 12 bytes: at tens of millions of pairs it counts. The links of [`Resting`] make it 16.
 #[derive(Clone, Copy)]
 struct Record {
     snd_nxt: Seq,
     tsval: u32,
     /// Milliseconds; 2^32 of them are 49 days, after which the record says nothing any more.
     at_ms: u32,
-    flags: u8,
+    link: Links,
 }
-
-const USED: u8 = 1;
-const HAS_TSVAL: u8 = 2;
-const TIME_WAIT: u8 = 4;
 
 /// How many pairs ahead a record is loaded: a miss is over before so many connections are opened.
 const TAKEN_SOON: usize = 4;
+
+/// Resting pairs that one look for a free one wakes at most.
+const WOKEN_AT_ONCE: usize = 8;
+
+/// The free pairs.
+enum Free {
+    /// In the order in which they became free.
+    Queue(VecDeque<u32>),
+    Set(FreeSet, Picker),
+}
 
 /// The pairs of one destination.
 pub(crate) struct TuplePool {
@@ -52,17 +67,33 @@ pub(crate) struct TuplePool {
     sources: Vec<Ip>,
     first_port: u16,
     ports: u32,
-    queue: VecDeque<u32>,
+    free: Free,
+    /// Those that rest after an end elsewhere, after our TIME-WAIT with timestamps, and without.
+    resting: [Resting; 3],
     records: Vec<Record>,
+    in_use: u32,
+}
+
+/// Why no pair is to be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Exhausted {
+    /// Pairs in use.
+    pub(crate) in_use: u32,
+    /// Pairs that rest.
+    pub(crate) resting: u32,
+    /// When the first of those becomes free.
+    pub(crate) next_free: Option<Instant>,
 }
 
 impl TuplePool {
     /// All pairs of `config` that `owner` claims, and that are not in `taken` (ports of listeners).
+    /// `seed` keys what is chosen at random.
     pub(crate) fn new(
         config: &DestinationConfig,
         all_sources: &[Ip],
         owner: Option<&Owner>,
         taken: impl Fn(Ip, u16) -> bool,
+        seed: [u64; 2],
     ) -> Result<TuplePool, ConfigError> {
         let sources = if config.sources.is_empty() {
             all_sources.to_vec()
@@ -70,45 +101,59 @@ impl TuplePool {
             config.sources.clone()
         };
         let ports = u32::from(config.last_port - config.first_port) + 1;
+        let most = u64::from(Links::NONE);
+        let all = sources.len() as u64 * u64::from(ports);
+        if all > most {
+            return Err(ConfigError::BadCapacity("sources x ports", 1, most, all));
+        }
+        let time_wait = &config.time_wait;
+        let min = config.selection.min_interval_ms;
+        // An entry expires up to a tick late.
+        let whole = time_wait.kept_ms();
+        let whole = whole + whole / 160 + 2;
+        let reusable = time_wait.local_reuse_ms.map_or(whole, |ms| ms.min(whole));
         let mut pool = TuplePool {
             remote: config.address,
             remote_port: config.port,
             sources,
             first_port: config.first_port,
             ports,
-            queue: VecDeque::new(),
+            free: Free::Queue(VecDeque::new()),
+            resting: [min, reusable.max(min), whole.max(min)].map(Resting::new),
             records: Vec::new(),
+            in_use: 0,
         };
         let limit = config.limit.unwrap_or(u32::MAX) as usize;
-        let all = u32::try_from(pool.sources.len())
-            .ok()
-            .and_then(|n| n.checked_mul(ports))
-            .ok_or(ConfigError::BadCapacity(
-                "sources x ports",
-                1,
-                u64::from(u32::MAX),
-                pool.sources.len() as u64 * u64::from(ports),
-            ))?;
-        for id in 0..all {
-            if pool.queue.len() == limit {
+        // At most 2^29.
+        let mut queue = VecDeque::new();
+        for id in 0..all as u32 {
+            if queue.len() == limit {
                 break;
             }
             let tuple = pool.tuple(TupleId(id));
             let ours = owner.is_none_or(|owns| owns(&tuple));
             if ours && !taken(tuple.local, tuple.local_port) {
-                pool.queue.push_back(id);
+                queue.push_back(id);
             }
         }
-        let Some(&last) = pool.queue.back() else {
+        let Some(&last) = queue.back() else {
             return Err(ConfigError::NoTuples(config.address, config.port));
         };
         let unused = Record {
             snd_nxt: Seq(0),
             tsval: 0,
             at_ms: 0,
-            flags: 0,
+            link: Links::UNUSED,
         };
         pool.records = vec![unused; last as usize + 1];
+        pool.free = match config.selection.algorithm {
+            PortAlgorithm::LongestRest => Free::Queue(queue),
+            algorithm => {
+                let mut set = FreeSet::new(pool.records.len());
+                queue.iter().for_each(|&id| set.insert(id));
+                Free::Set(set, Picker::new(algorithm, last + 1, seed))
+            }
+        };
         Ok(pool)
     }
 
@@ -125,124 +170,145 @@ impl TuplePool {
         }
     }
 
-    /// A pair, left in its place: at place 0 the one that has rested longest.
-    pub(crate) fn peek(&self, place: usize, now: Instant) -> Option<(TupleId, Option<LastUse>)> {
-        let id = *self.queue.get(place)?;
-        let r = self.records[id as usize];
-        let last = (r.flags & USED != 0).then(|| {
-            let age_ms = (now.as_millis() as u32).wrapping_sub(r.at_ms);
-            LastUse {
-                snd_nxt: r.snd_nxt,
-                tsval: (r.flags & HAS_TSVAL != 0).then_some(r.tsval),
-                at: Instant::from_millis(now.as_millis().saturating_sub(u64::from(age_ms))),
-                time_wait: r.flags & TIME_WAIT != 0,
+    /// Takes the pair that is next, with what is remembered of it; `None` if none is free. `counter` is
+    /// what all destinations share of RFC 6056's algorithm 3.
+    ///
+    /// Starts loading the record of one that will soon be taken: in the order in which pairs come back,
+    /// each is a cache miss.
+    #[inline]
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        counter: &mut u32,
+    ) -> Option<(TupleId, Option<LastUse>)> {
+        self.wake(now);
+        let id = match &mut self.free {
+            Free::Queue(queue) => {
+                let id = queue.pop_front()?;
+                if let Some(&soon) = queue.get(TAKEN_SOON) {
+                    prefetch_slice_elem(&self.records, soon as usize);
+                }
+                id
             }
+            Free::Set(set, picker) => {
+                let id = picker.pick(set, counter)?;
+                set.remove(id);
+                id
+            }
+        };
+        self.in_use += 1;
+        let r = self.records[id as usize];
+        let last = r.link.is_used().then(|| LastUse {
+            snd_nxt: r.snd_nxt,
+            tsval: r.link.has_tsval().then_some(r.tsval),
+            at: since(now, r.at_ms),
+            time_wait: r.link.time_wait(),
         });
         Some((TupleId(id), last))
     }
 
-    /// Takes the pair that [`TuplePool::peek`] showed at `place`, and starts loading the record of
-    /// one that will soon be: in the order in which pairs come back, each is a cache miss. The
-    /// pairs before it, which may not be used yet, go to the end.
-    pub(crate) fn take(&mut self, place: usize) {
-        self.queue.rotate_left(place);
-        self.queue.pop_front();
-        if let Some(&soon) = self.queue.get(TAKEN_SOON) {
-            prefetch_slice_elem(&self.records, soon as usize);
-        }
-    }
-
-    /// Gives a pair back with what must be remembered of it; `None` if it was never used on the
-    /// wire, or if its former record still holds.
+    /// Gives a pair back with what must be remembered of it; `None` if it was not used on the
+    /// wire, and its former record still holds.
+    #[inline]
     pub(crate) fn give_back(&mut self, id: TupleId, last: Option<LastUse>) {
-        if let Some(last) = last {
-            let tsval = last.tsval.map_or(0, |_| HAS_TSVAL);
-            let time_wait = if last.time_wait { TIME_WAIT } else { 0 };
-            self.records[id.0 as usize] = Record {
-                snd_nxt: last.snd_nxt,
-                tsval: last.tsval.unwrap_or(0),
-                at_ms: last.at.as_millis() as u32,
-                flags: USED | tsval | time_wait,
-            };
+        let Some(last) = last else {
+            self.in_use -= 1;
+            self.set_free(id.0);
+            return;
+        };
+        self.records[id.0 as usize] = Record {
+            snd_nxt: last.snd_nxt,
+            tsval: last.tsval.unwrap_or(0),
+            at_ms: last.at.as_millis() as u32,
+            link: Links::used(last.tsval.is_some(), last.time_wait),
+        };
+        self.rest(id.0);
+    }
+
+    /// Gives a pair back that may not be used yet: it rests from now on, as if it had just ended.
+    pub(crate) fn put_off(&mut self, id: TupleId, now: Instant) {
+        self.records[id.0 as usize].at_ms = now.as_millis() as u32;
+        self.rest(id.0);
+    }
+
+    fn rest(&mut self, id: u32) {
+        self.in_use -= 1;
+        let link = self.records[id as usize].link;
+        let list = match (link.time_wait(), link.has_tsval()) {
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => 2,
+        };
+        if self.resting[list].ms == 0 {
+            self.set_free(id);
+        } else {
+            self.resting[list].push(&mut self.records, id);
         }
-        self.queue.push_back(id.0);
     }
 
-    /// Pairs that are free.
+    fn set_free(&mut self, id: u32) {
+        match &mut self.free {
+            Free::Queue(queue) => queue.push_back(id),
+            Free::Set(set, _) => set.insert(id),
+        }
+    }
+
+    /// Sets those free that have rested long enough, a few at a time.
+    #[inline]
+    fn wake(&mut self, now: Instant) {
+        for list in 0..self.resting.len() {
+            for _ in 0..WOKEN_AT_ONCE {
+                let resting = &mut self.resting[list];
+                let Some(id) = resting.first() else {
+                    break;
+                };
+                let rested = now.since(since(now, self.records[id as usize].at_ms));
+                if rested.as_millis() < u128::from(resting.ms) {
+                    break;
+                }
+                resting.pop(&mut self.records);
+                self.set_free(id);
+            }
+        }
+    }
+
+    /// Why there is no free pair.
+    pub(crate) fn exhausted(&self, now: Instant) -> Exhausted {
+        let ends = self.resting.iter().filter_map(|list| {
+            let at_ms = self.records[list.first()? as usize].at_ms;
+            Some(since(now, at_ms).plus_millis(list.ms.into()))
+        });
+        Exhausted {
+            in_use: self.in_use,
+            resting: self.resting.iter().map(|list| list.len).sum(),
+            next_free: ends.min(),
+        }
+    }
+
+    /// Pairs that no connection has.
     pub(crate) fn free(&self) -> usize {
-        self.queue.len()
+        let free = match &self.free {
+            Free::Queue(queue) => queue.len(),
+            Free::Set(set, _) => set.len(),
+        };
+        free + self.resting.iter().map(|r| r.len as usize).sum::<usize>()
     }
 
-    /// Bytes of the records and of the queue.
+    /// Bytes of the records and of what is free.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.records.capacity() * size_of::<Record>() + self.queue.capacity() * size_of::<u32>()
+        let free = match &self.free {
+            Free::Queue(queue) => queue.capacity() * size_of::<u32>(),
+            Free::Set(set, _) => set.allocated_bytes(),
+        };
+        self.records.capacity() * size_of::<Record>() + free
     }
+}
+
+/// The point in time, not after `now`, whose milliseconds end in `ms`.
+fn since(now: Instant, ms: u32) -> Instant {
+    let age_ms = (now.as_millis() as u32).wrapping_sub(ms);
+    Instant::from_millis(now.as_millis().saturating_sub(u64::from(age_ms)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::TimeWaitConfig;
-
-    fn config(first_port: u16, last_port: u16, limit: Option<u32>) -> DestinationConfig {
-        DestinationConfig {
-            address: Ip::v4([192, 0, 2, 9]),
-            port: 80,
-            sources: vec![],
-            first_port,
-            last_port,
-            limit,
-            tcp: tcp::Config::default(),
-            time_wait: TimeWaitConfig::default(),
-        }
-    }
-
-    const SOURCES: [Ip; 2] = [Ip::v4([192, 0, 2, 1]), Ip::v4([192, 0, 2, 2])];
-
-    #[test]
-    fn longest_rest_first_and_nothing_is_lost() {
-        let mut pool =
-            TuplePool::new(&config(65_534, 65_535, None), &SOURCES, None, |_, _| false).unwrap();
-        let now = Instant::from_millis(10);
-        let mut seen = vec![];
-        while let Some((id, last)) = pool.peek(0, now) {
-            assert_eq!(last, None);
-            seen.push(pool.tuple(id));
-            pool.take(0);
-        }
-        assert_eq!(seen.len(), 4);
-        let distinct: std::collections::HashSet<_> = seen.iter().collect();
-        assert_eq!(distinct.len(), 4);
-        let last = LastUse {
-            snd_nxt: Seq(7),
-            tsval: Some(0),
-            at: Instant::from_millis(5),
-            time_wait: true,
-        };
-        pool.give_back(TupleId(2), Some(last));
-        pool.give_back(TupleId(0), None);
-        assert_eq!(pool.peek(0, now), Some((TupleId(2), Some(last))));
-        pool.take(0);
-        assert_eq!(pool.peek(0, now), Some((TupleId(0), None)));
-        assert_eq!(pool.free(), 1);
-    }
-
-    #[test]
-    fn only_owned_and_untaken_pairs() {
-        let even: Owner = Box::new(|t| t.local_port % 2 == 0);
-        let taken = |ip: Ip, port: u16| ip == SOURCES[0] && port == 1002;
-        let pool = TuplePool::new(&config(1000, 1003, None), &SOURCES, Some(&even), taken).unwrap();
-        assert_eq!(pool.free(), 3);
-        let none: Owner = Box::new(|_| false);
-        assert!(matches!(
-            TuplePool::new(&config(1000, 1003, None), &SOURCES, Some(&none), |_, _| {
-                false
-            }),
-            Err(ConfigError::NoTuples(..))
-        ));
-        let pool = TuplePool::new(&config(1, 65_535, Some(70_000)), &SOURCES, None, |_, _| {
-            false
-        });
-        assert_eq!(pool.unwrap().free(), 70_000);
-    }
-}
+mod tests;

@@ -93,6 +93,7 @@ fn pair_of(config: &str, place: u16, script: Script) -> Pair<Script, Apps> {
             first_port: 5000,
             last_port: 5010,
             limit: None,
+            selection: stack::PortSelection::default(),
             tcp: tcp::Config::default(),
             time_wait: TimeWaitConfig::default(),
         })

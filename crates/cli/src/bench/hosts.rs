@@ -139,6 +139,7 @@ pub fn client(args: &BenchArgs, layout: &Layout) -> stack::Config {
             first_port: *CLIENT_PORTS.start(),
             last_port: *CLIENT_PORTS.end(),
             limit: Some(layout.share(port)),
+            selection: stack::PortSelection::default(),
             tcp: protocol(args),
             time_wait: time_wait(args),
         })

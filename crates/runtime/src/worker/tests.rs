@@ -94,6 +94,7 @@ fn workers(queues: Queues, pools: &[Mempool]) -> Vec<Worker<Opener>> {
             first_port: 1024,
             last_port: 2047,
             limit: None,
+            selection: stack::PortSelection::default(),
             tcp: tcp::Config::default(),
             time_wait: TimeWaitConfig::default(),
         });

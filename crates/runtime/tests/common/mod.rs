@@ -208,6 +208,7 @@ pub(crate) fn client(end: End, clock: Clock, app: Client) -> (Worker<Client>, ru
         first_port: 1024,
         last_port: 65_535,
         limit: None,
+        selection: stack::PortSelection::default(),
         tcp: tcp::Config::default(),
         time_wait: TimeWaitConfig::default(),
     });

@@ -83,6 +83,7 @@ pub(crate) fn destination(n: u8, ports: u16, tcp: tcp::Config) -> DestinationCon
         first_port: 55_000,
         last_port: 55_000 + ports - 1,
         limit: None,
+        selection: stack::PortSelection::default(),
         tcp,
         time_wait: TimeWaitConfig::default(),
     }

@@ -175,7 +175,7 @@ impl Traffic {
         while self.left_to_open > 0 && self.live_opens < self.habits.at_once {
             let handle = match cx.connect(DestinationId(0)) {
                 Ok(handle) => handle,
-                Err(ConnectError::NoTupleFree { next_free }) => {
+                Err(ConnectError::NoTupleFree { next_free, .. }) => {
                     let soon = cx.now().plus_millis(50);
                     let at = next_free.map_or(soon, |t| t.max(cx.now().plus_millis(1)));
                     self.plan_deed(at, Deed::Connect);

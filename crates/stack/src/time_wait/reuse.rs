@@ -160,9 +160,8 @@ impl Core {
             return false;
         };
         let pool = &mut self.destinations[usize::from(id.0)].pool;
-        pool.take(chosen.place);
         // Its TIME-WAIT goes on, and what is known of its last use holds still.
-        pool.give_back(pair, None);
+        pool.put_off(pair, now);
         self.slab.rename(index, chosen.tuple, chosen.hash);
         let slot = self.slab.get_mut(index);
         slot.origin = Origin::Destination(id, chosen.pair);
