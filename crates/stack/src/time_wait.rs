@@ -216,6 +216,16 @@ impl TimeWait {
         })
     }
 
+    /// Ends the TIME-WAIT of a four-tuple, if it lasts.
+    #[inline]
+    fn end(&mut self, hash: u64, tuple: &FourTuple, now: Instant) {
+        if let Some(key) = self.v4.key(tuple)
+            && let Some(slot) = self.v4.find(hash, &key, now)
+        {
+            self.v4.remove(slot);
+        }
+    }
+
     /// A receive burst begins: an entry gets at most one acknowledgment in it.
     pub(crate) fn begin_burst(&mut self) {
         self.acks.begin_burst();

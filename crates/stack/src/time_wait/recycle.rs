@@ -130,7 +130,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// A FIN of the old connection, retransmitted while the SYN that recycles it is being proven:
     /// the entry answers, not the embryo, to which it is nothing. `true` if it was one.
-    #[cold]
     pub(crate) fn on_shadowed_fin(
         &mut self,
         now: Instant,
@@ -168,13 +167,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
 impl Core {
     /// The handshake has proven the SYN: what it recycled is over.
-    #[cold]
+    #[inline]
     pub(crate) fn drop_shadow(&mut self, index: u32, now: Instant) {
         let slot = self.slab.get_mut(index);
         slot.flags &= !flag::SHADOW;
-        if let Some(found) = self.time_wait.find(slot.hash, &slot.tuple, now) {
-            self.time_wait.v4.remove(found.slot);
-        }
+        self.time_wait.end(slot.hash, &slot.tuple, now);
     }
 
     /// A connection ended. If it had recycled and was never proven new, TIME-WAIT is what it was:

@@ -180,7 +180,6 @@ impl Core {
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// A segment for a connection that has taken a four-tuple in TIME-WAIT over and is not yet
     /// proven new. `true`: it is dealt with.
-    #[cold]
     pub(crate) fn on_shadowed(
         &mut self,
         now: Instant,
