@@ -1,6 +1,6 @@
 //! Runs whole connections on one core and prints their rate: for profilers and callgrind.
 //!
-//! Arguments: connections, tuples, concurrent, timestamps (0 or 1).
+//! Arguments: connections, tuples, concurrent, timestamps (0 or 1), IPv6 (0 or 1).
 
 use std::time::Instant;
 
@@ -11,12 +11,13 @@ fn main() {
         .skip(1)
         .map(|a| {
             a.parse()
-                .expect("numbers: connections tuples concurrent timestamps")
+                .expect("numbers: connections tuples concurrent timestamps ipv6")
         })
         .collect();
     let arg = |i: usize, default| args.get(i).copied().unwrap_or(default);
     let (connections, tuples) = (arg(0, 1_000_000), arg(1, 65_536));
-    let mut pair = Pair::new(tuples as u32, arg(2, 64) as usize, arg(3, 1) == 1, 60_000);
+    let (concurrent, timestamps, ipv6) = (arg(2, 64) as usize, arg(3, 1) == 1, arg(4, 0) == 1);
+    let mut pair = Pair::over(ipv6, tuples as u32, concurrent, timestamps, 60_000);
     let start = Instant::now();
     pair.run(tuples, 1_000);
     println!(

@@ -81,6 +81,21 @@ impl Pair {
     /// If the configuration is refused.
     #[must_use]
     pub fn new(tuples: u32, concurrent: usize, timestamps: bool, time_wait_ms: u32) -> Pair {
+        Pair::over(false, tuples, concurrent, timestamps, time_wait_ms)
+    }
+
+    /// The same, over IPv6 if so.
+    ///
+    /// # Panics
+    /// If the configuration is refused.
+    #[must_use]
+    pub fn over(
+        ipv6: bool,
+        tuples: u32,
+        concurrent: usize,
+        timestamps: bool,
+        time_wait_ms: u32,
+    ) -> Pair {
         let tcp = tcp::Config {
             timestamps,
             nodelay: true,
@@ -90,7 +105,11 @@ impl Pair {
             length_ms: time_wait_ms,
             ..TimeWaitConfig::default()
         };
-        let address = |last| Ip::v4([10, 0, 0, last]);
+        let ip = |[b, c, d]: [u8; 3]| match ipv6 {
+            true => Ip::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b, c, d]),
+            false => Ip::v4([10, b, c, d]),
+        };
+        let address = |last| ip([0, 0, last]);
         let host = |last: u8| {
             let address = InterfaceAddress {
                 ip: address(last),
@@ -99,6 +118,7 @@ impl Pair {
             let mut config = Config::new(MacAddr([2, 0, 0, 0, 0, last]), address);
             config.real_time_at_zero_ns = 1_700_000_000_000_000_000;
             config.time_wait_capacity = tuples as usize + 1024;
+            config.address_probes = 0;
             config
         };
         let secrets = |byte: u8| Secrets {
@@ -116,7 +136,7 @@ impl Pair {
         let mut client = host(2);
         let sources = tuples.div_ceil(60_000);
         let sources: Vec<Ip> = (0..sources)
-            .map(|i| Ip::v4([10, 1, (i >> 8) as u8, i as u8]))
+            .map(|i| ip([1, (i >> 8) as u8, i as u8]))
             .collect();
         for &ip in &sources {
             client.addresses.push(InterfaceAddress { ip, prefix: 8 });

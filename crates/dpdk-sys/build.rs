@@ -87,6 +87,7 @@ fn generate_bindings(flags: &[String]) {
             .allowlist_function("rte_dev_(probe|remove)")
             .allowlist_function("rte_eth_dev_(start|stop|close|get_mtu|adjust_nb_rx_tx_desc)")
             .allowlist_function("rte_eth_promiscuous_(enable|disable)")
+            .allowlist_function("rte_eth_allmulticast_enable")
             .allowlist_function("rte_eth_stats_get")
             .allowlist_function("rte_eth_xstats_(get|get_names)")
             .allowlist_function("rte_eth_from_rings")

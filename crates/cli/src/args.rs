@@ -37,12 +37,12 @@ pub struct ConfigArgs {
     /// DPDK device: a PCI address or a virtual device, such as net_tap0,iface=tw0
     #[arg(short, long, value_name = "DEVARGS")]
     device: Option<String>,
-    /// Address of the host with its prefix, such as 192.0.2.1/24; may be repeated
+    /// Address of the host with its prefix, such as 192.0.2.1/24 or 2001:db8::1/64; may be repeated
     #[arg(short, long = "address", value_name = "ADDRESS/PREFIX")]
     addresses: Vec<Prefix>,
-    /// Where packets go that are for no prefix of the host
-    #[arg(short, long, value_name = "ADDRESS")]
-    gateway: Option<core::net::Ipv4Addr>,
+    /// Where packets go that are for no prefix of the host: one of each family at most
+    #[arg(short, long = "gateway", value_name = "ADDRESS")]
+    gateways: Vec<core::net::IpAddr>,
     /// Listener: [ADDRESS:]PORT=APP[,KEY=VALUE...], such as 80=http,body=1k; may be repeated, and
     /// then replaces the listeners of the file
     #[arg(short, long = "listen", value_name = "PORT=APP")]
@@ -113,11 +113,13 @@ impl ConfigArgs {
             "port.device",
             self.device.as_deref().map(quoted),
         )?;
-        set(
-            "--gateway",
-            "host.gateway",
-            self.gateway.map(|g| quoted(&g.to_string())),
-        )?;
+        for gateway in &self.gateways {
+            let path = match gateway.is_ipv4() {
+                true => "host.gateway",
+                false => "host.gateway_v6",
+            };
+            set("--gateway", path, Some(quoted(&gateway.to_string())))?;
+        }
         set(
             "--addresses",
             "host.addresses",
@@ -143,7 +145,7 @@ impl ConfigArgs {
     }
 }
 
-/// `[ADDRESS:]PORT=APP[,KEY=VALUE...]` as a TOML table.
+/// `[ADDRESS:]PORT=APP[,KEY=VALUE...]` as a TOML table; an IPv6 address is in brackets.
 fn listener(spec: &str) -> Result<String, String> {
     let mut parts = spec.split(',');
     let (socket, app) = parts
@@ -151,7 +153,15 @@ fn listener(spec: &str) -> Result<String, String> {
         .and_then(|first| first.split_once('='))
         .ok_or("write it as PORT=APP, such as 80=http")?;
     let (address, port) = match socket.rsplit_once(':') {
-        Some((address, port)) => (Some(address), port),
+        Some((address, port)) => {
+            let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
+            if bare.is_none() && address.contains(':') {
+                return Err(format!(
+                    "`{socket}`: write an IPv6 address in brackets, [{address}]:{port}"
+                ));
+            }
+            (Some(bare.unwrap_or(address)), port)
+        }
         None => (None, socket),
     };
     let port = port

@@ -89,9 +89,11 @@ impl fmt::Display for Description<'_> {
         for prefix in &config.host.addresses {
             write!(f, " {prefix}")?;
         }
-        match config.host.gateway {
-            Some(gateway) => writeln!(f, ", gateway {gateway}")?,
-            None => writeln!(f, ", no gateway")?,
+        match (config.host.gateway, config.host.gateway_v6) {
+            (Some(v4), Some(v6)) => writeln!(f, ", gateways {v4} and {v6}")?,
+            (Some(gateway), None) => writeln!(f, ", gateway {gateway}")?,
+            (None, Some(gateway)) => writeln!(f, ", gateway {gateway}")?,
+            (None, None) => writeln!(f, ", no gateway")?,
         }
         protocol(f, config)?;
         for listen in &config.listen {
@@ -170,7 +172,11 @@ fn time_wait(kept: &TimeWaitConfig) -> String {
 }
 
 fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen, base: &TimeWaitConfig) -> fmt::Result {
-    let address = listen.address.map_or("*".to_owned(), |a| a.to_string());
+    let address = match listen.address {
+        Some(core::net::IpAddr::V6(a)) => format!("[{a}]"),
+        Some(a) => a.to_string(),
+        None => "*".to_owned(),
+    };
     write!(
         f,
         "listen     {address}:{} {}",

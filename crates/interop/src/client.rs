@@ -1,7 +1,7 @@
 //! A scripted client: one HTTP request on a connection that the server closes first, every
 //! sequence number and timestamp chosen here.
 
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -22,9 +22,9 @@ const REQUEST: &[u8] =
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeWait {
     /// The peer: this end.
-    pub(crate) client: SocketAddrV4,
+    pub(crate) client: SocketAddr,
     /// The server.
-    pub(crate) server: SocketAddrV4,
+    pub(crate) server: SocketAddr,
     /// RCV.NXT: past this end's FIN.
     pub(crate) rcv_nxt: Seq,
     /// SND.NXT: past the server's FIN.
@@ -57,8 +57,8 @@ pub(crate) struct Syn {
 /// TIME-WAIT then.
 pub(crate) fn fetch(
     host: &mut Host,
-    client: SocketAddrV4,
-    server: SocketAddrV4,
+    client: SocketAddr,
+    server: SocketAddr,
     syn: Syn,
 ) -> anyhow::Result<TimeWait> {
     host.send(syn.packet(client, server))?;
@@ -106,7 +106,7 @@ pub(crate) fn fetch_on(host: &mut Host, syn: Syn, answer: &Packet) -> anyhow::Re
 
 impl Syn {
     /// The segment.
-    pub(crate) fn packet(&self, client: SocketAddrV4, server: SocketAddrV4) -> Packet {
+    pub(crate) fn packet(&self, client: SocketAddr, server: SocketAddr) -> Packet {
         let options = Options {
             mss: Some(1460),
             window_scale: Some(0),
@@ -221,8 +221,8 @@ impl Connection<'_> {
 
 /// A segment of the client's; the host fills in the link addresses.
 fn segment(
-    client: SocketAddrV4,
-    server: SocketAddrV4,
+    client: SocketAddr,
+    server: SocketAddr,
     flags: Flags,
     seq: Seq,
     ack: Seq,

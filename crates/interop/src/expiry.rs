@@ -1,6 +1,6 @@
 //! How long an entry lasts: what restarts its timer, and that it ends neither early nor late.
 
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use wire::tcp::Flags;
@@ -82,7 +82,7 @@ pub(crate) fn run(
     length: Duration,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let server = SocketAddrV4::new(host.server(), port);
+    let server = SocketAddr::new(host.server(), port);
     let mut entries = Vec::new();
     for (i, case) in CASES.iter().enumerate() {
         let entry = enter(host, server, FIRST_PORT + i as u16, true)?;

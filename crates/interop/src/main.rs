@@ -15,7 +15,7 @@ mod report;
 mod time_wait;
 mod vectors;
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -57,10 +57,10 @@ enum Command {
         interface: String,
         /// The server
         #[arg(long)]
-        server: SocketAddrV4,
+        server: SocketAddr,
         /// The kernel's end of the connection
         #[arg(long)]
-        client: SocketAddrV4,
+        client: SocketAddr,
     },
 }
 
@@ -72,16 +72,16 @@ struct ScriptedArgs {
     interface: String,
     /// An HTTP server that closes first
     #[arg(long)]
-    server: SocketAddrV4,
+    server: SocketAddr,
     /// The address to use, which must not be one of the kernel's: nobody else answers for it
     #[arg(long)]
-    address: Ipv4Addr,
+    address: IpAddr,
 }
 
 impl ScriptedArgs {
     fn host(&self) -> anyhow::Result<Host> {
         let link = Link::open(&self.interface)?;
-        Host::new(link, self.address, *self.server.ip())
+        Host::new(link, self.address, self.server.ip())
     }
 }
 

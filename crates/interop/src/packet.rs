@@ -1,21 +1,21 @@
 //! A TCP segment with the headers around it, read from a frame and written to one.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::SocketAddr;
 
-use wire::ethernet::{self, ETHERTYPE_IPV4};
+use wire::ethernet::{self, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
 use wire::ipv4::{self, PROTOCOL_TCP};
 use wire::tcp::{self, Flags};
-use wire::{Ip, MacAddr, Seq, checksum};
+use wire::{Ip, MacAddr, Seq, checksum, ipv6};
 
-/// A TCP segment over IPv4 over Ethernet.
+/// A TCP segment over IP over Ethernet.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Packet {
     /// Link addresses: source, destination.
     pub(crate) macs: [MacAddr; 2],
     /// Source address and port.
-    pub(crate) src: SocketAddrV4,
+    pub(crate) src: SocketAddr,
     /// Destination address and port.
-    pub(crate) dst: SocketAddrV4,
+    pub(crate) dst: SocketAddr,
     /// The TCP header; its ports are those of `src` and `dst`.
     pub(crate) tcp: tcp::Header,
     /// SEG.TEXT.
@@ -26,23 +26,19 @@ impl Packet {
     /// The segment in `frame`; `None` if there is none, or its checksums are wrong.
     pub(crate) fn parse(frame: &[u8]) -> Option<Packet> {
         let (eth, at) = ethernet::Header::parse(frame).ok()?;
-        if eth.ethertype != ETHERTYPE_IPV4 {
-            return None;
-        }
-        let datagram = &frame[at..];
-        let (ip, payload) = ipv4::Header::parse(datagram).ok()?;
-        if ip.protocol != PROTOCOL_TCP || ip.is_fragment() || !ipv4::checksum_ok(datagram) {
-            return None;
-        }
-        let segment = &datagram[payload];
-        if !checksum::tcp_ok(Ip::v4(ip.src), Ip::v4(ip.dst), segment) {
+        let (src, dst, segment) = match eth.ethertype {
+            ETHERTYPE_IPV4 => segment_v4(&frame[at..])?,
+            ETHERTYPE_IPV6 => segment_v6(&frame[at..])?,
+            _ => return None,
+        };
+        if !checksum::tcp_ok(src, dst, segment) {
             return None;
         }
         let (header, text) = tcp::Header::parse(segment).ok()?;
         Some(Packet {
             macs: [eth.src, eth.dst],
-            src: SocketAddrV4::new(Ipv4Addr::from(ip.src), header.src_port),
-            dst: SocketAddrV4::new(Ipv4Addr::from(ip.dst), header.dst_port),
+            src: SocketAddr::new(src.into(), header.src_port),
+            dst: SocketAddr::new(dst.into(), header.dst_port),
             tcp: header,
             text: segment[text..].to_vec(),
         })
@@ -56,26 +52,35 @@ impl Packet {
             dst_port: self.dst.port(),
             ..self.tcp
         };
+        let (from, to) = (Ip::from(self.src.ip()), Ip::from(self.dst.ip()));
         let eth = ethernet::Header {
             dst,
             src,
             vlan: None,
-            ethertype: ETHERTYPE_IPV4,
+            ethertype: if from.is_v4() {
+                ETHERTYPE_IPV4
+            } else {
+                ETHERTYPE_IPV6
+            },
+        };
+        let ip_len = match from.is_v4() {
+            true => ipv4::Header::LEN,
+            false => ipv6::Header::LEN,
         };
         let segment_len = header.header_len() + self.text.len();
-        let ip = ipv4::Header::new(
-            self.src.ip().octets(),
-            self.dst.ip().octets(),
-            PROTOCOL_TCP,
-            u16::try_from(segment_len).unwrap_or(u16::MAX),
-        );
-        let mut frame = vec![0; eth.len() + ipv4::Header::LEN + segment_len];
+        let len = u16::try_from(segment_len).unwrap_or(u16::MAX);
+        let mut frame = vec![0; eth.len() + ip_len + segment_len];
         let mut at = eth.emit(&mut frame);
-        at += ip.emit(&mut frame[at..], true);
+        at += match from.is_v4() {
+            true => ipv4::Header::new(from.v4_octets(), to.v4_octets(), PROTOCOL_TCP, len)
+                .emit(&mut frame[at..], true),
+            false => ipv6::Header::new(from.octets(), to.octets(), PROTOCOL_TCP, len)
+                .emit(&mut frame[at..]),
+        };
         let segment = &mut frame[at..];
         let text = header.emit(segment);
         segment[text..].copy_from_slice(&self.text);
-        checksum::fill_tcp(Ip::v4(ip.src), Ip::v4(ip.dst), segment);
+        checksum::fill_tcp(from, to, segment);
         frame
     }
 
@@ -99,6 +104,18 @@ impl Packet {
     pub(crate) fn ts_val(&self) -> Option<u32> {
         self.tcp.options.timestamps.map(|ts| ts.val)
     }
+}
+
+fn segment_v4(packet: &[u8]) -> Option<(Ip, Ip, &[u8])> {
+    let (ip, payload) = ipv4::Header::parse(packet).ok()?;
+    let right = ip.protocol == PROTOCOL_TCP && !ip.is_fragment() && ipv4::checksum_ok(packet);
+    right.then(|| (Ip::v4(ip.src), Ip::v4(ip.dst), &packet[payload]))
+}
+
+fn segment_v6(packet: &[u8]) -> Option<(Ip, Ip, &[u8])> {
+    let (ip, payload) = ipv6::Header::parse(packet).ok()?;
+    let right = ip.next_header == PROTOCOL_TCP;
+    right.then(|| (Ip::v6(ip.src), Ip::v6(ip.dst), &packet[payload]))
 }
 
 /// As the RFCs write it: `<SEQ=301><ACK=101><CTL=ACK>`.

@@ -3,7 +3,7 @@
 //! ACK of the server with a RST, which is how TIME-WAIT is assassinated where RSTs end it (RFC 1337
 //! 2).
 
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -40,8 +40,8 @@ struct Watched {
 /// Prints `watching` when it does; then whoever waits for that may connect.
 pub(crate) fn run(
     link: &mut Link,
-    server: SocketAddrV4,
-    client: SocketAddrV4,
+    server: SocketAddr,
+    client: SocketAddr,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     println!("watching");

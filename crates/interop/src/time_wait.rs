@@ -1,6 +1,6 @@
 //! Sends every vector to an entry of its own, and judges what comes back.
 
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -29,7 +29,7 @@ struct Case {
 
 /// Runs all vectors against the HTTP server at `port`.
 pub(crate) fn run(host: &mut Host, port: u16, report: &mut Report) -> anyhow::Result<()> {
-    let server = SocketAddrV4::new(host.server(), port);
+    let server = SocketAddr::new(host.server(), port);
     let mut cases = Vec::new();
     for (i, vector) in VECTORS.iter().enumerate() {
         let entry = enter(host, server, FIRST_PORT + i as u16, vector.timestamps)
@@ -84,11 +84,11 @@ pub(crate) fn run(host: &mut Host, port: u16, report: &mut Report) -> anyhow::Re
 /// A new entry for the tuple of `port`, with numbers that wrap in some of them.
 pub(crate) fn enter(
     host: &mut Host,
-    server: SocketAddrV4,
+    server: SocketAddr,
     port: u16,
     timestamps: bool,
 ) -> anyhow::Result<TimeWait> {
-    let client = SocketAddrV4::new(host.address(), port);
+    let client = SocketAddr::new(host.address(), port);
     let spread = u32::from(port).wrapping_mul(0x9e37_79b9);
     let syn = Syn {
         iss: Seq(spread),

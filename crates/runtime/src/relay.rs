@@ -1,4 +1,4 @@
-//! ARP among the workers of a port. A device spreads TCP over its queues and gives the rest to one
+//! ARP and neighbour discovery among the workers of a port. A device spreads TCP over its queues and gives the rest to one
 //! of them, so that only that worker would ever learn where neighbours are: it tells the others.
 //!
 //! Nothing of this is on the path of a TCP segment but a look at the EtherType, and not even that
@@ -7,50 +7,74 @@
 use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
-use wire::{arp, ethernet};
+use wire::icmpv6::{Context, Message, ndp};
+use wire::{arp, ethernet, ipv6};
 
 /// Frames that wait for a worker at most; more are dropped, as a network may.
 const QUEUE: usize = 64;
-/// The longest ARP frame: Ethernet with a tag, and the packet.
-const MAX_FRAME: usize = ethernet::Header::LEN_TAGGED + arp::Packet::LEN;
+/// The longest frame that is passed on: Ethernet with a tag, and an advertisement with its option.
+const MAX_FRAME: usize =
+    ethernet::Header::LEN_TAGGED + ipv6::Header::LEN + ndp::NeighborAdvertisement::MAX_LEN;
+const _: () = assert!(MAX_FRAME >= ethernet::Header::LEN_TAGGED + arp::Packet::LEN);
 
-/// An ARP frame without padding.
+/// A frame about a neighbour, without padding.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ArpFrame {
+pub(crate) struct NeighborFrame {
     octets: [u8; MAX_FRAME],
     len: usize,
 }
 
-impl ArpFrame {
+impl NeighborFrame {
     /// The frame's octets.
     pub(crate) fn data(&self) -> &[u8] {
         &self.octets[..self.len]
     }
 
     /// The frame if it is one from which others of this host have something to learn.
-    fn of_interest(frame: &[u8]) -> Option<ArpFrame> {
+    fn of_interest(frame: &[u8]) -> Option<NeighborFrame> {
         let (header, at) = ethernet::Header::parse(frame).ok()?;
-        if header.ethertype != ethernet::ETHERTYPE_ARP {
-            return None;
-        }
-        let packet = arp::Packet::parse(&frame[at..]).ok()?;
-        // A question is answered by the worker that received it, once.
-        let announcement = packet.spa == packet.tpa;
-        if packet.operation == arp::Operation::Request && !announcement {
-            return None;
-        }
-        let len = at + arp::Packet::LEN;
+        let packet = &frame[at..];
+        let len = at
+            + match header.ethertype {
+                ethernet::ETHERTYPE_ARP => arp_of_interest(packet)?,
+                ethernet::ETHERTYPE_IPV6 => advertisement(packet)?,
+                _ => return None,
+            };
         let mut octets = [0; MAX_FRAME];
         octets.get_mut(..len)?.copy_from_slice(frame.get(..len)?);
-        Some(ArpFrame { octets, len })
+        Some(NeighborFrame { octets, len })
     }
+}
+
+/// The length of an ARP packet that is more than a question.
+fn arp_of_interest(packet: &[u8]) -> Option<usize> {
+    let packet = arp::Packet::parse(packet).ok()?;
+    // A question is answered by the worker that received it, once.
+    let announcement = packet.spa == packet.tpa;
+    let question = packet.operation == arp::Operation::Request && !announcement;
+    (!question).then_some(arp::Packet::LEN)
+}
+
+/// The length of a neighbour advertisement.
+fn advertisement(packet: &[u8]) -> Option<usize> {
+    let (header, payload) = ipv6::Header::parse(packet).ok()?;
+    if header.next_header != ipv6::NEXT_HEADER_ICMPV6 {
+        return None;
+    }
+    let context = Context {
+        src: header.src,
+        dst: header.dst,
+        hop_limit: header.hop_limit,
+    };
+    let message = Message::parse(&context, &packet[payload.clone()]).ok()?;
+    matches!(message, Message::NeighborAdvertisement(_)).then_some(payload.end)
 }
 
 /// One worker's end: what the others tell it, and where it tells them.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    inbox: Arc<ArrayQueue<ArpFrame>>,
-    others: Vec<Arc<ArrayQueue<ArpFrame>>>,
+    inbox: Arc<ArrayQueue<NeighborFrame>>,
+    others: Vec<Arc<ArrayQueue<NeighborFrame>>>,
 }
 
 impl Relay {
@@ -74,16 +98,19 @@ impl Relay {
     /// Tells the others what is in a received `frame`, if it concerns them.
     #[inline]
     pub(crate) fn pass_on(&self, frame: &[u8]) {
-        // IPv4 without a tag, as nearly everything is.
-        if self.others.is_empty() || frame.get(12..14) == Some(&[0x08, 0x00]) {
+        if self.others.is_empty() {
             return;
         }
-        self.pass_on_arp(frame);
+        // IPv4 and TCP over IPv6 without a tag, as nearly everything is.
+        match frame.get(12..21) {
+            Some([0x08, 0x00, ..] | [0x86, 0xdd, .., ipv6::NEXT_HEADER_TCP]) => {}
+            _ => self.pass_on_if_of_interest(frame),
+        }
     }
 
     #[cold]
-    fn pass_on_arp(&self, frame: &[u8]) {
-        if let Some(frame) = ArpFrame::of_interest(frame) {
+    fn pass_on_if_of_interest(&self, frame: &[u8]) {
+        if let Some(frame) = NeighborFrame::of_interest(frame) {
             for other in &self.others {
                 // A full inbox loses it: the neighbour is asked again.
                 let _ = other.push(frame);
@@ -92,7 +119,7 @@ impl Relay {
     }
 
     /// What another worker has passed on.
-    pub(crate) fn take(&self) -> Option<ArpFrame> {
+    pub(crate) fn take(&self) -> Option<NeighborFrame> {
         self.inbox.pop()
     }
 }
@@ -140,6 +167,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_others_hear_of_advertisements_and_not_of_solicitations() {
+        let relays = Relay::among(2);
+        let (src, dst) = ([0xfd; 16], [0xfc; 16]);
+        let ipv6 = |write: &dyn Fn(&mut [u8]) -> usize| {
+            let mut frame = vec![0; 14 + 40 + 32];
+            let ethernet = ethernet::Header {
+                dst: MacAddr([2, 0, 0, 0, 0, 1]),
+                src: PEER,
+                vlan: None,
+                ethertype: ethernet::ETHERTYPE_IPV6,
+            };
+            ethernet.emit(&mut frame);
+            let len = write(&mut frame[54..]);
+            let header = ipv6::Header::new(src, dst, ipv6::NEXT_HEADER_ICMPV6, len as u16);
+            let hop_limit = ndp::HOP_LIMIT;
+            ipv6::Header {
+                hop_limit,
+                ..header
+            }
+            .emit(&mut frame[14..]);
+            frame
+        };
+        let advertisement = ndp::NeighborAdvertisement {
+            router: false,
+            solicited: true,
+            override_entry: true,
+            target: src,
+            target_lladdr: Some(PEER),
+        };
+        let solicitation = ndp::NeighborSolicitation {
+            target: dst,
+            source_lladdr: Some(PEER),
+        };
+        relays[0].pass_on(&ipv6(&|buf| solicitation.emit(buf, src, dst)));
+        assert!(relays[1].take().is_none());
+        let frame = ipv6(&|buf| advertisement.emit(buf, src, dst));
+        relays[0].pass_on(&frame);
+        assert_eq!(relays[1].take().unwrap().data(), frame);
     }
 
     #[test]

@@ -136,11 +136,13 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
         mtu: (args.mtu != 1500).then_some(args.mtu),
         offloads: Offloads::CHECKSUMS,
         rss: several.then(|| Rss {
-            // Some devices want more than 40 octets; those do not touch the hash of IPv4.
+            // Some devices want more than 40 octets; those do not touch the hash of four-tuples.
             key: args.rss_key.as_bytes().repeat(4),
-            fields: RssFields::IPV4_TCP,
+            fields: RssFields::IPV4_TCP | RssFields::IPV6_TCP,
         }),
         promiscuous: false,
+        // Neighbour discovery goes to groups.
+        all_multicast: true,
     };
     let queues = port.start(&config, &pools)?;
     let mac = address(port.mac()?, port.id(), shared);

@@ -10,6 +10,8 @@ use wire::toeplitz::{Key, Toeplitz};
 pub struct Steering {
     hash: Toeplitz,
     reta: Vec<u16>,
+    /// The device hashes TCP over IPv6, too.
+    v6: bool,
 }
 
 impl Steering {
@@ -25,6 +27,7 @@ impl Steering {
         Some(Steering {
             hash: Toeplitz::new(key),
             reta: enabled.reta.clone(),
+            v6: rss.fields.contains(dpdk::RssFields::IPV6_TCP),
         })
     }
 
@@ -32,6 +35,10 @@ impl Steering {
     #[inline]
     #[must_use]
     pub fn queue(&self, tuple: &FourTuple) -> u16 {
+        // What a device does not hash it gives to the first queue of all.
+        if !self.v6 && !tuple.local.is_v4() {
+            return 0;
+        }
         let hash = self.hash.hash_received(tuple) as usize;
         self.reta[hash % self.reta.len()]
     }
@@ -57,6 +64,7 @@ mod tests {
             }),
             reta,
             promiscuous: false,
+            all_multicast: true,
         }
     }
 
@@ -73,6 +81,25 @@ mod tests {
             local_port: 1766,
         };
         assert_eq!(steering.queue(&tuple), (0x51cc_c178 % 128 % 4) as u16);
+    }
+
+    #[test]
+    fn ipv6_is_spread_where_the_device_hashes_it() {
+        // From the same suite: 3ffe:2501:200:1fff::7 port 2794 to 3ffe:2501:200:3::1 port 1766 hashes to
+        // 0x40207d3d.
+        let ip = |text: &str| Ip::from(text.parse::<core::net::Ipv6Addr>().unwrap());
+        let tuple = FourTuple {
+            remote: ip("3ffe:2501:200:1fff::7"),
+            local: ip("3ffe:2501:200:3::1"),
+            remote_port: 2794,
+            local_port: 1766,
+        };
+        let reta: Vec<u16> = (0..128).map(|i| i % 4).collect();
+        let both = RssFields::IPV4_TCP | RssFields::IPV6_TCP;
+        let steering = Steering::of(&enabled(both, reta.clone())).unwrap();
+        assert_eq!(steering.queue(&tuple), (0x4020_7d3d % 128 % 4) as u16);
+        let steering = Steering::of(&enabled(RssFields::IPV4_TCP, reta)).unwrap();
+        assert_eq!(steering.queue(&tuple), 0);
     }
 
     #[test]

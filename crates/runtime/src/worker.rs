@@ -198,6 +198,12 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
     fn chores(&mut self, now: Instant) {
         self.next_chores = now + CHORES;
         self.receive_relayed(now);
+        while let Some(ip) = self.stack.take_duplicate() {
+            tracing::error!(
+                "another host on the link has {ip}: this one does not use it; give one of them \
+                 another address and start again"
+            );
+        }
         let order = self.board.order();
         if order > self.phase {
             // A command of before the order is carried out before it.

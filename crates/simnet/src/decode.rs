@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use wire::{FourTuple, Ip, MacAddr, arp, checksum, ethernet, icmpv4, ipv4, tcp};
+use wire::{FourTuple, Ip, MacAddr, arp, checksum, ethernet, icmpv4, icmpv6, ipv4, ipv6, tcp};
 
 /// A TCP segment with the addresses of its packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,7 +16,7 @@ pub struct Segment {
     pub header: tcp::Header,
     /// The text, within the frame.
     pub text: Range<usize>,
-    /// Whether the checksums of IPv4 and TCP are right.
+    /// Whether the checksums of TCP and, if it is there, IPv4 are right.
     pub intact: bool,
 }
 
@@ -52,7 +52,7 @@ impl Segment {
 pub enum Packet {
     /// ARP.
     Arp(arp::Packet),
-    /// TCP over IPv4.
+    /// TCP, over IPv4 or IPv6.
     Tcp(Segment),
     /// ICMP over IPv4.
     Icmp {
@@ -64,6 +64,26 @@ pub enum Packet {
         message: icmpv4::Message,
         /// The whole message, within the frame.
         body: Range<usize>,
+    },
+    /// ICMP over IPv6, neighbour discovery included, with the right checksum.
+    Icmpv6 {
+        /// Source address.
+        src: Ip,
+        /// Destination address.
+        dst: Ip,
+        /// The message; its ranges are relative to `body`.
+        message: icmpv6::Message,
+        /// The whole message, within the frame.
+        body: Range<usize>,
+    },
+    /// Another protocol over IPv6, or a malformed packet of one of the above.
+    Ipv6 {
+        /// Source address.
+        src: Ip,
+        /// Destination address.
+        dst: Ip,
+        /// Protocol number.
+        protocol: u8,
     },
     /// Another IPv4 protocol, or a malformed packet of one of the above.
     Ipv4 {
@@ -78,20 +98,59 @@ pub enum Packet {
     Other,
 }
 
-/// Where the IPv4 packet of a frame lies, if it carries one that is not damaged.
-pub(crate) fn intact_ipv4(frame: &[u8]) -> Option<Range<usize>> {
-    let (header, offset) = ethernet::Header::parse(frame).ok()?;
-    if header.ethertype != ethernet::ETHERTYPE_IPV4 || !ipv4::checksum_ok(&frame[offset..]) {
-        return None;
+impl Packet {
+    /// Whether it is ARP or neighbour discovery.
+    #[must_use]
+    pub fn is_about_neighbors(&self) -> bool {
+        use icmpv6::Message::{NeighborAdvertisement, NeighborSolicitation};
+        match self {
+            Packet::Arp(_) => true,
+            Packet::Icmpv6 { message, .. } => {
+                matches!(message, NeighborSolicitation(_) | NeighborAdvertisement(_))
+            }
+            _ => false,
+        }
     }
-    let (ip, payload) = ipv4::Header::parse(&frame[offset..]).ok()?;
-    let payload = &frame[offset + payload.start..offset + payload.end];
-    let intact = match ip.protocol {
-        ipv4::PROTOCOL_TCP => checksum::tcp_ok(Ip::v4(ip.src), Ip::v4(ip.dst), payload),
-        ipv4::PROTOCOL_ICMP => icmpv4::Message::parse(payload).is_ok(),
-        _ => true,
+}
+
+/// Where the IP packet of a frame lies, if it carries one that is not damaged.
+pub(crate) fn intact_ip(frame: &[u8]) -> Option<Range<usize>> {
+    let (header, offset) = ethernet::Header::parse(frame).ok()?;
+    let packet = &frame[offset..];
+    match header.ethertype {
+        ethernet::ETHERTYPE_IPV4 if ipv4::checksum_ok(packet) => {
+            let (ip, payload) = ipv4::Header::parse(packet).ok()?;
+            let payload = &packet[payload];
+            let intact = match ip.protocol {
+                ipv4::PROTOCOL_TCP => checksum::tcp_ok(Ip::v4(ip.src), Ip::v4(ip.dst), payload),
+                ipv4::PROTOCOL_ICMP => icmpv4::Message::parse(payload).is_ok(),
+                _ => true,
+            };
+            intact.then(|| offset..offset + usize::from(ip.total_len))
+        }
+        ethernet::ETHERTYPE_IPV6 => {
+            let (ip, payload) = ipv6::Header::parse(packet).ok()?;
+            let end = offset + payload.end;
+            let intact = match ip.next_header {
+                ipv6::NEXT_HEADER_TCP => {
+                    checksum::tcp_ok(Ip::v6(ip.src), Ip::v6(ip.dst), &packet[payload])
+                }
+                ipv6::NEXT_HEADER_ICMPV6 => icmpv6_message(&ip, &packet[payload]).is_some(),
+                _ => true,
+            };
+            intact.then_some(offset..end)
+        }
+        _ => None,
+    }
+}
+
+fn icmpv6_message(ip: &ipv6::Header, bytes: &[u8]) -> Option<icmpv6::Message> {
+    let context = icmpv6::Context {
+        src: ip.src,
+        dst: ip.dst,
+        hop_limit: ip.hop_limit,
     };
-    intact.then(|| offset..offset + usize::from(ip.total_len))
+    icmpv6::Message::parse(&context, bytes).ok()
 }
 
 /// Source and destination of the frame, if it has them.
@@ -112,7 +171,45 @@ pub fn packet(frame: &[u8]) -> Packet {
             arp::Packet::parse(&frame[offset..]).map_or(Packet::Other, Packet::Arp)
         }
         ethernet::ETHERTYPE_IPV4 => ipv4_packet(frame, offset),
+        ethernet::ETHERTYPE_IPV6 => ipv6_packet(frame, offset),
         _ => Packet::Other,
+    }
+}
+
+fn ipv6_packet(frame: &[u8], offset: usize) -> Packet {
+    let Ok((header, payload)) = ipv6::Header::parse(&frame[offset..]) else {
+        return Packet::Other;
+    };
+    let (src, dst) = (Ip::v6(header.src), Ip::v6(header.dst));
+    let start = offset + payload.start;
+    let Ok(upper) = ipv6::walk(&frame[start..offset + payload.end], header.next_header) else {
+        return Packet::Other;
+    };
+    let body = start + upper.offset..offset + payload.end;
+    let bytes = &frame[body.clone()];
+    let protocol = upper.protocol;
+    let unknown = Packet::Ipv6 { src, dst, protocol };
+    match protocol {
+        ipv6::NEXT_HEADER_TCP => match tcp::Header::parse(bytes) {
+            Ok((tcp, text)) => Packet::Tcp(Segment {
+                src,
+                dst,
+                header: tcp,
+                text: body.start + text..body.end,
+                intact: checksum::tcp_ok(src, dst, bytes),
+            }),
+            Err(_) => unknown,
+        },
+        ipv6::NEXT_HEADER_ICMPV6 => match icmpv6_message(&header, bytes) {
+            Some(message) => Packet::Icmpv6 {
+                src,
+                dst,
+                message,
+                body,
+            },
+            None => unknown,
+        },
+        _ => unknown,
     }
 }
 

@@ -302,7 +302,7 @@ impl<A: Application> Network<A> {
         let burst_end = &mut port.burst_ends[usize::from(up)];
         // Once is enough: a second bit could make the checksum right again.
         let ip = if path.corrupt > 0.0 {
-            decode::intact_ipv4(frame)
+            decode::intact_ip(frame)
         } else {
             None
         };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use tcp::time::Instant;
+use wire::icmpv6::{Message, ndp};
 use wire::{Ip, MacAddr, arp};
 
 use crate::craft::{self, Addresses};
@@ -17,22 +18,22 @@ pub struct Received {
     pub frame: Vec<u8>,
 }
 
-/// A station without a stack. It answers ARP for its address, unless told not to, and nothing
-/// else.
+/// A station without a stack. It answers ARP and neighbour solicitations for its address, unless told
+/// not to, and nothing else.
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// Its Ethernet address.
     pub mac: MacAddr,
     /// Its address.
     pub ip: Ip,
-    /// Whether it answers ARP requests for its address.
+    /// Whether it answers ARP requests and neighbour solicitations for its address.
     pub answers_arp: bool,
-    /// What has arrived and was not taken, ARP included.
+    /// What has arrived and was not taken, ARP and neighbour discovery included.
     pub inbox: VecDeque<Received>,
 }
 
 impl Peer {
-    /// A peer with nothing in its inbox that answers ARP.
+    /// A peer with nothing in its inbox that answers ARP and neighbour solicitations.
     #[must_use]
     pub fn new(mac: MacAddr, ip: Ip) -> Peer {
         Peer {
@@ -71,7 +72,7 @@ impl Peer {
             .collect()
     }
 
-    /// A frame arrives; returns the answer that ARP asks for.
+    /// A frame arrives; returns the answer that ARP or neighbour discovery asks for.
     pub(crate) fn receive(&mut self, at: Instant, frame: Vec<u8>) -> Option<Vec<u8>> {
         let reply = match decode::packet(&frame) {
             Packet::Arp(packet)
@@ -81,6 +82,24 @@ impl Peer {
                     && packet.spa != packet.tpa =>
             {
                 Some(craft::arp(packet.sha, &packet.reply(self.mac)))
+            }
+            Packet::Icmpv6 {
+                src,
+                message: Message::NeighborSolicitation(asked),
+                ..
+            } if self.answers_arp
+                && Ip::v6(asked.target) == self.ip
+                && src != Ip::UNSPECIFIED_V6 =>
+            {
+                let to = self.to(asked.source_lladdr.unwrap_or(MacAddr::BROADCAST), src);
+                let answer = ndp::NeighborAdvertisement {
+                    router: false,
+                    solicited: true,
+                    override_entry: true,
+                    target: asked.target,
+                    target_lladdr: Some(self.mac),
+                };
+                Some(craft::neighbor_advertisement(&to, &answer))
             }
             _ => None,
         };

@@ -3,7 +3,7 @@
 
 use core::fmt::Write as _;
 
-use wire::{icmpv4, tcp};
+use wire::{Ip, icmpv4, icmpv6, tcp};
 
 use crate::decode::{Packet, Segment, packet};
 use crate::log::{Fate, Record};
@@ -64,6 +64,26 @@ pub fn describe(frame: &[u8]) -> String {
             }
             other => format!("ICMP {other:?}"),
         },
+        Packet::Icmpv6 { src, message, .. } => match message {
+            icmpv6::Message::NeighborSolicitation(asked) => {
+                format!("NDP who-has {} tell {src}", Ip::v6(asked.target))
+            }
+            icmpv6::Message::NeighborAdvertisement(said) => {
+                let mac = said.target_lladdr.map_or("?".into(), |mac| mac.to_string());
+                format!("NDP {} is-at {mac}", Ip::v6(said.target))
+            }
+            icmpv6::Message::EchoRequest { ident, seq, data } => {
+                format!(
+                    "ICMPv6 echo-request id={ident} seq={seq} len {}",
+                    data.len()
+                )
+            }
+            icmpv6::Message::EchoReply { ident, seq, data } => {
+                format!("ICMPv6 echo-reply id={ident} seq={seq} len {}", data.len())
+            }
+            other => format!("ICMPv6 {other:?}"),
+        },
+        Packet::Ipv6 { protocol, .. } => format!("IPv6 protocol={protocol}"),
         Packet::Ipv4 { protocol, .. } => format!("IPv4 protocol={protocol}"),
         Packet::Other => format!("{} bytes of something else", frame.len()),
     }
@@ -107,7 +127,7 @@ mod tests {
     use super::tcp::Flags;
     use super::*;
     use crate::craft::{self, Addresses};
-    use wire::{Ip, MacAddr, Seq, arp};
+    use wire::{MacAddr, Seq, arp};
 
     const TO: Addresses = Addresses {
         src_mac: MacAddr([2, 0, 0, 0, 0, 1]),

@@ -1,6 +1,7 @@
 //! The contract between stack and application: what is consumed, what is shown again, and what a
 //! callback may ask for.
 
+#[macro_use]
 mod common;
 
 use common::plain::{End, Plain, Told};
@@ -17,7 +18,6 @@ fn connected(server: Plain, client: Plain) -> Network<Plain> {
     net
 }
 
-#[test]
 fn what_is_not_consumed_is_shown_again_on_request() {
     let server = Plain {
         deaf: true,
@@ -43,7 +43,6 @@ fn what_is_not_consumed_is_shown_again_on_request() {
     assert_eq!(net.host(SERVER).app().events(), [Told::Open, Told::Data(5)]);
 }
 
-#[test]
 fn the_fin_is_told_when_everything_before_it_was_consumed() {
     let server = Plain {
         deaf: true,
@@ -67,7 +66,6 @@ fn the_fin_is_told_when_everything_before_it_was_consumed() {
     );
 }
 
-#[test]
 fn close_from_within_the_callback_that_consumes_the_last_byte_loses_nothing() {
     // The bytes were held before: the stack knows only when the callback returns that they are
     // consumed, and CLOSE with unread data is a reset.
@@ -95,7 +93,6 @@ fn close_from_within_the_callback_that_consumes_the_last_byte_loses_nothing() {
     assert_eq!(net.host(CLIENT).app().received, b"bye");
 }
 
-#[test]
 fn close_with_unread_data_resets() {
     //= RFC 9293 3.6.1
     //# If such a host issues a CLOSE call while received data is still pending in the TCP
@@ -118,7 +115,6 @@ fn close_with_unread_data_resets() {
     assert_eq!((count.closed_data_lost, count.closed_timeout), (1, 0));
 }
 
-#[test]
 fn handles_of_the_past_are_refused() {
     let client = Plain {
         after_greeting: End::Abort,
@@ -154,7 +150,6 @@ fn three_records() -> Plain {
     }
 }
 
-#[test]
 fn records_are_shown_whole_however_they_lie_in_memory() {
     let server = Plain {
         record: 1_000,
@@ -171,7 +166,6 @@ fn records_are_shown_whole_however_they_lie_in_memory() {
     assert_eq!(app.received, three_records().greeting, "{:?}", app.events());
 }
 
-#[test]
 fn records_are_shown_whole_in_whatever_order_they_came() {
     let server = Plain {
         record: 1_000,
@@ -197,7 +191,6 @@ fn records_are_shown_whole_in_whatever_order_they_came() {
     assert_eq!(app.received, three_records().greeting, "{:?}", app.events());
 }
 
-#[test]
 fn what_was_refused_is_not_shown_again_before_there_is_more() {
     let server = Plain {
         deaf: true,
@@ -215,4 +208,15 @@ fn what_was_refused_is_not_shown_again_before_there_is_more() {
     });
     net.run_ms(1_000);
     assert_eq!(net.host(SERVER).app().shown, 2);
+}
+
+over_both! {
+    what_is_not_consumed_is_shown_again_on_request
+    the_fin_is_told_when_everything_before_it_was_consumed
+    close_from_within_the_callback_that_consumes_the_last_byte_loses_nothing
+    close_with_unread_data_resets
+    handles_of_the_past_are_refused
+    records_are_shown_whole_however_they_lie_in_memory
+    records_are_shown_whole_in_whatever_order_they_came
+    what_was_refused_is_not_shown_again_before_there_is_more
 }

@@ -1,5 +1,6 @@
 //! Segments of one burst of which the later depends on what the earlier did.
 
+#[macro_use]
 mod common;
 
 use common::plain::{Plain, Told};
@@ -69,7 +70,6 @@ fn open(net: &mut Network<Plain>, to: &Addresses) -> Seq {
     nxt
 }
 
-#[test]
 fn a_syn_right_after_the_reset_of_the_last_connection_is_accepted() {
     let (mut net, to) = network();
     let nxt = open(&mut net, &to);
@@ -98,7 +98,6 @@ fn a_syn_right_after_the_reset_of_the_last_connection_is_accepted() {
     assert_eq!(net.host(HOST).usage().live, 1);
 }
 
-#[test]
 fn a_syn_right_after_the_acknowledgment_of_our_fin_is_accepted() {
     // The peer closed first and keeps no TIME-WAIT.
     let (mut net, to) = network();
@@ -124,4 +123,9 @@ fn a_syn_right_after_the_acknowledgment_of_our_fin_is_accepted() {
         (Flags::SYN | Flags::ACK, new + 1)
     );
     assert_eq!(net.host(HOST).usage().live, 1);
+}
+
+over_both! {
+    a_syn_right_after_the_reset_of_the_last_connection_is_accepted
+    a_syn_right_after_the_acknowledgment_of_our_fin_is_accepted
 }

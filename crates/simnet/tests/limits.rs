@@ -1,6 +1,7 @@
 //! What is full: backlog, connection table, TIME-WAIT table, frame pool and receive memory. Each has a
 //! counted policy, and goes on when there is room again.
 
+#[macro_use]
 mod common;
 
 use common::plain::{End, Plain, Told};
@@ -46,7 +47,6 @@ fn send(net: &mut Network<Plain>, to: &Addresses, header: &Header) -> Vec<Header
     got.into_iter().map(|(s, _)| s.header).collect()
 }
 
-#[test]
 fn a_full_backlog_drops_syns_until_there_is_room() {
     let (mut net, to) = with_peer(|config| config.listeners[0].backlog = 2);
     let answers: Vec<Vec<Header>> = (1..=5)
@@ -75,7 +75,6 @@ fn a_full_backlog_drops_syns_until_there_is_room() {
     assert_eq!(send(&mut net, &to, &syn(6)).len(), 0);
 }
 
-#[test]
 fn a_syn_ack_is_repeated_as_often_as_configured() {
     let (mut net, to) = with_peer(|config| config.listeners[0].tcp.synack_retries = 3);
     assert_eq!(send(&mut net, &to, &syn(1)).len(), 1);
@@ -86,7 +85,6 @@ fn a_syn_ack_is_repeated_as_often_as_configured() {
     assert_nothing_held(&mut net, SERVER, 0, "after the last");
 }
 
-#[test]
 fn a_full_connection_table_refuses_and_recovers() {
     let (mut server, mut client) = configs(16, &tcp::Config::default());
     server.max_connections = 2;
@@ -118,7 +116,6 @@ fn a_full_connection_table_refuses_and_recovers() {
     assert_eq!((ended, net.host(SERVER).usage().live), (1, 2));
 }
 
-#[test]
 fn a_full_time_wait_table_evicts_and_serves_on() {
     let (mut server, client) = configs(512, &tcp::Config::default());
     server.time_wait_capacity = 16;
@@ -169,7 +166,6 @@ fn transfer(net: &mut Network<Plain>, limit_ms: u64) {
     }
 }
 
-#[test]
 fn a_handful_of_frames_is_enough() {
     // One for what arrives, one for the answer to it: with less no ARP request is ever answered.
     for frames in [2, 3, 8] {
@@ -184,7 +180,6 @@ fn a_handful_of_frames_is_enough() {
     }
 }
 
-#[test]
 fn an_exhausted_pool_delays_and_loses_nothing() {
     let (server, client) = configs(2, &tcp::Config::default());
     let mut net = pair((server, client), (Plain::default(), Plain::default()));
@@ -209,7 +204,6 @@ fn an_exhausted_pool_delays_and_loses_nothing() {
     assert_eq!(net.host_mut(SERVER).pool_mut().in_use(), 0);
 }
 
-#[test]
 fn a_transmit_queue_of_one_frame_slows_and_loses_nothing() {
     let (server, client) = configs(1, &tcp::Config::default());
     let mut net = pair((server, client), (Plain::default(), Plain::default()));
@@ -221,7 +215,6 @@ fn a_transmit_queue_of_one_frame_slows_and_loses_nothing() {
     assert_eq!(resent, 0, "{}", net.log().tail(20));
 }
 
-#[test]
 fn many_readers_that_stop_share_little_receive_memory() {
     let (mut server, client) = configs(40, &tcp::Config::default());
     // 32 chunks for 40 connections that are offered 30,000 bytes each and read nothing.
@@ -259,7 +252,6 @@ fn many_readers_that_stop_share_little_receive_memory() {
     assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
 }
 
-#[test]
 fn many_senders_share_little_send_memory() {
     let (server, mut client) = configs(40, &tcp::Config::default());
     // 32 chunks for 40 connections: the first few take all, and the others have nothing under way
@@ -281,4 +273,16 @@ fn many_senders_share_little_send_memory() {
     let got = net.host(SERVER).app().received.len();
     assert_eq!(got, 40 * 30_000, "{}", net.log().tail(20));
     assert_eq!(net.host(CLIENT).usage().send_chunks, 0);
+}
+
+over_both! {
+    a_full_backlog_drops_syns_until_there_is_room
+    a_syn_ack_is_repeated_as_often_as_configured
+    a_full_connection_table_refuses_and_recovers
+    a_full_time_wait_table_evicts_and_serves_on
+    a_handful_of_frames_is_enough
+    an_exhausted_pool_delays_and_loses_nothing
+    a_transmit_queue_of_one_frame_slows_and_loses_nothing
+    many_readers_that_stop_share_little_receive_memory
+    many_senders_share_little_send_memory
 }

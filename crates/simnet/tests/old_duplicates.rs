@@ -1,6 +1,7 @@
 //! What an earlier incarnation left under way, and what pretends to be of it: silence where the rules
 //! say so, an acknowledgment for the FIN, and never a byte in the wrong stream.
 
+#[macro_use]
 mod common;
 
 use common::plain::{End, Plain, Told};
@@ -31,7 +32,6 @@ fn inject(net: &mut Network<Plain>, header: &Header, text: &[u8]) {
     net.run_ms(50);
 }
 
-#[test]
 fn resets_and_refused_syns_meet_silence() {
     for timestamps in [false, true] {
         let mut net = server_closes(1, &protocol(timestamps), b"q");
@@ -69,7 +69,6 @@ fn resets_and_refused_syns_meet_silence() {
     }
 }
 
-#[test]
 fn a_lost_last_ack_is_answered_by_the_entry() {
     let mut net = server_closes(1, &protocol(true), b"q");
     // The server's fifth and last segment acknowledges the client's FIN.
@@ -113,7 +112,6 @@ fn keep(
     })
 }
 
-#[test]
 fn old_duplicates_do_no_harm() {
     for timestamps in [false, true] {
         let mut net = server_closes(1, &protocol(timestamps), b"old request");
@@ -177,7 +175,6 @@ fn old_duplicates_do_no_harm() {
     }
 }
 
-#[test]
 fn an_old_syn_that_passes_for_new_ends_as_an_embryo() {
     // A SYN above RCV.NXT is accepted, as it must be. When the client denies it, the embryo goes,
     // nothing is held, and the next return is served.
@@ -204,4 +201,11 @@ fn an_old_syn_that_passes_for_new_ends_as_an_embryo() {
     assert_eq!(net.host(SERVER).app().count(Told::Open), 1);
     once(&mut net).unwrap();
     assert_eq!(net.host(SERVER).app().count(Told::Open), 2);
+}
+
+over_both! {
+    resets_and_refused_syns_meet_silence
+    a_lost_last_ack_is_answered_by_the_entry
+    old_duplicates_do_no_harm
+    an_old_syn_that_passes_for_new_ends_as_an_embryo
 }

@@ -1,5 +1,6 @@
 //! Four-tuples that come back while the last incarnation is in TIME-WAIT: served at any rate.
 
+#[macro_use]
 mod common;
 
 use common::plain::{End, Plain, Told};
@@ -9,7 +10,6 @@ use simnet::{Action, Network, Which};
 use stack::{CloseReason, ConnectError, DestinationId, TimeWaitConfig};
 use wire::tcp::Flags;
 
-#[test]
 fn every_return_is_served_as_fast_as_it_comes() {
     for timestamps in [false, true] {
         for tuples in [1, 4] {
@@ -47,7 +47,6 @@ fn every_return_is_served_as_fast_as_it_comes() {
     }
 }
 
-#[test]
 fn the_port_that_comes_back_after_664_ms_is_served() {
     // The experiment of the Windows article: source port 55000, the server closes first.
     for timestamps in [false, true] {
@@ -72,7 +71,6 @@ fn the_port_that_comes_back_after_664_ms_is_served() {
     }
 }
 
-#[test]
 fn large_requests_that_outrun_the_isn_clock_are_served_too() {
     // 60,000 bytes in about a millisecond move the sequence number further than a 4 us clock does:
     // the client must remember where it was.
@@ -109,7 +107,6 @@ fn large_requests_that_outrun_the_isn_clock_are_served_too() {
     }
 }
 
-#[test]
 fn local_reuse_waits_for_what_the_configuration_says() {
     for (timestamps, reuse_ms) in [(true, Some(1_000)), (true, None), (false, Some(1_000))] {
         let (mut server, mut client) = configs(1, &protocol(timestamps));
@@ -159,7 +156,6 @@ fn local_reuse_waits_for_what_the_configuration_says() {
     }
 }
 
-#[test]
 fn local_reuse_while_the_peer_is_still_in_last_ack() {
     // The client closes first and its last ACK never arrives, again and again. It reuses the tuple
     // after a second, when the server still retransmits its FIN: challenge ACK, RST, SYN.
@@ -207,7 +203,6 @@ fn local_reuse_while_the_peer_is_still_in_last_ack() {
     assert!(took <= 10, "{took} ms\n{}", net.log().tail(20));
 }
 
-#[test]
 fn a_return_that_nobody_may_accept_leaves_the_entry() {
     let mut net = server_closes(1, &protocol(true), b"q");
     once(&mut net).unwrap();
@@ -229,7 +224,6 @@ fn a_return_that_nobody_may_accept_leaves_the_entry() {
     assert_eq!(count_sent(&net, |f| f.contains(Flags::RST)), 0);
 }
 
-#[test]
 fn without_time_wait_nothing_rests() {
     let (mut server, client) = configs(1, &protocol(false));
     server.listeners[0].time_wait.length_ms = 0;
@@ -253,7 +247,6 @@ fn without_time_wait_nothing_rests() {
     common::assert_nothing_held(&mut net, SERVER, 0, "at once");
 }
 
-#[test]
 fn a_local_socket_in_time_wait_does_not_keep_others_from_use() {
     let tcp = tcp::Config {
         timestamps: false,
@@ -302,4 +295,15 @@ fn a_local_socket_in_time_wait_does_not_keep_others_from_use() {
             assert_eq!(cx.tuple(conn).unwrap().local_port, *port);
         }
     });
+}
+
+over_both! {
+    every_return_is_served_as_fast_as_it_comes
+    the_port_that_comes_back_after_664_ms_is_served
+    large_requests_that_outrun_the_isn_clock_are_served_too
+    local_reuse_waits_for_what_the_configuration_says
+    local_reuse_while_the_peer_is_still_in_last_ack
+    a_return_that_nobody_may_accept_leaves_the_entry
+    without_time_wait_nothing_rests
+    a_local_socket_in_time_wait_does_not_keep_others_from_use
 }

@@ -1,6 +1,7 @@
 //! What a host answers that belongs to no connection: echo, unreachable ports and protocols, and
 //! RST; and what it leaves unanswered.
 
+#[macro_use]
 mod common;
 
 use common::plain::{Plain, Told};
@@ -31,7 +32,7 @@ fn network(replies_per_second: u32) -> (Network<Plain>, Addresses) {
     (net, to)
 }
 
-/// What the host answers to a frame, within 10 ms, ARP apart.
+/// What the host answers to a frame, within 10 ms, what is about neighbours apart.
 fn answers(net: &mut Network<Plain>, frame: Vec<u8>) -> Vec<(Packet, Vec<u8>)> {
     net.send(PEER, frame);
     net.run_ms(10);
@@ -39,7 +40,7 @@ fn answers(net: &mut Network<Plain>, frame: Vec<u8>) -> Vec<(Packet, Vec<u8>)> {
         .take()
         .into_iter()
         .map(|r| (packet(&r.frame), r.frame))
-        .filter(|(p, _)| !matches!(p, Packet::Arp(_)))
+        .filter(|(p, _)| !p.is_about_neighbors())
         .collect()
 }
 
@@ -129,12 +130,10 @@ fn closed_udp_ports_and_unknown_protocols_are_unreachable() {
     assert!(answers(&mut net, craft::udp(&all, 68, 67, b"who am I")).is_empty());
 }
 
-#[test]
 fn errors_are_rationed() {
     rationed(|to| craft::udp(to, 1, 9, b""));
 }
 
-#[test]
 fn echo_replies_are_rationed() {
     rationed(|to| craft::echo_request(to, 1, 1, b"x"));
 }
@@ -184,7 +183,6 @@ fn tcp_answers(net: &mut Network<Plain>, frame: Vec<u8>) -> Vec<Segment> {
         .collect()
 }
 
-#[test]
 fn a_closed_port_answers_with_rst() {
     let (mut net, to) = network(100);
     //= RFC 9293 3.10.7.1
@@ -211,7 +209,8 @@ fn a_closed_port_answers_with_rst() {
         assert!(tcp_answers(&mut net, craft::tcp(&to, &reset, b"")).is_empty());
     }
     let mut damaged = craft::tcp(&to, &segment(Flags::SYN, 81), b"abc");
-    damaged[40] ^= 1;
+    let in_header = common::headers_len() as usize;
+    damaged[in_header] ^= 1;
     assert!(tcp_answers(&mut net, damaged).is_empty());
     assert_eq!(net.host(HOST).counters().host.drop_tcp_checksum, 1);
 }
@@ -278,4 +277,10 @@ fn every_address_is_announced_however_many_there_are() {
         })
         .collect();
     assert_eq!(announced.len(), 600);
+}
+
+over_both! {
+    errors_are_rationed
+    echo_replies_are_rationed
+    a_closed_port_answers_with_rst
 }

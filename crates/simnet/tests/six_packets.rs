@@ -1,6 +1,7 @@
 //! Segments merge where TCP allows: a one-byte exchange that the server closes is six segments,
 //! three each way.
 
+#[macro_use]
 mod common;
 
 use common::plain::{End, Plain};
@@ -31,7 +32,6 @@ fn segments(net: &Network<Plain>) -> Vec<(StationId, Flags, usize)> {
         .collect()
 }
 
-#[test]
 fn one_byte_each_way_closed_by_the_server() {
     for timestamps in [false, true] {
         let tcp = tcp::Config {
@@ -68,7 +68,6 @@ fn one_byte_each_way_closed_by_the_server() {
     }
 }
 
-#[test]
 fn one_byte_each_way_closed_by_the_client() {
     let server = Plain {
         reply: b"r".to_vec(),
@@ -94,7 +93,6 @@ fn one_byte_each_way_closed_by_the_client() {
     assert_eq!(net.host(SERVER).usage().time_wait, 0);
 }
 
-#[test]
 fn nothing_but_open_and_close() {
     let server = Plain {
         at_peer_closed: End::Close,
@@ -115,7 +113,6 @@ fn nothing_but_open_and_close() {
     assert_eq!(segments(&net), expected, "{}", net.log().tail(40));
 }
 
-#[test]
 fn simultaneous_close_ends_in_two_time_waits_and_silence() {
     let mut net = pair(
         configs(1, &tcp::Config::default()),
@@ -145,7 +142,6 @@ fn simultaneous_close_ends_in_two_time_waits_and_silence() {
     }
 }
 
-#[test]
 fn simultaneous_open_makes_one_connection() {
     let tcp = tcp::Config::default();
     let mut configs = [common::host(1), common::host(2)];
@@ -181,4 +177,12 @@ fn simultaneous_open_makes_one_connection() {
     });
     net.run_ms(100);
     assert_eq!(net.host(CLIENT).app().received, b"both asked");
+}
+
+over_both! {
+    one_byte_each_way_closed_by_the_server
+    one_byte_each_way_closed_by_the_client
+    nothing_but_open_and_close
+    simultaneous_close_ends_in_two_time_waits_and_silence
+    simultaneous_open_makes_one_connection
 }

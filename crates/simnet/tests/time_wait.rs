@@ -1,6 +1,7 @@
 //! TIME-WAIT's rules at work in a host: what each policy answers, the shadow that an unproven SYN
 //! casts, FIN-WAIT-2 without a reader, and lengths from nothing to an hour side by side.
 
+#[macro_use]
 mod common;
 
 use common::plain::{End, Plain, Told};
@@ -109,7 +110,6 @@ fn entries(net: &Network<Plain>) -> (u64, u64) {
     (usage.live, usage.time_wait)
 }
 
-#[test]
 fn an_accepted_syn_that_proves_old_restores_time_wait_with_its_end() {
     for timestamps in [false, true] {
         let entered = 10;
@@ -143,7 +143,6 @@ fn an_accepted_syn_that_proves_old_restores_time_wait_with_its_end() {
     }
 }
 
-#[test]
 fn an_embryo_that_times_out_restores_time_wait_if_it_still_lasts() {
     let mut outcomes = Vec::new();
     for rest_ms in [0, 59_000] {
@@ -176,7 +175,6 @@ fn an_embryo_that_times_out_restores_time_wait_if_it_still_lasts() {
     assert_eq!(outcomes, [true, false]);
 }
 
-#[test]
 fn a_held_old_syn_costs_nothing() {
     // The SYN of a connection that the client gave up is held, comes late, and is newer than all
     // that the server knows. The client denies it.
@@ -200,7 +198,6 @@ fn a_held_old_syn_costs_nothing() {
     assert_eq!(entries(&net), (0, 1));
 }
 
-#[test]
 fn the_shadow_acknowledges_the_old_fin() {
     let (mut net, last) = in_time_wait(Rules::SAFE, true);
     net.run_ms(10);
@@ -217,7 +214,6 @@ fn the_shadow_acknowledges_the_old_fin() {
     assert_eq!(entries(&net), (1, 1));
 }
 
-#[test]
 fn without_the_shadow_time_wait_is_lost() {
     let rules = Rules {
         shadow: false,
@@ -231,7 +227,6 @@ fn without_the_shadow_time_wait_is_lost() {
     assert_eq!(entries(&net), (0, 0));
 }
 
-#[test]
 fn a_proven_syn_ends_the_old_connection() {
     let (mut net, _) = in_time_wait(Rules::SAFE, true);
     net.host_mut(SERVER).app_mut().after_reply = End::Stay;
@@ -242,7 +237,6 @@ fn a_proven_syn_ends_the_old_connection() {
     assert_eq!(ages.total(), 1);
 }
 
-#[test]
 fn what_each_policy_answers() {
     let silent: &[Flags] = &[];
     let (ack, syn_ack) = (&[Flags::ACK][..], &[Flags::SYN | Flags::ACK][..]);
@@ -270,7 +264,6 @@ fn what_each_policy_answers() {
     }
 }
 
-#[test]
 fn the_policy_none_and_a_length_of_nothing_keep_nothing() {
     for none in [
         TimeWaitConfig {
@@ -306,7 +299,6 @@ fn the_policy_none_and_a_length_of_nothing_keep_nothing() {
     }
 }
 
-#[test]
 fn lengths_differ_by_listener() {
     let tcp = protocol(true);
     let (mut server, mut client) = configs(1, &tcp);
@@ -348,7 +340,6 @@ fn lengths_differ_by_listener() {
 
 /// A client whose every SYN lies behind what it used before, by random numbers: refused, told so, and
 /// helped out.
-#[test]
 fn fast_recovery_takes_no_ladder() {
     for (rules, ladder) in [(Rules::FAST_RECOVERY, false), (Rules::SAFE, true)] {
         let (mut net, last) = in_time_wait(rules, false);
@@ -372,7 +363,6 @@ fn fast_recovery_takes_no_ladder() {
     }
 }
 
-#[test]
 fn a_probe_is_answered_once_and_only_soon() {
     let (mut net, last) = in_time_wait(Rules::FAST_RECOVERY, false);
     let exact = segment(&last, Flags::RST, last.seq + 1, Seq(0));
@@ -395,7 +385,6 @@ fn a_probe_is_answered_once_and_only_soon() {
     assert_eq!(counted(&net, |c| c.killed_syn_probe), 0);
 }
 
-#[test]
 fn fin_wait_2_without_a_reader_becomes_time_wait() {
     for timestamps in [false, true] {
         let app = |end| Plain {
@@ -433,7 +422,6 @@ fn fin_wait_2_without_a_reader_becomes_time_wait() {
     }
 }
 
-#[test]
 fn text_for_fin_wait_2_without_a_reader_is_reset() {
     let app = |end| Plain {
         greeting: b"x".to_vec(),
@@ -458,7 +446,6 @@ fn text_for_fin_wait_2_without_a_reader_is_reset() {
     assert_eq!(net.host(CLIENT).app().ended(CloseReason::Reset), 1);
 }
 
-#[test]
 fn a_full_table_loses_the_oldest_and_a_stray_stream_pins_nothing() {
     let (mut server, client) = configs(64, &protocol(true));
     server.time_wait_capacity = 16;
@@ -512,7 +499,6 @@ fn stray_of(last: &Header) -> Header {
     segment(last, Flags::ACK, last.seq - 10, last.ack)
 }
 
-#[test]
 fn acknowledgments_are_limited_but_for_the_fin() {
     let (mut net, last) = in_time_wait(Rules::SAFE, true);
     let fin = segment(&last, Flags::FIN | Flags::ACK, last.seq, last.ack);
@@ -524,4 +510,22 @@ fn acknowledgments_are_limited_but_for_the_fin() {
     // 20 times 10 ms are less than half a second.
     assert_eq!(strays, 1);
     assert_eq!(counted(&net, |c| c.suppressed_interval), 19);
+}
+
+over_both! {
+    an_accepted_syn_that_proves_old_restores_time_wait_with_its_end
+    an_embryo_that_times_out_restores_time_wait_if_it_still_lasts
+    a_held_old_syn_costs_nothing
+    the_shadow_acknowledges_the_old_fin
+    without_the_shadow_time_wait_is_lost
+    a_proven_syn_ends_the_old_connection
+    what_each_policy_answers
+    the_policy_none_and_a_length_of_nothing_keep_nothing
+    lengths_differ_by_listener
+    fast_recovery_takes_no_ladder
+    a_probe_is_answered_once_and_only_soon
+    fin_wait_2_without_a_reader_becomes_time_wait
+    text_for_fin_wait_2_without_a_reader_is_reset
+    a_full_table_loses_the_oldest_and_a_stray_stream_pins_nothing
+    acknowledgments_are_limited_but_for_the_fin
 }

@@ -1,10 +1,11 @@
-//! ARP (RFC 826): answering, learning, asking and announcing.
+//! ARP (RFC 826): answering, learning and asking; and whom to ask and what to announce, of both
+//! families.
 
 use tcp::time::Instant;
 use wire::{Ip, MacAddr, arp, ethernet};
 
 use crate::frame::{Frame, FramePool};
-use crate::neighbor::{Learned, Solicit};
+use crate::neighbor::{Learned, News, Solicit};
 use crate::stack::Stack;
 
 impl<A, P: FramePool> Stack<A, P> {
@@ -32,13 +33,15 @@ impl<A, P: FramePool> Stack<A, P> {
         //# information in the packet
         // A probe (RFC 5227) has no sender address; nothing is to be learnt from it.
         if packet.spa != [0; 4] {
-            let on_link = self.core.link.addresses.iter().any(|a| a.on_link(sender));
-            let create = for_us && on_link;
-            match self.core.neighbors.learn(sender, packet.sha, create, now) {
-                Learned::Resolved(id) => self.core.wake_waiting(id),
-                Learned::Full => self.core.counters.host.neighbor_table_full += 1,
-                Learned::Known | Learned::Ignored => {}
-            }
+            let create = for_us && self.core.link.is_on_link(sender);
+            let news = match packet.operation {
+                arp::Operation::Reply if for_us => News::Advertisement {
+                    solicited: true,
+                    replace: true,
+                },
+                _ => News::Claim,
+            };
+            self.learn(now, sender, Some(packet.sha), news, create);
         }
         if for_us && packet.operation == arp::Operation::Request {
             let reply = packet.reply(self.core.link.mac);
@@ -48,15 +51,36 @@ impl<A, P: FramePool> Stack<A, P> {
         }
     }
 
+    /// What a neighbour said, and who waited for it.
+    pub(crate) fn learn(
+        &mut self,
+        now: Instant,
+        ip: Ip,
+        mac: Option<MacAddr>,
+        news: News,
+        create: bool,
+    ) {
+        match self.core.neighbors.learn(ip, mac, news, create, now) {
+            Learned::Resolved(id) => self.core.wake_waiting(id),
+            Learned::Full => self.core.counters.host.neighbor_table_full += 1,
+            Learned::Known | Learned::Ignored => {}
+        }
+    }
+
     /// Sends the requests that neighbours need, as far as there is room.
     pub(crate) fn solicit(&mut self) {
         while self.has_room() {
             let Some(Solicit { ip, to }) = self.core.neighbors.next_solicit() else {
                 return;
             };
-            let (Some(target), Some(source)) = (ip.as_v4(), self.core.link.source_for(ip)) else {
+            let Some(source) = self.core.link.source_for(ip) else {
                 continue;
             };
+            if !ip.is_v4() {
+                self.solicit_v6(ip, source, to);
+                continue;
+            }
+            let (target, source) = (ip.v4_octets(), source.v4_octets());
             let request = arp::Packet::request(self.core.link.mac, source, target);
             if self.send_arp(to.unwrap_or(MacAddr::BROADCAST), &request) {
                 self.core.counters.host.arp_requests += 1;
@@ -64,18 +88,25 @@ impl<A, P: FramePool> Stack<A, P> {
         }
     }
 
-    /// Announces the addresses of the host (RFC 5227 2.3), so that neighbours which knew another
-    /// station by one learn at once: as many as there is room for, the rest at the next call.
+    /// Announces the addresses of the host (RFC 5227 2.3, RFC 4861 7.2.6), so that neighbours which
+    /// knew another station by one learn at once; and asks for those that are being verified. As many
+    /// as there is room for, the rest at the next call.
     pub(crate) fn announce(&mut self) {
-        while let Some(address) = self.core.link.addresses.get(self.announced)
-            && self.has_room()
+        while self.has_room()
+            && let Some(ip) = self.core.detection.next_question()
         {
-            if let Some(ip) = address.ip.as_v4() {
+            self.ask_for_duplicate(ip);
+        }
+        while self.has_room()
+            && let Some(ip) = self.core.detection.next_announcement()
+        {
+            // Without a buffer it is as if lost on the way.
+            if let Some(ip) = ip.as_v4() {
                 let packet = arp::Packet::request(self.core.link.mac, ip, ip);
-                // Without a buffer it is as if lost on the way.
                 self.send_arp(MacAddr::BROADCAST, &packet);
+            } else {
+                self.announce_v6(ip);
             }
-            self.announced += 1;
         }
     }
 

@@ -4,6 +4,8 @@ use tcp::Config as TcpConfig;
 use wire::{FourTuple, Ip, ethernet::MacAddr};
 
 use crate::frame::Offload;
+use crate::link::is_link_local;
+use crate::parse::is_impossible_source_v6;
 
 pub use ports::{PortAlgorithm, PortSelection};
 pub use time_wait::TimeWaitConfig;
@@ -16,7 +18,7 @@ mod time_wait;
 pub struct InterfaceAddress {
     /// The address.
     pub ip: Ip,
-    /// Length of the on-link prefix in bits: 0 to 32 for IPv4.
+    /// Length of the on-link prefix in bits: 0 to 32 for IPv4, 0 to 128 for IPv6.
     pub prefix: u8,
 }
 
@@ -53,7 +55,7 @@ impl InterfaceAddress {
 /// A listening socket.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
-    /// The local address, or `None` for every address of the host.
+    /// The local address, or `None` for every address of the host, of both families.
     pub address: Option<Ip>,
     /// The local port.
     pub port: u16,
@@ -72,7 +74,8 @@ pub struct DestinationConfig {
     pub address: Ip,
     /// The remote port.
     pub port: u16,
-    /// Local addresses to connect from; each must be an address of the host.
+    /// Local addresses to connect from; each must be an address of the host and of the family of
+    /// `address`. None: all of that family and scope.
     pub sources: Vec<Ip>,
     /// First local port.
     pub first_port: u16,
@@ -98,12 +101,18 @@ pub struct Config {
     /// 802.1Q VLAN identifier, 1 to 4094: every frame is sent with the tag, and frames without it
     /// are dropped. `None`: untagged.
     pub vlan: Option<u16>,
-    /// The most bytes of an IP packet, 576 to 9,216.
+    /// The most bytes of an IP packet, 576 to 9,216; with IPv6 at least 1,280.
     pub mtu: u16,
-    /// The host's addresses.
+    /// The host's addresses, of both families. With an IPv6 address and none that is link-local
+    /// (`fe80::/64`), the host has one more: that which follows from `mac` (RFC 2464 5).
     pub addresses: Vec<InterfaceAddress>,
-    /// Where packets go that are not on-link.
+    /// Where IPv4 packets go that are not on-link.
     pub gateway: Option<Ip>,
+    /// The same for IPv6. Routers are not looked for: this is the only one.
+    pub gateway_v6: Option<Ip>,
+    /// DupAddrDetectTransmits (RFC 4862 5.1): how often the link is asked, a second apart, whether
+    /// another host has an IPv6 address before it is used. 0: not at all.
+    pub address_probes: u8,
     /// Checksum work that the port does.
     pub offload: Offload,
     /// Listening sockets.
@@ -116,7 +125,7 @@ pub struct Config {
     /// [`crate::Context::connect_from`]), in milliseconds; those of `listeners` and `destinations` need
     /// not be named.
     pub time_wait_lengths_ms: Vec<u32>,
-    /// The most TIME-WAIT entries.
+    /// The most TIME-WAIT entries, of each family that sockets use.
     pub time_wait_capacity: usize,
     /// Bytes for received data that applications have not read and for data out of order.
     pub receive_memory: usize,
@@ -152,11 +161,17 @@ pub enum ConfigError {
     #[error("the host has no address: give it at least one, such as 192.0.2.1/24")]
     NoAddress,
     /// A prefix too long for its family.
-    #[error("{0}/{1}: the prefix of an IPv4 address is 0 to 32 bits")]
+    #[error("{0}/{1}: the prefix is 0 to 32 bits of an IPv4 address, 0 to 128 of an IPv6 address")]
     BadPrefix(Ip, u8),
-    /// IPv6 is not carried yet.
-    #[error("{0}: this host speaks IPv4 only so far; use an IPv4 address")]
-    Ipv6(Ip),
+    /// Two addresses of one connection are of different families.
+    #[error("{0} and {1} are of different families")]
+    FamiliesDiffer(Ip, Ip),
+    /// A gateway of the wrong family.
+    #[error("the gateway {0} is of the other family: there is one gateway for each")]
+    GatewayFamily(Ip),
+    /// An MTU that IPv6 does not allow.
+    #[error("an MTU of {0} is too small for IPv6, whose links carry at least 1280 bytes")]
+    MtuTooSmallForIpv6(u16),
     /// Not an address a host can have.
     #[error("{0} is not a unicast address")]
     NotUnicast(Ip),
@@ -238,6 +253,8 @@ impl Config {
             mtu: 1500,
             addresses: vec![address],
             gateway: None,
+            gateway_v6: None,
+            address_probes: 1,
             offload: Offload::default(),
             listeners: Vec::new(),
             destinations: Vec::new(),
@@ -262,13 +279,11 @@ impl Config {
             return Err(ConfigError::NoAddress);
         }
         for a in &self.addresses {
-            let Some(v4) = a.ip.as_v4() else {
-                return Err(ConfigError::Ipv6(a.ip));
-            };
-            if a.prefix > 32 {
+            let longest = if a.ip.is_v4() { 32 } else { 128 };
+            if a.prefix > longest {
                 return Err(ConfigError::BadPrefix(a.ip, a.prefix));
             }
-            if v4[0] == 0 || v4[0] >= 224 {
+            if !is_unicast(a.ip) {
                 return Err(ConfigError::NotUnicast(a.ip));
             }
         }
@@ -280,11 +295,14 @@ impl Config {
         if !(576..=9216).contains(&self.mtu) {
             return Err(ConfigError::BadMtu(self.mtu));
         }
-        if let Some(gateway) = self.gateway
-            && !self.addresses.iter().any(|a| a.on_link(gateway))
-        {
-            return Err(ConfigError::GatewayOffLink(gateway));
+        //= RFC 8200 5
+        //# IPv6 requires that every link in the Internet have an MTU of 1280
+        //# octets or greater.
+        if self.mtu < 1280 && self.addresses.iter().any(|a| !a.ip.is_v4()) {
+            return Err(ConfigError::MtuTooSmallForIpv6(self.mtu));
         }
+        self.validate_gateway(self.gateway, true)?;
+        self.validate_gateway(self.gateway_v6, false)?;
         for &length_ms in &self.time_wait_lengths_ms {
             if length_ms > time_wait::MAX_LENGTH_MS {
                 return Err(ConfigError::BadTimeWait(length_ms));
@@ -293,6 +311,23 @@ impl Config {
         self.validate_capacities()?;
         self.validate_listeners()?;
         self.validate_destinations()
+    }
+
+    fn validate_gateway(&self, gateway: Option<Ip>, is_v4: bool) -> Result<(), ConfigError> {
+        let Some(gateway) = gateway else {
+            return Ok(());
+        };
+        if gateway.is_v4() != is_v4 {
+            return Err(ConfigError::GatewayFamily(gateway));
+        }
+        // The link-local prefix is every host's that speaks IPv6.
+        let has_v6 = self.addresses.iter().any(|a| !a.ip.is_v4());
+        let on_link =
+            is_link_local(gateway) && has_v6 || self.addresses.iter().any(|a| a.on_link(gateway));
+        if !on_link {
+            return Err(ConfigError::GatewayOffLink(gateway));
+        }
+        Ok(())
     }
 
     fn is_ours(&self, ip: Ip) -> bool {
@@ -354,8 +389,12 @@ impl Config {
 
     fn validate_destinations(&self) -> Result<(), ConfigError> {
         for (i, d) in self.destinations.iter().enumerate() {
-            if d.address.as_v4().is_none() {
-                return Err(ConfigError::Ipv6(d.address));
+            if !is_unicast(d.address) {
+                return Err(ConfigError::NotUnicast(d.address));
+            }
+            let is_v4 = d.address.is_v4();
+            if let Some(&source) = d.sources.iter().find(|s| s.is_v4() != is_v4) {
+                return Err(ConfigError::FamiliesDiffer(source, d.address));
             }
             if d.port == 0 || d.first_port == 0 || d.first_port > d.last_port {
                 return Err(ConfigError::BadPorts(d.first_port, d.last_port));
@@ -363,7 +402,11 @@ impl Config {
             if let Some(&source) = d.sources.iter().find(|s| !self.is_ours(**s)) {
                 return Err(ConfigError::NotOurs(source));
             }
-            if !self.addresses.iter().any(|a| a.on_link(d.address)) && self.gateway.is_none() {
+            let gateway = if is_v4 { self.gateway } else { self.gateway_v6 };
+            let has_family = self.addresses.iter().any(|a| a.ip.is_v4() == is_v4);
+            let on_link = is_link_local(d.address) && has_family
+                || self.addresses.iter().any(|a| a.on_link(d.address));
+            if !on_link && (gateway.is_none() || !has_family) {
                 return Err(ConfigError::NoRoute(d.address));
             }
             let overlaps = |other: &DestinationConfig| {
@@ -391,6 +434,14 @@ impl Config {
             d.tcp.validate()?;
         }
         Ok(())
+    }
+}
+
+/// Whether `ip` may be a host's address (RFC 1122 3.2.1.3, RFC 4291 2.5 and 2.7).
+pub(crate) fn is_unicast(ip: Ip) -> bool {
+    match ip.as_v4() {
+        Some([first, ..]) => first != 0 && first != 127 && first < 224,
+        None => !is_impossible_source_v6(ip),
     }
 }
 

@@ -7,13 +7,14 @@ use tcp::time::Instant;
 use tcp::time_wait::Side;
 use tcp::wheel::Wheel;
 use tcp::{ChallengeLimit, Config as TcpConfig, Memory};
-use wire::{FourTuple, Ip, MacAddr, Seq};
+use wire::{FourTuple, Ip, Seq};
 
 use crate::application::ListenerId;
-use crate::config::{Config, ConfigError, InterfaceAddress, Secrets, TimeWaitConfig};
+use crate::config::{Config, ConfigError, Secrets, TimeWaitConfig};
 use crate::counters::Counters;
-use crate::frame::Offload;
+use crate::detection::Detection;
 use crate::hash::Keyed;
+use crate::link::{Link, number};
 use crate::lists::Lists;
 use crate::neighbor::Neighbors;
 use crate::rate::RateLimit;
@@ -29,7 +30,22 @@ pub(crate) struct Listener {
     pub(crate) backlog: u32,
     /// Its connections in SYN-RECEIVED.
     pub(crate) embryos: u32,
-    pub(crate) config: u16,
+    pub(crate) config: Places,
+}
+
+/// Places of the protocol's parameters for each family: a listener may serve both.
+#[derive(Clone, Copy)]
+pub(crate) struct Places {
+    v4: u16,
+    v6: u16,
+}
+
+impl Places {
+    /// The place for connections of the family of `ip`.
+    #[inline]
+    pub(crate) fn of(self, ip: Ip) -> u16 {
+        if ip.is_v4() { self.v4 } else { self.v6 }
+    }
 }
 
 /// Listeners by local socket. Its keys are configuration, not the peers' choice, so its hash needs
@@ -77,71 +93,6 @@ pub(crate) struct Destination {
     pub(crate) time_wait: TimeWaitConfig,
 }
 
-/// Links and addresses: what a frame's outer headers are made of.
-pub(crate) struct Link {
-    pub(crate) mac: MacAddr,
-    /// The same as a number.
-    pub(crate) mac_number: u64,
-    pub(crate) vlan: Option<u16>,
-    pub(crate) addresses: Vec<InterfaceAddress>,
-    /// The addresses without their prefixes, as numbers in order: they compare in two instructions.
-    sorted: Vec<u128>,
-    pub(crate) gateway: Option<Ip>,
-    pub(crate) offload: Offload,
-}
-
-impl Link {
-    pub(crate) fn new(config: &Config) -> Link {
-        let mut sorted: Vec<u128> = config.addresses.iter().map(|a| number(a.ip)).collect();
-        sorted.sort_unstable();
-        let [m0, m1, m2, m3, m4, m5] = config.mac.0;
-        Link {
-            mac: config.mac,
-            mac_number: u64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]),
-            vlan: config.vlan,
-            addresses: config.addresses.clone(),
-            sorted,
-            gateway: config.gateway,
-            offload: config.offload,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_ours(&self, ip: Ip) -> bool {
-        // One address is the common case; a load generator may have tens of thousands.
-        self.addresses.first().is_some_and(|a| a.ip == ip) || self.is_one_of_ours(ip)
-    }
-
-    fn is_one_of_ours(&self, ip: Ip) -> bool {
-        self.sorted.len() > 1 && self.sorted.binary_search(&number(ip)).is_ok()
-    }
-
-    /// Where a packet for `ip` goes first.
-    pub(crate) fn next_hop(&self, ip: Ip) -> Option<Ip> {
-        if self.addresses.iter().any(|a| a.on_link(ip)) {
-            Some(ip)
-        } else {
-            self.gateway
-        }
-    }
-
-    /// The address of ours to ask for `ip` with: the one on its prefix, else the first.
-    pub(crate) fn source_for(&self, ip: Ip) -> Option<[u8; 4]> {
-        let on_link = self.addresses.iter().find(|a| a.on_link(ip));
-        on_link.or(self.addresses.first())?.ip.as_v4()
-    }
-
-    /// Whether `ip` means every host on the link.
-    pub(crate) fn is_broadcast(&self, ip: Ip) -> bool {
-        ip == Ip::v4([255; 4]) || self.addresses.iter().any(|a| a.broadcast() == Some(ip))
-    }
-}
-
-#[inline]
-fn number(ip: Ip) -> u128 {
-    u128::from_be_bytes(ip.octets())
-}
-
 pub(crate) struct Core {
     pub(crate) slab: Slab,
     /// Connections that may have something to send, longest waiting first.
@@ -156,6 +107,9 @@ pub(crate) struct Core {
     pub(crate) mtu: u16,
     pub(crate) time_wait: TimeWait,
     pub(crate) neighbors: Neighbors,
+    pub(crate) detection: Detection,
+    /// Addresses that turned out to be another host's, to be told.
+    pub(crate) duplicates: Vec<Ip>,
     pub(crate) listeners: Vec<Listener>,
     /// Places in `listeners` of those that were closed.
     pub(crate) free_listeners: Vec<ListenerId>,
@@ -214,7 +168,8 @@ impl Core {
     pub(crate) fn new(config: Config, secrets: Secrets) -> Result<(Core, Memory), ConfigError> {
         config.validate()?;
         let n = config.max_connections as usize;
-        let ours: Vec<Ip> = config.addresses.iter().map(|a| a.ip).collect();
+        let mut link = Link::new(&config);
+        let ours: Vec<Ip> = link.addresses.iter().map(|a| a.ip).collect();
         let mut tcp_configs = Vec::new();
         let mut fixed = Vec::new();
         let mut listeners = Vec::new();
@@ -223,13 +178,13 @@ impl Core {
         let mut listen_index = Listeners::default();
         for (id, l) in config.listeners.iter().enumerate() {
             let tcp = l.time_wait.protocol(&l.tcp);
-            let place = place_config(&mut tcp_configs, &tcp, config.mtu)?;
+            let place = place_both(&mut tcp_configs, &tcp, config.mtu)?;
             for &ip in ours.iter().filter(|ip| l.address.is_none_or(|a| a == **ip)) {
                 fixed.push(Fixed {
                     side: Side::Local,
                     ip,
                     port: l.port,
-                    config: place,
+                    config: place.of(ip),
                     time_wait: l.time_wait,
                 });
                 listen_index.insert(ip, l.port, ListenerId(id as u16));
@@ -243,7 +198,8 @@ impl Core {
         let mut destinations = Vec::new();
         for d in &config.destinations {
             let tcp = d.time_wait.protocol(&d.tcp);
-            let place = place_config(&mut tcp_configs, &tcp, config.mtu)?;
+            let place = place_config(&mut tcp_configs, &tcp, config.mtu, d.address.is_v4())?;
+            let sources = link.sources_for(d.address);
             // The same key for all, and what differs: a keyed hash of the destination.
             let number = destinations.len() as u64;
             let seed = [k0 ^ k1.rotate_left(17), k1 ^ number << 48];
@@ -257,13 +213,18 @@ impl Core {
             });
             destinations.push(Destination {
                 address: d.address,
-                pool: TuplePool::new(d, &ours, config.owner.as_ref(), taken, seed)?,
+                pool: TuplePool::new(d, &sources, config.owner.as_ref(), taken, seed)?,
                 config: place,
                 time_wait: d.time_wait,
             });
         }
         let time_wait = TimeWait::new(&config, &fixed, &tcp_configs, k0.rotate_left(32) ^ k1)?;
         let chunks = |bytes: usize| u32::try_from(bytes.div_ceil(CHUNK)).unwrap_or(u32::MAX);
+        let mut neighbors = Neighbors::new(config.max_neighbors, key);
+        let detection = Detection::new(config.address_probes, &mut link);
+        if detection.is_under_way() {
+            neighbors.hold_v6();
+        }
         let receive_memory = Memory::new(chunks(config.receive_memory), CHUNK as u32);
         let core = Core {
             slab: Slab::new(config.max_connections),
@@ -274,7 +235,9 @@ impl Core {
             counters: Counters::default(),
             challenge: ChallengeLimit::new(config.control_replies_per_second, k0 ^ k1),
             time_wait,
-            neighbors: Neighbors::new(config.max_neighbors, key),
+            neighbors,
+            detection,
+            duplicates: Vec::new(),
             listeners,
             free_listeners: Vec::new(),
             listen_index,
@@ -290,7 +253,7 @@ impl Core {
             waiting: Lists::new(config.max_connections, config.max_neighbors.into()),
             starved: VecDeque::with_capacity(n),
             mtu: config.mtu,
-            link: Link::new(&config),
+            link,
         };
         Ok((core, receive_memory))
     }
@@ -327,14 +290,27 @@ impl Core {
     }
 }
 
-/// The place of `config` among the shard's, with an MSS that fits the link (RFC 9293 3.7.1).
+/// The place of `config` among the shard's for connections of one family, with an MSS that fits the
+/// link (RFC 9293 3.7.1).
 pub(crate) fn place_config(
     configs: &mut Vec<TcpConfig>,
     config: &TcpConfig,
     mtu: u16,
+    is_v4: bool,
 ) -> Result<u16, ConfigError> {
     let mut config = config.clone();
-    config.mss = config.mss.min(mtu - 40);
+    if is_v4 {
+        config.mss = config.mss.min(mtu - 40);
+    } else {
+        config.mss = config.mss.min(mtu - 60);
+        //= RFC 9293 3.7.1
+        //# If an MSS Option is not received at connection setup, TCP
+        //# implementations MUST assume a default send MSS of 536 (576 - 40)
+        //# for IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
+        if config.default_mss == TcpConfig::default().default_mss {
+            config.default_mss = 1220;
+        }
+    }
     let place = configs
         .iter()
         .position(|c| *c == config)
@@ -343,4 +319,16 @@ pub(crate) fn place_config(
             configs.len() - 1
         });
     u16::try_from(place).map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))
+}
+
+/// The places of `config` for both families.
+pub(crate) fn place_both(
+    configs: &mut Vec<TcpConfig>,
+    config: &TcpConfig,
+    mtu: u16,
+) -> Result<Places, ConfigError> {
+    Ok(Places {
+        v4: place_config(configs, config, mtu, true)?,
+        v6: place_config(configs, config, mtu, false)?,
+    })
 }

@@ -37,15 +37,15 @@ counters! {
         drop_ethernet,
         /// Dropped: an EtherType that this host does not speak.
         drop_ethertype,
-        /// Dropped: malformed IPv4 header.
+        /// Dropped: malformed IP header, or IPv6 extension header.
         drop_ip_malformed,
         /// Dropped: wrong IPv4 header checksum.
         drop_ip_checksum,
-        /// Dropped: an IPv4 fragment; this host does not reassemble.
+        /// Dropped: an IP fragment; this host does not reassemble.
         drop_ip_fragment,
         /// Dropped: addressed to another host.
         drop_ip_not_ours,
-        /// Dropped: a source address that no host can have (RFC 1122 3.2.1.3).
+        /// Dropped: a source address that no host can have (RFC 1122 3.2.1.3, RFC 4291 2.5 and 2.7).
         drop_ip_source,
         /// Dropped: an IP protocol that this host does not speak, or UDP.
         drop_ip_protocol,
@@ -55,6 +55,8 @@ counters! {
         drop_tcp_checksum,
         /// Dropped: malformed or foreign ARP packet.
         drop_arp,
+        /// Dropped: neighbour discovery that is malformed, from off the link, or for another host.
+        drop_ndp,
         /// Dropped: malformed ICMP message, or one of no interest.
         drop_icmp,
         /// Dropped: no frame buffer to send with.
@@ -79,6 +81,12 @@ counters! {
         arp_replies,
         /// ARP requests sent.
         arp_requests,
+        /// Neighbour solicitations answered.
+        ndp_advertisements,
+        /// Neighbour solicitations sent, those included that look for duplicates of our addresses.
+        ndp_solicitations,
+        /// IPv6 addresses not used because another host on the link has them (RFC 4862 5.4).
+        duplicate_addresses,
         /// Neighbours that never answered.
         neighbor_failures,
         /// Neighbours not remembered because the table was full.
@@ -91,7 +99,7 @@ counters! {
         icmp_errors_sent,
         /// ICMP errors received that concern a connection of ours.
         icmp_errors_received,
-        /// Connections whose path was said to carry less than was thought (RFC 1191).
+        /// Connections whose path was said to carry less than was thought (RFC 1191, RFC 8201).
         path_mtu_reduced,
         /// Active opens.
         active_opens,

@@ -53,7 +53,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let core = &mut self.core;
         let slot = core.slab.get_mut(index);
         let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        let doubted = core.neighbors.wants_confirmation();
+        let unacknowledged = slot.conn.snd_una();
         let outcome = slot.conn.on_segment(&mut env, segment);
+        if doubted && slot.conn.snd_una() != unacknowledged {
+            core.neighbors.confirm(slot.neighbor, now);
+        }
         if !slot.has(flag::DIRTY) {
             slot.flags |= flag::DIRTY;
             core.dirty.push(index);
@@ -151,7 +156,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             core.counters.host.neighbor_table_full += 1;
             return None;
         };
-        let config = core.listeners[usize::from(id.0)].config;
+        let config = core.listeners[usize::from(id.0)]
+            .config
+            .of(frame.tuple.local);
         let mut env = env!(core, &mut self.receive_memory, now, config);
         let conn = Connection::accept(&mut env, segment, iss, ts_offset);
         let slot = Slot {

@@ -3,7 +3,7 @@
 
 use tcp::CloseReason;
 use tcp::time::Instant;
-use wire::{FourTuple, Ip, MacAddr, ethernet, icmpv4, ipv4, tcp as wire_tcp};
+use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, icmpv4, ipv4, tcp as wire_tcp};
 
 use crate::frame::{Frame, FramePool, TxOffload};
 use crate::slab::flag;
@@ -89,7 +89,7 @@ impl<A, P: FramePool> Stack<A, P> {
                 mtu,
                 original,
             }) => {
-                if let Some(index) = self.quoted_connection(&payload[original]) {
+                if let Some(index) = self.quoted_v4(&payload[original]) {
                     self.core.counters.host.icmp_errors_received += 1;
                     self.reduce_path_mtu(index, mtu);
                 } else {
@@ -97,19 +97,19 @@ impl<A, P: FramePool> Stack<A, P> {
                 }
             }
             Ok(icmpv4::Message::DestinationUnreachable { code, original, .. }) => {
-                self.on_icmp_error(&payload[original], hard_error(code));
+                self.on_icmp_error(self.quoted_v4(&payload[original]), hard_error(code));
             }
             Ok(
                 icmpv4::Message::TimeExceeded { original, .. }
                 | icmpv4::Message::ParameterProblem { original, .. },
-            ) => self.on_icmp_error(&payload[original], None),
+            ) => self.on_icmp_error(self.quoted_v4(&payload[original]), None),
             _ => self.core.counters.host.drop_icmp += 1,
         }
     }
 
-    /// An error about a datagram of ours; what a hard one means.
-    fn on_icmp_error(&mut self, original: &[u8], hard: Option<CloseReason>) {
-        let Some(index) = self.quoted_connection(original) else {
+    /// An error about a datagram of the connection `quoted`, if it is one's; what a hard one means.
+    pub(crate) fn on_icmp_error(&mut self, quoted: Option<u32>, hard: Option<CloseReason>) {
+        let Some(index) = quoted else {
             self.core.counters.host.drop_icmp += 1;
             return;
         };
@@ -138,15 +138,17 @@ impl<A, P: FramePool> Stack<A, P> {
     /// The path of a connection carries less than was thought. A router older than RFC 1191 says
     /// 0, which means no more than what every host accepts; less than that is never believed.
     fn reduce_path_mtu(&mut self, index: u32, mtu: u16) {
-        let mtu = mtu.max(LEAST_PATH_MTU);
-        if self.core.slab.get_mut(index).conn.reduce_mss(mtu - 40) {
+        self.reduce_mss(index, mtu.max(LEAST_PATH_MTU) - 40);
+    }
+
+    pub(crate) fn reduce_mss(&mut self, index: u32, mss: u16) {
+        if self.core.slab.get_mut(index).conn.reduce_mss(mss) {
             self.core.counters.host.path_mtu_reduced += 1;
             self.core.mark_dirty(index);
         }
     }
 
-    /// The live connection that may have sent the quoted datagram.
-    fn quoted_connection(&self, quoted: &[u8]) -> Option<u32> {
+    fn quoted_v4(&self, quoted: &[u8]) -> Option<u32> {
         let ip = ipv4::Header::parse_quoted(quoted).ok()?;
         if ip.protocol != ipv4::PROTOCOL_TCP {
             return None;
@@ -158,13 +160,18 @@ impl<A, P: FramePool> Stack<A, P> {
             local_port: tcp.src_port,
             remote_port: tcp.dst_port,
         };
-        let index = self.core.slab.find(self.core.hash(&tuple), &tuple)?;
+        self.quoted_connection(&tuple, tcp.seq)
+    }
+
+    /// The live connection of `tuple`, if it may have sent a segment of this number.
+    pub(crate) fn quoted_connection(&self, tuple: &FourTuple, seq: Seq) -> Option<u32> {
+        let index = self.core.slab.find(self.core.hash(tuple), tuple)?;
         let info = self.core.slab.get(index).conn.info();
         //= RFC 5927 4.1
         //# These implementations check that the TCP sequence number contained in
         //# the payload of the ICMP error message is within the range
         //# SND.UNA =< SEG.SEQ < SND.NXT.
-        (tcp.seq.ge(info.snd_una) && tcp.seq.lt(info.snd_nxt)).then_some(index)
+        (seq.ge(info.snd_una) && seq.lt(info.snd_nxt)).then_some(index)
     }
 
     fn send_unreachable(

@@ -1,5 +1,6 @@
-//! Neighbours: which Ethernet address an on-link IP address has (RFC 826), with ageing
-//! (RFC 1122 2.3.2.1).
+//! Neighbours: which Ethernet address an on-link IP address has, of both families. What is believed
+//! for how long is what RFC 4861 7.3 says for IPv6; ARP (RFC 826, with the ageing that RFC 1122
+//! 2.3.2.1 demands) has no better rule of its own and follows the same.
 //!
 //! The cache is an array that connections index directly; an entry that a connection uses is
 //! never taken away from under it. What to send is recorded here and fetched by the host. Every
@@ -13,9 +14,16 @@ use wire::{Ip, MacAddr};
 use crate::hash::Keyed;
 use crate::lists::Lists;
 
-/// How long an answer is believed before it is asked for again.
+mod learn;
+
+pub(crate) use learn::{Learned, News};
+
+/// REACHABLE_TIME: how long a confirmation is believed (RFC 4861 10).
 const REACHABLE_MS: u64 = 30_000;
-/// Time between requests, and how many go unanswered before the neighbour counts as gone.
+/// DELAY_FIRST_PROBE_TIME: how long an upper layer has to confirm it instead (RFC 4861 10).
+const DELAY_MS: u64 = 5_000;
+/// RETRANS_TIMER: time between requests, and how many go unanswered before the neighbour counts as
+/// gone: MAX_UNICAST_SOLICIT and MAX_MULTICAST_SOLICIT (RFC 4861 10).
 const RETRY_MS: u64 = 1_000;
 const TRIES: u8 = 3;
 /// No neighbour.
@@ -30,14 +38,24 @@ pub(crate) struct NeighborId(pub(crate) u16);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Free,
-    /// Asked for, no answer yet; the count is of requests sent.
+    /// Asked for, no answer yet; the count is of requests sent. 0: not to be asked for yet.
     Incomplete(u8),
     Reachable,
-    /// Known, but its time is over; asked again (unicast) while it goes on being used. The count
-    /// is of requests sent.
+    /// Known, but not confirmed lately. Nothing is done until somebody sends there.
+    Stale,
+    /// Somebody sends there: if no upper layer confirms it, it will be asked.
+    Delay,
+    /// Asked (unicast) while it goes on being used. The count is of requests sent.
     Probe(u8),
     /// Asked in vain. Asked again when somebody wants it after the pause.
     Failed,
+}
+
+impl State {
+    /// In use without being confirmed.
+    fn is_unsure(self) -> bool {
+        matches!(self, State::Delay | State::Probe(_))
+    }
 }
 
 #[derive(Debug)]
@@ -51,7 +69,7 @@ struct Entry {
     users: u32,
 }
 
-/// A request to send: broadcast if `to` is `None`.
+/// A request to send: to everybody, or to the solicited-node group, if `to` is `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Solicit {
     pub(crate) ip: Ip,
@@ -84,6 +102,11 @@ pub(crate) struct Neighbors {
     failed: Vec<NeighborId>,
     /// Users of all entries.
     users: u64,
+    /// Entries in use without being confirmed.
+    unsure: u32,
+    /// IPv6 neighbours are not asked for yet, because our own addresses are being verified.
+    holds_v6: bool,
+    held: Vec<u16>,
 }
 
 /// The list of [`Neighbors::unused`].
@@ -104,13 +127,31 @@ impl Neighbors {
             solicit: Vec::with_capacity(capacity * 2),
             failed: Vec::with_capacity(capacity),
             users: 0,
+            unsure: 0,
+            holds_v6: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// From now on no IPv6 neighbour is asked for, until [`Neighbors::release_v6`].
+    pub(crate) fn hold_v6(&mut self) {
+        self.holds_v6 = true;
+    }
+
+    /// Asks for the IPv6 neighbours that somebody wanted meanwhile.
+    pub(crate) fn release_v6(&mut self, now: Instant) {
+        self.holds_v6 = false;
+        for id in ::core::mem::take(&mut self.held) {
+            if self.entries[usize::from(id)].state == State::Incomplete(0) {
+                self.ask(id, now);
+            }
         }
     }
 
     /// The place of `ip`, made if there is room, and one more user of it.
     pub(crate) fn acquire(&mut self, ip: Ip, now: Instant) -> Option<NeighborId> {
         if self.last.0 == ip {
-            self.add_user(self.last.1, now);
+            self.add_user(self.last.1);
             return Some(NeighborId(self.last.1));
         }
         let id = match self.by_ip.get(&ip) {
@@ -121,22 +162,18 @@ impl Neighbors {
                 id
             }
         };
-        self.add_user(id, now);
+        self.add_user(id);
         self.last = (ip, id);
         Some(NeighborId(id))
     }
 
     #[inline]
-    fn add_user(&mut self, id: u16, now: Instant) {
+    fn add_user(&mut self, id: u16) {
         let entry = &mut self.entries[usize::from(id)];
         entry.users += 1;
         self.users += 1;
         if entry.users == 1 {
             self.unused.remove(id.into());
-            if entry.state == State::Probe(0) {
-                // Its time was over when nobody used it: it is asked now, and believed meanwhile.
-                self.look_at(id, now);
-            }
         }
     }
 
@@ -160,7 +197,17 @@ impl Neighbors {
     pub(crate) fn resolve(&mut self, id: NeighborId, now: Instant) -> Resolution {
         let entry = &mut self.entries[usize::from(id.0)];
         match entry.state {
-            State::Reachable | State::Probe(_) => Resolution::Known(entry.mac),
+            State::Reachable | State::Delay | State::Probe(_) => Resolution::Known(entry.mac),
+            State::Stale => {
+                //= RFC 4861 7.3.3
+                //# The first time a node sends a packet to a neighbor whose entry is
+                //# STALE, the sender changes the state to DELAY and sets a timer to
+                //# expire in DELAY_FIRST_PROBE_TIME seconds.
+                let mac = entry.mac;
+                self.set_state(id.0, State::Delay);
+                self.look_at(id.0, now.plus_millis(DELAY_MS));
+                Resolution::Known(mac)
+            }
             State::Incomplete(_) | State::Free => Resolution::Pending,
             State::Failed if now < entry.due => Resolution::Failed,
             State::Failed => {
@@ -170,40 +217,39 @@ impl Neighbors {
         }
     }
 
-    /// What a frame from `ip` taught: RFC 826's merge. A new entry is made only if `create`.
-    pub(crate) fn learn(&mut self, ip: Ip, mac: MacAddr, create: bool, now: Instant) -> Learned {
-        let (id, waited) = match self.by_ip.get(&ip) {
-            Some(&id) => {
-                let state = self.entries[usize::from(id)].state;
-                (id, matches!(state, State::Incomplete(_) | State::Failed))
-            }
-            None if create => match self.place(ip, now) {
-                Some(id) => (id, false),
-                None => return Learned::Full,
-            },
-            None => return Learned::Ignored,
-        };
-        let due = now.plus_millis(REACHABLE_MS);
+    /// Whether any neighbour in use waits for a confirmation.
+    #[inline]
+    pub(crate) fn wants_confirmation(&self) -> bool {
+        self.unsure > 0
+    }
+
+    //= RFC 4861 7.3.1
+    //# In TCP, for example, receipt of a (new)
+    //# acknowledgment indicates that previously sent data reached the peer.
+    /// What was sent to the neighbour is getting through.
+    pub(crate) fn confirm(&mut self, id: NeighborId, now: Instant) {
+        if self.entries[usize::from(id.0)].state.is_unsure() {
+            self.set_state(id.0, State::Reachable);
+            self.look_at(id.0, now.plus_millis(REACHABLE_MS));
+        }
+    }
+
+    fn set_state(&mut self, id: u16, state: State) {
         let entry = &mut self.entries[usize::from(id)];
-        entry.mac = mac;
-        entry.state = State::Reachable;
-        if entry.users == 0 {
-            self.unused.remove(id.into());
-            self.unused.push(UNUSED, id.into());
-        }
-        self.look_at(id, due);
-        if waited {
-            Learned::Resolved(NeighborId(id))
-        } else {
-            Learned::Known
-        }
+        self.unsure -= u32::from(entry.state.is_unsure());
+        self.unsure += u32::from(state.is_unsure());
+        entry.state = state;
     }
 
     /// Begins to ask for a neighbour.
     fn ask(&mut self, id: u16, now: Instant) {
-        let entry = &mut self.entries[usize::from(id)];
-        entry.state = State::Incomplete(1);
-        let ip = entry.ip;
+        let ip = self.entries[usize::from(id)].ip;
+        if self.holds_v6 && !ip.is_v4() {
+            self.set_state(id, State::Incomplete(0));
+            self.held.push(id);
+            return;
+        }
+        self.set_state(id, State::Incomplete(1));
         self.solicit.push(Solicit { ip, to: None });
         self.look_at(id, now.plus_millis(RETRY_MS));
     }
@@ -248,45 +294,49 @@ impl Neighbors {
         let (ip, mac, used) = (entry.ip, entry.mac, entry.users > 0);
         let retry = now.plus_millis(RETRY_MS);
         match entry.state {
+            State::Incomplete(0) | State::Free => {}
             State::Incomplete(n) if n < TRIES => {
-                entry.state = State::Incomplete(n + 1);
+                self.set_state(id, State::Incomplete(n + 1));
                 self.solicit.push(Solicit { ip, to: None });
                 self.look_at(id, retry);
             }
-            State::Reachable if used => {
-                entry.state = State::Probe(1);
-                self.solicit.push(Solicit { ip, to: Some(mac) });
-                self.look_at(id, retry);
-            }
-            // Nobody uses it: keep it, unasked, until it is forgotten.
-            State::Reachable => {
-                entry.state = State::Probe(0);
-                self.look_at(id, now.plus_millis(FORGET_MS));
-            }
-            State::Probe(n) if used && n < TRIES => {
-                entry.state = State::Probe(n + 1);
-                // The last request goes to everybody: the address may have moved.
+            State::Reachable => self.rest(id, now),
+            State::Delay | State::Probe(_) if !used => self.rest(id, now),
+            State::Delay => self.probe(id, 1, Some(mac), now),
+            State::Probe(n) if n < TRIES => {
+                // The last request goes to everybody: the address may have moved (RFC 7048).
                 let to = (n + 1 < TRIES).then_some(mac);
-                self.solicit.push(Solicit { ip, to });
-                self.look_at(id, retry);
+                self.probe(id, n + 1, to, now);
             }
-            State::Incomplete(_) => self.fail(id, now),
-            State::Probe(_) if used => self.fail(id, now),
-            // With users, it is asked again when one of them has something to send.
+            State::Incomplete(_) | State::Probe(_) => self.fail(id, now),
+            // With users, it is asked for again when one of them has something to send.
             State::Failed if used => {}
-            State::Probe(_) | State::Failed => {
+            State::Stale if used => self.rest(id, now),
+            State::Stale | State::Failed => {
                 self.by_ip.remove(&ip);
                 self.last = NOBODY;
-                entry.state = State::Free;
+                self.set_state(id, State::Free);
                 self.unused.remove(id.into());
                 self.free.push(id);
             }
-            State::Free => {}
         }
     }
 
+    /// It is kept, unasked: until somebody sends there, or until it is forgotten.
+    fn rest(&mut self, id: u16, now: Instant) {
+        self.set_state(id, State::Stale);
+        self.look_at(id, now.plus_millis(FORGET_MS));
+    }
+
+    fn probe(&mut self, id: u16, n: u8, to: Option<MacAddr>, now: Instant) {
+        self.set_state(id, State::Probe(n));
+        let ip = self.entries[usize::from(id)].ip;
+        self.solicit.push(Solicit { ip, to });
+        self.look_at(id, now.plus_millis(RETRY_MS));
+    }
+
     fn fail(&mut self, id: u16, now: Instant) {
-        self.entries[usize::from(id)].state = State::Failed;
+        self.set_state(id, State::Failed);
         self.failed.push(NeighborId(id));
         self.look_at(id, now.plus_millis(RETRY_MS));
     }
@@ -333,6 +383,7 @@ impl Neighbors {
         } else {
             // Full: an entry that no connection uses and whose news is oldest gives way.
             let victim = self.unused.pop(UNUSED)? as u16;
+            self.set_state(victim, State::Free);
             let old = &mut self.entries[usize::from(victim)];
             self.by_ip.remove(&old.ip);
             *old = fresh;
@@ -343,19 +394,6 @@ impl Neighbors {
         self.by_ip.insert(ip, id);
         Some(id)
     }
-}
-
-/// What [`Neighbors::learn`] did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Learned {
-    /// Not asked for and not to be created.
-    Ignored,
-    /// No room.
-    Full,
-    /// New, or confirmed.
-    Known,
-    /// Known now, and somebody may have waited.
-    Resolved(NeighborId),
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Frames out: TCP segments with their IPv4 and Ethernet headers.
+//! Frames out: TCP segments with their IP and Ethernet headers.
 
 use wire::tcp_ipv4::{self, Checksums};
-use wire::{FourTuple, MacAddr, ethernet, ipv4, tcp as wire_tcp};
+use wire::{FourTuple, MacAddr, ethernet, ipv4, ipv6, tcp as wire_tcp, tcp_ipv6};
 
-use crate::core::Link;
 use crate::frame::{Frame, FramePool, TxOffload};
+use crate::link::Link;
 
 impl Link {
     /// Bytes of the Ethernet header that this link uses.
@@ -43,22 +43,37 @@ impl Link {
     ) -> Option<P::Frame> {
         let l2 = self.l2_len();
         let options_len = header.options.len();
-        let before_text = ipv4::Header::LEN + wire_tcp::Header::LEN + options_len;
+        let is_v4 = tuple.local.is_v4();
+        let ip_len = match is_v4 {
+            true => ipv4::Header::LEN,
+            false => ipv6::Header::LEN,
+        };
+        let before_text = ip_len + wire_tcp::Header::LEN + options_len;
         let mut frame = pool.alloc(l2 + before_text + text_len)?;
         let buf = frame.data_mut();
-        self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV4);
+        let ethertype = match is_v4 {
+            true => ethernet::ETHERTYPE_IPV4,
+            false => ethernet::ETHERTYPE_IPV6,
+        };
+        self.emit_ethernet(buf, to, ethertype);
         let packet = &mut buf[l2..];
         if text_len > 0 {
             write_text(&mut packet[before_text..]);
         }
         header.src_port = tuple.local_port;
         header.dst_port = tuple.remote_port;
-        let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
-        let checksums = Checksums {
-            ip: !self.offload.tx_ip,
-            tcp: !self.offload.tx_tcp,
+        let written = if is_v4 {
+            let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
+            let checksums = Checksums {
+                ip: !self.offload.tx_ip,
+                tcp: !self.offload.tx_tcp,
+            };
+            tcp_ipv4::emit(packet, src, dst, header, options_len, checksums)
+        } else {
+            let (src, dst) = (tuple.local, tuple.remote);
+            tcp_ipv6::emit(packet, src, dst, header, options_len, !self.offload.tx_tcp)
         };
-        if !tcp_ipv4::emit(packet, src, dst, header, options_len, checksums) {
+        if !written {
             // An MTU is at most 9,216, and the frame is as long as was asked for.
             debug_assert!(false, "headers that do not fit their frame");
             pool.free(frame);
@@ -67,9 +82,9 @@ impl Link {
         if self.offload.tx_ip || self.offload.tx_tcp {
             frame.set_tx_offload(TxOffload {
                 l2_len: l2 as u8,
-                l3_len: ipv4::Header::LEN as u8,
-                ipv4: true,
-                ip_checksum: self.offload.tx_ip,
+                l3_len: ip_len as u8,
+                ipv4: is_v4,
+                ip_checksum: self.offload.tx_ip && is_v4,
                 tcp_checksum: self.offload.tx_tcp,
             });
         }

@@ -5,11 +5,11 @@
 use core::ops::Range;
 
 use wire::tcp_ipv4::{self, Checksums};
-use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, ipv4, tcp as wire_tcp};
+use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, ipv4, ipv6, tcp as wire_tcp, tcp_ipv6};
 
-use crate::core::Link;
 use crate::counters::Host;
-use crate::frame::{Frame, Verdict, tcp_intact};
+use crate::frame::{Frame, RxChecksum, Verdict, tcp_intact};
+use crate::link::Link;
 use crate::slab::Hint;
 
 /// What a frame turned out to be.
@@ -23,6 +23,10 @@ pub(crate) enum Kind {
     Ipv4,
     /// The same, sent to everybody: never answered by an error.
     Ipv4Broadcast,
+    /// An IPv6 packet to us that is not TCP, or whose extension headers are wrong.
+    Ipv6,
+    /// The same, sent to a group that we are in.
+    Ipv6Multicast,
     /// An intact TCP segment to us.
     Tcp,
 }
@@ -86,7 +90,7 @@ pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: 
 const GROUP: u64 = 1 << 56;
 
 /// Reads what nearly every frame is: an intact TCP segment from one station to us, in the form
-/// that `wire::tcp_ipv4` knows. False for anything else and for anything wrong: the long way finds
+/// that `wire::tcp_ipv4` or `wire::tcp_ipv6` knows. False for anything else and for anything wrong: the long way finds
 /// out what it is. What is taken here, that would take too.
 #[inline(always)]
 fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
@@ -116,36 +120,71 @@ fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
         ethertype = u16::from_be_bytes([*e0, *e1]);
         (packet, offset) = (rest, ethernet::Header::LEN_TAGGED);
     }
-    if ethertype != ethernet::ETHERTYPE_IPV4 {
-        return false;
-    }
     let verdict = frame.rx_checksum();
-    if verdict.ip == Verdict::Bad || verdict.tcp == Verdict::Bad {
+    let text = match ethertype {
+        ethernet::ETHERTYPE_IPV4 => short_ipv4(packet, verdict, link, parsed),
+        ethernet::ETHERTYPE_IPV6 => short_ipv6(packet, verdict, link, parsed),
+        _ => None,
+    };
+    let Some(text) = text else {
         return false;
+    };
+    parsed.kind = Kind::Tcp;
+    let [s0, s1, s2, s3, s4, s5, ..] = from.to_be_bytes();
+    parsed.src_mac = MacAddr([s0, s1, s2, s3, s4, s5]);
+    parsed.offset = offset as u16;
+    parsed.tuple.local_port = parsed.header.dst_port;
+    parsed.tuple.remote_port = parsed.header.src_port;
+    let offset = offset as u16;
+    // Within a frame, whose length an mbuf keeps in 16 bits.
+    parsed.text = offset.wrapping_add(text.start)..offset.wrapping_add(text.end);
+    true
+}
+
+/// Addresses and TCP header of an intact IPv4 packet to us; where its text lies in it.
+#[inline(always)]
+fn short_ipv4(
+    packet: &[u8],
+    verdict: RxChecksum,
+    link: &Link,
+    parsed: &mut Parsed,
+) -> Option<Range<u16>> {
+    if verdict.ip == Verdict::Bad || verdict.tcp == Verdict::Bad {
+        return None;
     }
     let checksums = Checksums {
         ip: verdict.ip == Verdict::Unknown,
         tcp: verdict.tcp == Verdict::Unknown,
     };
-    let Some(read) = tcp_ipv4::parse(packet, checksums, &mut parsed.header) else {
-        return false;
-    };
+    let read = tcp_ipv4::parse(packet, checksums, &mut parsed.header)?;
     let dst = Ip::v4(read.dst);
     if is_impossible_source(read.src) || read.src == read.dst || !link.is_ours(dst) {
-        return false;
+        return None;
     }
-    parsed.kind = Kind::Tcp;
-    let [s0, s1, s2, s3, s4, s5, ..] = from.to_be_bytes();
-    parsed.src_mac = MacAddr([s0, s1, s2, s3, s4, s5]);
-    parsed.offset = offset as u16;
     parsed.tuple.local = dst;
     parsed.tuple.remote = Ip::v4(read.src);
-    parsed.tuple.local_port = parsed.header.dst_port;
-    parsed.tuple.remote_port = parsed.header.src_port;
-    let offset = offset as u16;
-    // Within a frame, whose length an mbuf keeps in 16 bits.
-    parsed.text = offset.wrapping_add(read.text.start)..offset.wrapping_add(read.text.end);
-    true
+    Some(read.text)
+}
+
+/// The same of an IPv6 packet.
+#[inline]
+fn short_ipv6(
+    packet: &[u8],
+    verdict: RxChecksum,
+    link: &Link,
+    parsed: &mut Parsed,
+) -> Option<Range<u16>> {
+    if verdict.tcp == Verdict::Bad {
+        return None;
+    }
+    let verify = verdict.tcp == Verdict::Unknown;
+    let read = tcp_ipv6::parse(packet, verify, &mut parsed.header)?;
+    if is_impossible_source_v6(read.src) || read.src == read.dst || !link.is_ours(read.dst) {
+        return None;
+    }
+    parsed.tuple.local = read.dst;
+    parsed.tuple.remote = read.src;
+    Some(read.text)
 }
 
 //= RFC 1122 3.2.1.3
@@ -155,6 +194,13 @@ fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
 #[inline(always)]
 fn is_impossible_source(src: [u8; 4]) -> bool {
     src[0] == 0 || src[0] == 127 || src[0] >= 224
+}
+
+/// Whether no TCP segment and no question can come from there: a group, `::` or `::1`.
+#[inline(always)]
+pub(crate) fn is_impossible_source_v6(src: Ip) -> bool {
+    let number = u128::from_be_bytes(src.octets());
+    number <= 1 || number >> 120 == 0xff
 }
 
 /// Reads any frame, header by header, and counts what is wrong with it.
@@ -187,6 +233,7 @@ fn long_way<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Par
     parsed.offset = offset as u16;
     match ethernet.ethertype {
         ethernet::ETHERTYPE_IPV4 => ipv4(frame, link, count, to_us, parsed),
+        ethernet::ETHERTYPE_IPV6 => ipv6(frame, link, count, to_us, parsed),
         ethernet::ETHERTYPE_ARP => parsed.kind = Kind::Arp,
         _ => count.drop_ethertype += 1,
     }
@@ -239,9 +286,71 @@ fn ipv4<F: Frame>(frame: &F, link: &Link, count: &mut Host, to_us: bool, parsed:
         count.drop_ip_not_ours += 1;
         return;
     }
+    parsed.tuple.local = dst;
+    parsed.tuple.remote = src;
     let payload = offset + payload.start..offset + payload.end;
-    let segment = &data[payload.clone()];
-    if !tcp_intact(verdict.tcp, src, dst, segment) {
+    segment(frame, payload, count, parsed);
+}
+
+fn ipv6<F: Frame>(frame: &F, link: &Link, count: &mut Host, to_us: bool, parsed: &mut Parsed) {
+    let offset = usize::from(parsed.offset);
+    let packet = &frame.data()[offset..];
+    let Ok((header, payload)) = ipv6::Header::parse(packet) else {
+        count.drop_ip_malformed += 1;
+        return;
+    };
+    let (src, dst) = (Ip::v6(header.src), Ip::v6(header.dst));
+    let unspecified = src == Ip::UNSPECIFIED_V6;
+    // Without an address yet, a host asks whether it may have one.
+    let probes = unspecified && header.next_header == ipv6::NEXT_HEADER_ICMPV6;
+    if is_impossible_source_v6(src) && !probes {
+        count.drop_ip_source += 1;
+        return;
+    }
+    let multicast = ipv6::is_multicast(header.dst);
+    let for_us = match multicast {
+        true => link.is_in_group(header.dst),
+        false => to_us && link.is_ours(dst),
+    };
+    if !for_us {
+        count.drop_ip_not_ours += 1;
+        return;
+    }
+    let upper = ipv6::walk(&packet[payload.clone()], header.next_header);
+    let fragment = upper.as_ref().ok().and_then(|upper| upper.fragment);
+    if fragment.is_some_and(|f| !f.is_atomic()) {
+        count.drop_ip_fragment += 1;
+        return;
+    }
+    match upper {
+        Ok(upper) if upper.protocol == ipv6::NEXT_HEADER_TCP => {
+            //= RFC 9293 3.9.2.3
+            //# A TCP implementation MUST silently discard an incoming SYN
+            //# segment that is addressed to a broadcast or multicast address
+            if multicast || src == dst {
+                count.drop_ip_not_ours += 1;
+                return;
+            }
+            parsed.tuple.local = dst;
+            parsed.tuple.remote = src;
+            let start = offset + payload.start + upper.offset;
+            segment(frame, start..offset + payload.end, count, parsed);
+        }
+        // What is to be said of wrong headers is said later, too.
+        _ => {
+            parsed.kind = match multicast {
+                true => Kind::Ipv6Multicast,
+                false => Kind::Ipv6,
+            }
+        }
+    }
+}
+
+/// Reads the TCP segment that lies at `range` of the frame, between the addresses of `parsed`.
+fn segment<F: Frame>(frame: &F, range: Range<usize>, count: &mut Host, parsed: &mut Parsed) {
+    let (src, dst) = (parsed.tuple.remote, parsed.tuple.local);
+    let segment = &frame.data()[range.clone()];
+    if !tcp_intact(frame.rx_checksum().tcp, src, dst, segment) {
         count.drop_tcp_checksum += 1;
         return;
     }
@@ -251,13 +360,11 @@ fn ipv4<F: Frame>(frame: &F, link: &Link, count: &mut Host, to_us: bool, parsed:
     };
     count.rx_segments += 1;
     parsed.kind = Kind::Tcp;
-    parsed.tuple.local = dst;
-    parsed.tuple.remote = src;
     parsed.tuple.local_port = tcp.dst_port;
     parsed.tuple.remote_port = tcp.src_port;
     parsed.header = tcp;
-    // Within a frame, whose length an mbuf keeps in 16 bits; IPv4 total length is 16 bits too.
-    parsed.text = (payload.start + text) as u16..payload.end as u16;
+    // Within a frame, whose length an mbuf keeps in 16 bits.
+    parsed.text = (range.start + text) as u16..range.end as u16;
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use tcp::{Config as TcpConfig, Connection, State};
 use wire::{FourTuple, Ip};
 
 use crate::application::{Application, Handle, ListenerId};
-use crate::config::{ConfigError, ListenerConfig, TimeWaitConfig};
+use crate::config::{ConfigError, ListenerConfig, TimeWaitConfig, is_unicast};
 use crate::context::{ConnectError, Context};
-use crate::core::{Core, Fixed, Listener, env, place_config};
+use crate::core::{Core, Fixed, Listener, Places, env, place_both, place_config};
 use crate::frame::FramePool;
 use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
@@ -75,7 +75,7 @@ impl Context<'_> {
         id: ListenerId,
         tcp: &TcpConfig,
     ) -> Result<(), ConfigError> {
-        let place = self.core.place(tcp)?;
+        let place = self.core.place_both(tcp)?;
         if let Some(listener) = self.core.listeners.get_mut(usize::from(id.0)) {
             listener.config = place;
         }
@@ -105,7 +105,8 @@ impl Context<'_> {
         if self.core.slab.by_handle(conn).is_none() {
             return Ok(());
         }
-        let place = self.core.place(tcp)?;
+        let is_v4 = self.core.slab.get(conn.index).tuple.local.is_v4();
+        let place = self.core.place(tcp, is_v4)?;
         let slot = self.core.slab.get_mut(conn.index);
         slot.config = place;
         let config = &self.core.tcp_configs[usize::from(place)];
@@ -170,9 +171,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
 impl Core {
     /// The place of a valid configuration.
-    fn place(&mut self, tcp: &TcpConfig) -> Result<u16, ConfigError> {
+    fn place(&mut self, tcp: &TcpConfig, is_v4: bool) -> Result<u16, ConfigError> {
         tcp.validate()?;
-        place_config(&mut self.tcp_configs, tcp, self.mtu)
+        place_config(&mut self.tcp_configs, tcp, self.mtu, is_v4)
+    }
+
+    /// Its places for both families.
+    fn place_both(&mut self, tcp: &TcpConfig) -> Result<Places, ConfigError> {
+        tcp.validate()?;
+        place_both(&mut self.tcp_configs, tcp, self.mtu)
     }
 
     fn listen(&mut self, l: &ListenerConfig) -> Result<ListenerId, ConfigError> {
@@ -195,9 +202,9 @@ impl Core {
             return Err(ConfigError::DuplicateListener(l.port));
         }
         l.time_wait.validate()?;
-        let config = self.place(&l.time_wait.protocol(&l.tcp))?;
+        let config = self.place_both(&l.time_wait.protocol(&l.tcp))?;
         for &ip in &ips {
-            self.anchor((ip, l.port), config, l.time_wait)?;
+            self.anchor((ip, l.port), config.of(ip), l.time_wait)?;
         }
         let listener = Listener {
             backlog: l.backlog,
@@ -274,6 +281,9 @@ impl Core {
         if !self.link.is_ours(local) {
             return Err(ConfigError::NotOurs(local).into());
         }
+        if remote.is_v4() != local.is_v4() {
+            return Err(ConfigError::FamiliesDiffer(local, remote).into());
+        }
         if !is_unicast(remote) || self.link.is_broadcast(remote) || self.link.is_ours(remote) {
             return Err(ConfigError::NotUnicast(remote).into());
         }
@@ -302,7 +312,7 @@ impl Core {
             return Err(ConnectError::TableFull.into());
         }
         open.time_wait.validate()?;
-        let config = self.place(&open.time_wait.protocol(&open.tcp))?;
+        let config = self.place(&open.time_wait.protocol(&open.tcp), local.is_v4())?;
         self.anchor(open.local, config, open.time_wait)?;
         let numbers = self.secret.numbers(&tuple);
         let clock = self.clock_isn(numbers, now);
@@ -336,10 +346,4 @@ impl Core {
         self.mark_dirty(index);
         Ok(self.slab.handle(index))
     }
-}
-
-/// Whether `ip` may be another host's address (RFC 1122 3.2.1.3).
-fn is_unicast(ip: Ip) -> bool {
-    ip.as_v4()
-        .is_some_and(|[first, ..]| first != 0 && first != 127 && first < 224)
 }

@@ -36,8 +36,6 @@ pub struct Stack<A, P: FramePool> {
     pub(crate) spare: Vec<u32>,
     pub(crate) fired: Vec<u32>,
     pub(crate) scratch: Scratch,
-    /// Addresses announced so far.
-    pub(crate) announced: usize,
 }
 
 impl<A: Application, P: FramePool> Stack<A, P> {
@@ -58,7 +56,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             spare: Vec::with_capacity(connections),
             fired: Vec::with_capacity(TIMER_BUDGET),
             scratch: Scratch::default(),
-            announced: 0,
         })
     }
 
@@ -82,7 +79,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             parse(frame, &self.core.link, &mut self.core.counters.host, parsed);
             if parsed.kind == Kind::Tcp {
                 parsed.hash = self.core.hash(&parsed.tuple);
-                self.core.time_wait.prefetch(parsed.hash);
+                self.core.time_wait.prefetch(&parsed.tuple, parsed.hash);
             }
         }
         let burst = &mut burst[..frames.len()];
@@ -90,7 +87,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             if parsed.kind == Kind::Tcp {
                 parsed.hint = self.core.slab.hint(parsed.hash);
                 if matches!(parsed.hint, Hint::Nowhere { .. }) {
-                    self.core.time_wait.prefetch_next(parsed.hash);
+                    self.core
+                        .time_wait
+                        .prefetch_next(&parsed.tuple, parsed.hash);
                 }
             }
         }
@@ -113,13 +112,18 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 let broadcast = parsed.kind == Kind::Ipv4Broadcast;
                 self.on_ipv4(now, parsed.src_mac, &data[offset..], broadcast);
             }
+            Kind::Ipv6 | Kind::Ipv6Multicast => {
+                let multicast = parsed.kind == Kind::Ipv6Multicast;
+                self.on_ipv6(now, parsed.src_mac, &data[offset..], multicast);
+            }
         }
     }
 
     /// One turn of everything that time drives: timers, TIME-WAIT expiry, neighbours, and the
     /// application's own [`Application::poll`]. Call once per turn of the loop, bursts or not.
     pub fn advance(&mut self, now: Instant) {
-        if !self.is_announced() {
+        if self.core.detection.deadline().is_some() {
+            self.core.detect_duplicates(now);
             self.announce();
         }
         self.run_timers(now, TIMER_BUDGET);
@@ -155,17 +159,24 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let fed = self.core.starved.is_empty() || self.core.send_memory.free() == 0;
-        if !self.core.dirty.is_empty() || !self.is_announced() || !fed {
+        if !self.core.dirty.is_empty() || !fed {
             return Some(Instant::ZERO);
         }
         let timers = self.core.next_timer();
         let neighbors = self.core.neighbors.deadline();
         let neighbors = (neighbors < Instant::FAR_FUTURE).then_some(neighbors);
         let time_wait = self.core.time_wait.next_sweep();
-        [timers, neighbors, time_wait, self.app.next_poll()]
-            .into_iter()
-            .flatten()
-            .min()
+        let detection = self.core.detection.deadline();
+        [
+            timers,
+            neighbors,
+            detection,
+            time_wait,
+            self.app.next_poll(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Stops accepting and opening connections; what is live goes on to its end, of which the
@@ -223,6 +234,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         &self.core.counters
     }
 
+    /// An IPv6 address of the configuration that another host on the link has, and that is
+    /// therefore not used (RFC 4862 5.4.5): each is handed out once, to be told to the operator.
+    pub fn take_duplicate(&mut self) -> Option<wire::Ip> {
+        self.core.duplicates.pop()
+    }
+
     /// What is held at this moment.
     #[must_use]
     pub fn usage(&self) -> Usage {
@@ -231,10 +248,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 }
 
 impl<A, P: FramePool> Stack<A, P> {
-    fn is_announced(&self) -> bool {
-        self.announced >= self.core.link.addresses.len()
-    }
-
     /// Whether the outgoing queue takes one more frame.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

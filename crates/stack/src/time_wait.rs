@@ -7,8 +7,8 @@ use ::core::time::Duration;
 use tcp::time::Instant;
 use tcp::time_wait::{
     AckLimiter, AckLimits, AckReason, Anchor, Arrived, ClassId, Config as TableConfig, DropReason,
-    Entry, Epochs, Family, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule, Rules,
-    Slot, Table, V4, Verdict, decide,
+    Entry, Epochs, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule, Rules, Verdict,
+    decide,
 };
 use tcp::{Config as TcpConfig, Segment, closed};
 use wire::FourTuple;
@@ -24,8 +24,10 @@ use crate::stack::Stack;
 mod enter;
 mod recycle;
 mod reuse;
+mod tables;
 
 pub(crate) use reuse::Opening;
+use tables::{Place, Tables};
 
 /// Cache lines of the table that one turn of the loop sweeps at most. At ten thousand turns a
 /// second that walks a hundred million entries four times in a minute.
@@ -33,9 +35,8 @@ const SWEEP_BUDGET: usize = 512;
 
 /// TIME-WAIT entries of every family, with the sockets that they belong to.
 pub(crate) struct TimeWait {
-    v4: Table<V4>,
-    /// What belongs to each anchor.
-    sockets: Vec<Socket>,
+    /// With what belongs to each fixed side.
+    tables: Tables<Socket>,
     /// The lengths in use, by class.
     durations_ms: Vec<u64>,
     acks: AckLimiter,
@@ -57,7 +58,7 @@ struct Socket {
 
 /// An entry, and what its socket says of it.
 struct Found {
-    slot: Slot,
+    slot: Place,
     window: u32,
     window_field: u16,
     socket: Socket,
@@ -111,11 +112,8 @@ impl TimeWait {
             durations_ms: durations_ms.clone(),
             pages: Pages::default(),
         };
-        let error = |e: &dyn core::fmt::Display| ConfigError::TimeWait(e.to_string());
-        let v4 = Table::new(&table, Instant::ZERO).map_err(|e| error(&e))?;
         let mut time_wait = TimeWait {
-            v4,
-            sockets: Vec::new(),
+            tables: Tables::new(table),
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
@@ -152,77 +150,71 @@ impl TimeWait {
             window: tcp.rcv_buf,
             window_shift: tcp.rcv_wind_shift(),
         };
-        let id = self
-            .v4
-            .add_anchor(anchor)
-            .map_err(|e| ConfigError::TimeWait(e.to_string()))?;
-        if rules.syn_probe && !self.sockets.iter().any(|s| s.rules.syn_probe) {
+        if rules.syn_probe && !self.tables.sockets().any(|s| s.rules.syn_probe) {
             self.probes = Probes::new(true);
         }
-        if id.index() == self.sockets.len() {
-            let msl_ms = f.time_wait.msl_ms();
-            self.sockets.push(Socket {
-                rules,
-                epochs: Epochs::new(msl_ms, length_ms),
-                msl_ms,
-                length_ms,
-                config: f.config,
-                fin_wait2_ms: fin_wait2.map_or(0, |(_, ms)| ms),
-            });
-        }
-        Ok(())
+        let msl_ms = f.time_wait.msl_ms();
+        let socket = Socket {
+            rules,
+            epochs: Epochs::new(msl_ms, length_ms),
+            msl_ms,
+            length_ms,
+            config: f.config,
+            fin_wait2_ms: fin_wait2.map_or(0, |(_, ms)| ms),
+        };
+        self.tables.add_anchor(anchor, socket)
     }
 
     /// When the entry of a four-tuple expires.
     pub(crate) fn until(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Instant> {
         let found = self.find(hash, tuple, now)?;
-        Some(self.v4.expires_at(found.slot))
+        Some(self.tables.expires_at(found.slot))
     }
 
     #[inline]
-    pub(crate) fn prefetch(&self, hash: u64) {
-        self.v4.prefetch(hash);
+    pub(crate) fn prefetch(&self, tuple: &FourTuple, hash: u64) {
+        self.tables.prefetch(tuple, hash);
     }
 
     /// The next line, where the first overflowed: once the whole burst's first lines are on the way.
     #[inline]
-    pub(crate) fn prefetch_next(&self, hash: u64) {
-        self.v4.prefetch_next(hash);
+    pub(crate) fn prefetch_next(&self, tuple: &FourTuple, hash: u64) {
+        self.tables.prefetch_next(tuple, hash);
     }
 
     /// When a slice of the table is to be swept.
     pub(crate) fn next_sweep(&self) -> Option<Instant> {
-        self.v4.next_sweep(SWEEP_BUDGET)
+        self.tables.next_sweep(SWEEP_BUDGET)
     }
 
     pub(crate) fn live(&self) -> usize {
-        self.v4.live()
+        self.tables.live()
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.v4.allocated_bytes()
+        self.tables.allocated_bytes()
     }
 
     #[inline]
     fn find(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Found> {
-        let key = self.v4.key(tuple)?;
-        let slot = self.v4.find(hash, &key, now)?;
-        let anchor = self.v4.anchor(&key)?;
+        let key = self.tables.key(tuple)?;
+        let slot = self.tables.find(hash, &key, now)?;
+        let (anchor, &socket) = self.tables.anchor(&key)?;
         Some(Found {
             slot,
             window: anchor.window,
             window_field: anchor.window_field(),
-            socket: *self.sockets.get(V4::parts(&key).0.index())?,
+            socket,
         })
     }
 
     /// Ends the TIME-WAIT of a four-tuple, if it lasts.
     #[inline]
     fn end(&mut self, hash: u64, tuple: &FourTuple, now: Instant) {
-        if let Some(key) = self.v4.key(tuple)
-            && let Some(slot) = self.v4.find(hash, &key, now)
+        if let Some(key) = self.tables.key(tuple)
+            && let Some(slot) = self.tables.find(hash, &key, now)
         {
-            self.v4.remove(slot);
+            self.tables.remove(slot);
         }
     }
 
@@ -238,7 +230,7 @@ impl Core {
         let key = self.key;
         let expired = self
             .time_wait
-            .v4
+            .tables
             .sweep(now, SWEEP_BUDGET, |tuple| key.flow(tuple));
         self.counters.host.time_wait_expired += expired as u64;
     }
@@ -248,11 +240,11 @@ impl Core {
     fn known(&self, found: &Found) -> Known {
         // Only one rule asks for it.
         let age = match found.socket.rules.rst {
-            RstRule::IgnoreBriefly => self.time_wait.v4.age(found.slot),
+            RstRule::IgnoreBriefly => self.time_wait.tables.age(found.slot),
             _ => Duration::ZERO,
         };
         Known {
-            entry: self.time_wait.v4.entry(found.slot),
+            entry: self.time_wait.tables.entry(found.slot),
             window: found.window,
             would_use_timestamps: self.tcp_configs[usize::from(found.socket.config)].timestamps,
             age,
@@ -281,15 +273,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let decision = decide(&found.socket.rules, &known, &arrived);
         let mut entry = known.entry;
         if let Some(ts_recent) = decision.ts_recent {
-            core.time_wait.v4.set_ts_recent(found.slot, ts_recent);
+            core.time_wait.tables.set_ts_recent(found.slot, ts_recent);
             entry.ts_recent = Some(ts_recent);
         }
         if decision.verdict == Verdict::Ack(AckReason::FirstFin) {
-            core.time_wait.v4.finish(found.slot, now);
+            core.time_wait.tables.finish(found.slot, now);
             entry.rcv_nxt += 1;
             core.counters.host.time_wait_entered += 1;
         } else if decision.restart {
-            core.time_wait.v4.restart(found.slot, now);
+            core.time_wait.tables.restart(found.slot, now);
         }
         let mut allowed_at = None;
         let verdict = match decision.verdict {
@@ -307,16 +299,16 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             //
             // But for the one that answers the acknowledgment of a refused SYN.
             Verdict::Drop(DropReason::RstExact) if core.time_wait.probes.take(frame.hash, now) => {
-                core.time_wait.v4.remove(found.slot);
+                core.time_wait.tables.remove(found.slot);
                 Verdict::Kill(KillReason::SynProbe)
             }
             Verdict::Drop(_) => decision.verdict,
             Verdict::Kill(_) => {
-                core.time_wait.v4.remove(found.slot);
+                core.time_wait.tables.remove(found.slot);
                 decision.verdict
             }
             Verdict::Reset(reason) => {
-                core.time_wait.v4.remove(found.slot);
+                core.time_wait.tables.remove(found.slot);
                 let reset = match reason {
                     ResetReason::SynInWindow => closed::on_segment(segment),
                     // The connection's own, as long as it was one.
@@ -328,7 +320,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 decision.verdict
             }
             Verdict::Closed => {
-                core.time_wait.v4.remove(found.slot);
+                core.time_wait.tables.remove(found.slot);
                 return false;
             }
         };

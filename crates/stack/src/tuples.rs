@@ -72,6 +72,8 @@ pub(crate) struct TuplePool {
     resting: [Resting; 3],
     records: Vec<Record>,
     in_use: u32,
+    /// Sources that must not be used any more.
+    withdrawn: Vec<Ip>,
 }
 
 /// Why no pair is to be had.
@@ -122,6 +124,7 @@ impl TuplePool {
             resting: [min, reusable.max(min), whole.max(min)].map(Resting::new),
             records: Vec::new(),
             in_use: 0,
+            withdrawn: Vec::new(),
         };
         let limit = config.limit.unwrap_or(u32::MAX) as usize;
         // At most 2^29.
@@ -207,6 +210,23 @@ impl TuplePool {
         Some((TupleId(id), last))
     }
 
+    /// A source is not to be used any more.
+    pub(crate) fn withdraw(&mut self, source: Ip) {
+        self.withdrawn.push(source);
+        let (free, ports) = (&mut self.free, self.ports);
+        let of = |sources: &[Ip], id: u32| sources[(id / ports) as usize];
+        match free {
+            Free::Queue(queue) => queue.retain(|&id| of(&self.sources, id) != source),
+            Free::Set(set, _) => {
+                for id in 0..self.records.len() as u32 {
+                    if set.contains(id) && of(&self.sources, id) == source {
+                        set.remove(id);
+                    }
+                }
+            }
+        }
+    }
+
     /// Gives a pair back with what must be remembered of it; `None` if it was not used on the
     /// wire, and its former record still holds.
     #[inline]
@@ -247,6 +267,9 @@ impl TuplePool {
     }
 
     fn set_free(&mut self, id: u32) {
+        if !self.withdrawn.is_empty() && self.withdrawn.contains(&self.tuple(TupleId(id)).local) {
+            return;
+        }
         match &mut self.free {
             Free::Queue(queue) => queue.push_back(id),
             Free::Set(set, _) => set.insert(id),

@@ -171,6 +171,13 @@ impl Connection {
         self.flags.contains(Flag::FIN_RECEIVED)
     }
 
+    /// SND.UNA: the oldest sequence number not acknowledged.
+    #[inline]
+    #[must_use]
+    pub fn snd_una(&self) -> Seq {
+        self.snd_una
+    }
+
     /// SND.NXT: after the last sequence number sent.
     #[inline]
     #[must_use]

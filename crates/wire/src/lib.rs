@@ -24,6 +24,7 @@ pub mod ipv6;
 mod seq;
 pub mod tcp;
 pub mod tcp_ipv4;
+pub mod tcp_ipv6;
 pub mod toeplitz;
 
 pub use ethernet::MacAddr;

@@ -55,7 +55,7 @@ fn flags_alone_make_a_configuration() {
     };
     assert_eq!((http.app, http.body_len()), (App::Http, 1024));
     assert_eq!(http.closes(), config::Close::Client);
-    assert_eq!(echo.address.unwrap().octets()[3], 1);
+    assert_eq!(echo.address.unwrap().to_string(), "192.0.2.1");
     assert_eq!(echo.backlog.get(), 16);
 }
 

@@ -16,6 +16,9 @@ pub struct BenchArgs {
     /// Link between the two: DPDK's net_ring or net_memif
     #[arg(long, default_value = "ring")]
     pub link: LinkKind,
+    /// Connections over IPv6 instead of IPv4
+    #[arg(long)]
+    pub ipv6: bool,
     /// Cores: 2 for one each, 1 for both on one in turn
     #[arg(long, default_value_t = Count::of(2), value_name = "1|2")]
     pub cores: Count<1, 2>,

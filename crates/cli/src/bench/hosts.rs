@@ -4,7 +4,7 @@
 //! addresses are compared one by one, its ports are hashed, so ports are free and addresses are
 //! not.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use stack::{DestinationConfig, DestinationId, InterfaceAddress, ListenerConfig, TimeWaitConfig};
 use wire::Ip;
@@ -16,6 +16,10 @@ use super::args::{BenchArgs, Profile};
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
 const PREFIX: u8 = 15;
+/// The same of IPv6 (RFC 5180 8, 2001:2::/48).
+const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1);
+const FIRST_CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 1, 0, 0, 0, 1);
+const PREFIX_V6: u8 = 48;
 /// Locally administered Ethernet addresses.
 const SERVER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const CLIENT_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
@@ -36,12 +40,14 @@ pub struct Layout {
     pub ports: u16,
     /// Client addresses.
     pub clients: u32,
+    /// Over IPv6.
+    pub ipv6: bool,
 }
 
 impl Layout {
     /// The layout of `tuples`.
     #[must_use]
-    pub fn of(tuples: u64) -> Layout {
+    pub fn of(tuples: u64, ipv6: bool) -> Layout {
         let each = CLIENT_PORTS.len() as u64;
         let pairs = tuples.div_ceil(each).max(1);
         let ports = pairs.min(SERVER_PORTS);
@@ -50,6 +56,7 @@ impl Layout {
             // At most SERVER_PORTS.
             ports: ports as u16,
             clients: u32::try_from(pairs.div_ceil(ports)).unwrap_or(u32::MAX),
+            ipv6,
         }
     }
 
@@ -65,11 +72,19 @@ impl Layout {
         u32::try_from(share).unwrap_or(u32::MAX)
     }
 
+    fn server_address(&self) -> Ip {
+        match self.ipv6 {
+            true => SERVER_V6.into(),
+            false => SERVER.into(),
+        }
+    }
+
     fn client_addresses(&self) -> Vec<Ip> {
-        let first = u32::from(FIRST_CLIENT);
-        (0..self.clients)
-            .map(|i| Ipv4Addr::from(first + i).into())
-            .collect()
+        let nth = |i: u32| match self.ipv6 {
+            true => Ipv6Addr::from(u128::from(FIRST_CLIENT_V6) + u128::from(i)).into(),
+            false => Ipv4Addr::from(u32::from(FIRST_CLIENT) + i).into(),
+        };
+        (0..self.clients).map(nth).collect()
     }
 }
 
@@ -85,7 +100,8 @@ fn protocol(args: &BenchArgs) -> tcp::Config {
 }
 
 fn host(args: &BenchArgs, mac: MacAddr, addresses: Vec<Ip>) -> stack::Config {
-    let on_link = |ip| InterfaceAddress { ip, prefix: PREFIX };
+    let prefix = if args.ipv6 { PREFIX_V6 } else { PREFIX };
+    let on_link = |ip| InterfaceAddress { ip, prefix };
     let concurrency = args.concurrency.get();
     let exchange = args.exchange();
     // Connections in their last exchange of FIN and ACK are alive on one end only.
@@ -97,6 +113,8 @@ fn host(args: &BenchArgs, mac: MacAddr, addresses: Vec<Ip>) -> stack::Config {
     let mut config = stack::Config::new(mac, first);
     config.addresses.extend(addresses);
     config.mtu = MTU;
+    // Nobody else is on this link.
+    config.address_probes = 0;
     config.max_connections = max_connections;
     config.time_wait_capacity = usize::try_from(args.tuples.get()).unwrap_or(usize::MAX);
     config.receive_memory = usize::try_from(memory).unwrap_or(usize::MAX);
@@ -114,7 +132,7 @@ fn time_wait(args: &BenchArgs) -> TimeWaitConfig {
 /// The server's host.
 #[must_use]
 pub fn server(args: &BenchArgs, layout: &Layout) -> stack::Config {
-    let mut config = host(args, SERVER_MAC, vec![SERVER.into()]);
+    let mut config = host(args, SERVER_MAC, vec![layout.server_address()]);
     config.listeners = (0..layout.ports)
         .map(|port| ListenerConfig {
             address: None,
@@ -133,7 +151,7 @@ pub fn client(args: &BenchArgs, layout: &Layout) -> stack::Config {
     let mut config = host(args, CLIENT_MAC, layout.client_addresses());
     config.destinations = (0..layout.ports)
         .map(|port| DestinationConfig {
-            address: SERVER.into(),
+            address: layout.server_address(),
             port: SERVER_PORT + port,
             sources: layout.client_addresses(),
             first_port: *CLIENT_PORTS.start(),
@@ -154,14 +172,15 @@ mod tests {
     #[test]
     fn every_number_of_tuples_fits_its_layout_exactly() {
         for tuples in [1, 2, 64_512, 64_513, 1_000_000, 5_000_001, 1 << 28] {
-            let layout = Layout::of(tuples);
+            let layout = Layout::of(tuples, false);
             let shares: u64 = (0..layout.ports).map(|p| u64::from(layout.share(p))).sum();
             assert_eq!(shares, tuples);
             let room = u64::from(layout.clients) * CLIENT_PORTS.len() as u64;
             assert!(u64::from(layout.share(0)) <= room, "{layout:?}");
             assert_eq!(layout.client_addresses().len(), layout.clients as usize);
         }
-        assert_eq!(Layout::of(1_000_000).clients, 1);
-        assert_eq!(Layout::of(1_000_000).ports, 16);
+        let layout = Layout::of(1_000_000, true);
+        assert_eq!((layout.clients, layout.ports), (1, 16));
+        assert!(layout.client_addresses().iter().all(|ip| !ip.is_v4()));
     }
 }

@@ -100,7 +100,7 @@ impl Live {
         cpus: &[usize],
     ) -> anyhow::Result<Live> {
         let eal = &environment.eal;
-        let layout = Layout::of(args.tuples.get());
+        let layout = Layout::of(args.tuples.get(), args.ipv6);
         let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
         let server_app = Server::new(args.exchange(), server.max_connections as usize);
         let client_app = Client::new(

@@ -58,7 +58,7 @@ impl Needs {
             tuples: Count::of(tuples),
             ..args.clone()
         };
-        let layout = Layout::of(tuples);
+        let layout = Layout::of(tuples, args.ipv6);
         let (server, client) = (hosts::server(&args, &layout), hosts::client(&args, &layout));
         let data = |config: &Config| (config.receive_memory + config.send_memory) as u64;
         let data = data(&server) + data(&client);
@@ -115,7 +115,7 @@ mod tests {
         let tuples = 4 * SMALL;
         let reckoned = Needs::of(&args(tuples)).unwrap().of_tuples(tuples);
         let args = args(tuples);
-        let layout = Layout::of(tuples);
+        let layout = Layout::of(tuples, args.ipv6);
         let client = Client::new(args.exchange(), Vec::new(), 0).unwrap();
         let client = usage(hosts::client(&args, &layout), client).unwrap();
         let server = Server::new(args.exchange(), 0);

@@ -1,5 +1,6 @@
 //! What only several keys together can get wrong.
 
+use core::net::IpAddr;
 use std::path::Path;
 
 use super::{App, Close, Config, ConfigError, Listen, Source};
@@ -78,28 +79,62 @@ fn host(config: &Config, source: &Source) -> Result<(), ConfigError> {
     for (i, prefix) in host.addresses.iter().enumerate() {
         let a = prefix.address;
         let path = format!("host.addresses.{i}");
-        if a.is_unspecified() || a.is_multicast() || a.is_broadcast() || a.octets()[0] == 0 {
+        if !is_unicast(a) {
             return Err(source.error_at(&path, format!("{a} is not a unicast address")));
         }
         if host.addresses[..i].iter().any(|other| other.address == a) {
             return Err(source.error_at(&path, format!("{a} is there twice")));
         }
     }
-    if let Some(gateway) = host.gateway {
-        if !host.addresses.iter().any(|p| p.contains(gateway)) {
-            return Err(source.error_at(
-                "host.gateway",
-                format!("the gateway {gateway} is not on the prefix of any host.addresses"),
-            ));
-        }
-        if host.addresses.iter().any(|p| p.address == gateway) {
-            return Err(source.error_at(
-                "host.gateway",
-                format!("the gateway {gateway} is an address of this host itself"),
-            ));
-        }
+    let mtu = config.port.mtu.get();
+    if mtu < 1280 && host.addresses.iter().any(|p| p.address.is_ipv6()) {
+        return Err(contradiction(
+            source,
+            "port.mtu",
+            &format!(
+                "an MTU of {mtu} is too small for IPv6, whose links carry at least 1280 bytes"
+            ),
+            "host.addresses",
+        ));
+    }
+    gateway(config, source, "host.gateway", host.gateway.map(Into::into))?;
+    let v6 = host.gateway_v6.map(Into::into);
+    gateway(config, source, "host.gateway_v6", v6)
+}
+
+fn gateway(
+    config: &Config,
+    source: &Source,
+    path: &str,
+    gateway: Option<IpAddr>,
+) -> Result<(), ConfigError> {
+    let addresses = &config.host.addresses;
+    let Some(gateway) = gateway else {
+        return Ok(());
+    };
+    // Whoever speaks IPv6 has a link-local address.
+    let link_local = matches!(gateway, IpAddr::V6(g) if g.is_unicast_link_local())
+        && addresses.iter().any(|p| p.address.is_ipv6());
+    if !link_local && !addresses.iter().any(|p| p.contains(gateway)) {
+        return Err(source.error_at(
+            path,
+            format!("the gateway {gateway} is not on the prefix of any host.addresses"),
+        ));
+    }
+    if addresses.iter().any(|p| p.address == gateway) {
+        return Err(source.error_at(
+            path,
+            format!("the gateway {gateway} is an address of this host itself"),
+        ));
     }
     Ok(())
+}
+
+fn is_unicast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => !a.is_multicast() && !a.is_broadcast() && a.octets()[0] != 0,
+        IpAddr::V6(a) => !a.is_multicast() && !a.is_unspecified() && !a.is_loopback(),
+    }
 }
 
 fn tcp(config: &Config, source: &Source) -> Result<(), ConfigError> {

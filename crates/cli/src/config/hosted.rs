@@ -18,6 +18,8 @@ impl Config {
             mtu: narrow(self.port.mtu.get()),
             addresses: self.host.addresses.iter().map(|&a| a.into()).collect(),
             gateway: self.host.gateway.map(Into::into),
+            gateway_v6: self.host.gateway_v6.map(Into::into),
+            address_probes: narrow(self.host.address_probes.get()),
             offload,
             listeners: self.listen.iter().map(|l| self.listener(l)).collect(),
             destinations: Vec::new(),

@@ -1,6 +1,6 @@
 //! `[[listen]]`: a listening socket and the application behind it.
 
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -12,8 +12,8 @@ use super::quantity::{Bytes, Count};
 #[derive(Deserialize, Clone, PartialEq, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// The local address. Default: every address of the host.
-    pub address: Option<Ipv4Addr>,
+    /// The local address. Default: every address of the host, of both families.
+    pub address: Option<IpAddr>,
     /// The local port, 1 to 65535. Required.
     pub port: Count<1, 65535>,
     /// `"echo"`, `"discard"` or `"http"`. Required.

@@ -32,6 +32,9 @@ pub struct PortConfig {
     pub rss: Option<Rss>,
     /// Receive frames for every Ethernet address.
     pub promiscuous: bool,
+    /// Receive frames for every multicast address: as the device can, and else for every address
+    /// whatsoever. Devices that can do neither have no filter (net_ring).
+    pub all_multicast: bool,
 }
 
 impl Default for PortConfig {
@@ -45,6 +48,7 @@ impl Default for PortConfig {
             offloads: Offloads::CHECKSUMS | Offloads::RX_RSS_HASH,
             rss: None,
             promiscuous: false,
+            all_multicast: false,
         }
     }
 }
@@ -80,6 +84,8 @@ pub struct Enabled {
     pub reta: Vec<u16>,
     /// Frames for every Ethernet address are received.
     pub promiscuous: bool,
+    /// Frames for every multicast address are received by a filter that would drop them else.
+    pub all_multicast: bool,
 }
 
 /// Configures and starts a port.
@@ -142,8 +148,11 @@ pub(crate) fn apply(
         Some(_) => spread(port, can.reta_size, config.rx_queues)?,
         None => Vec::new(),
     };
-    if config.promiscuous {
+    let (mut promiscuous, mut all_multicast) = (config.promiscuous, false);
+    if promiscuous {
         set_promiscuous(device, true)?;
+    } else if config.all_multicast {
+        (promiscuous, all_multicast) = receive_all_multicast(device)?;
     }
     let mut mtu = 0;
     // SAFETY: `mtu` is writable.
@@ -159,8 +168,25 @@ pub(crate) fn apply(
         offloads,
         rss,
         reta,
-        promiscuous: config.promiscuous,
+        promiscuous,
+        all_multicast,
     })
+}
+
+/// Whether the device is then promiscuous, and whether it has its filter for multicast open.
+fn receive_all_multicast(device: &Device) -> Result<(bool, bool), Error> {
+    let port = device.id();
+    // SAFETY: the port is open.
+    let (ret, log) = log::watch(|| unsafe { sys::rte_eth_allmulticast_enable(port) });
+    if ret != -libc::ENOTSUP {
+        check("rte_eth_allmulticast_enable", ret, log)?;
+        return Ok((false, true));
+    }
+    match set_promiscuous(device, true) {
+        Ok(()) => Ok((true, false)),
+        Err(Error::Unsupported { .. }) => Ok((false, false)),
+        Err(error) => Err(error),
+    }
 }
 
 pub(crate) fn set_promiscuous(device: &Device, on: bool) -> Result<(), Error> {

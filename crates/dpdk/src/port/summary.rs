@@ -57,6 +57,7 @@ mod tests {
             }),
             reta: vec![0, 1],
             promiscuous: false,
+            all_multicast: false,
         };
         let text =
             "2 queues spread by RSS; checksums by the device: received IPv4 TCP, sent IPv4 TCP";

@@ -1,6 +1,8 @@
 //! What the tests of all themes share: addresses, configurations, seeds and applications.
 #![allow(dead_code)] // each theme uses its part
 
+use std::cell::Cell;
+
 pub(crate) mod plain;
 pub(crate) mod recycle;
 pub(crate) mod stream;
@@ -24,9 +26,63 @@ pub(crate) const LINK: Link = Link::ideal(500_000);
 /// the table four times in that time, has given its place back.
 pub(crate) const TIME_WAIT_GONE_MS: u64 = 76_000;
 
+/// The family that a test runs over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+thread_local! {
+    /// A test has a thread of its own.
+    static FAMILY: Cell<Family> = const { Cell::new(Family::V4) };
+}
+
+pub(crate) fn family() -> Family {
+    FAMILY.get()
+}
+
+/// Runs a test over one family.
+pub(crate) fn over(family: Family, test: impl FnOnce()) {
+    FAMILY.set(family);
+    test();
+    FAMILY.set(Family::V4);
+}
+
+/// Makes a test of each function for each family.
+#[allow(unused_macros)] // each theme uses its part
+macro_rules! over_both {
+    ($($test:ident)+) => {$(
+        mod $test {
+            use crate::common::{Family, over};
+
+            #[test]
+            fn ipv4() {
+                over(Family::V4, super::$test);
+            }
+
+            #[test]
+            fn ipv6() {
+                over(Family::V6, super::$test);
+            }
+        }
+    )+};
+}
+
 /// The address of the n-th station, counted from 1.
-pub(crate) const fn ip(n: u8) -> Ip {
-    Ip::v4([10, 0, 0, n])
+pub(crate) fn ip(n: u8) -> Ip {
+    match family() {
+        Family::V4 => Ip::v4([10, 0, 0, n]),
+        Family::V6 => Ip::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n]),
+    }
+}
+
+/// The bytes of IP and TCP headers without options.
+pub(crate) fn headers_len() -> u16 {
+    match family() {
+        Family::V4 => 40,
+        Family::V6 => 60,
+    }
 }
 
 /// The Ethernet address of the n-th station, counted from 1.
@@ -45,11 +101,11 @@ pub(crate) fn secrets(seed: u64) -> Secrets {
     }
 }
 
-/// A small host: 10.0.0.n/24 with 256 connections and 1,024 TIME-WAIT entries.
+/// A small host: 10.0.0.n/24 or fd00::n/64, not verified, with 256 connections and 1,024 TIME-WAIT entries.
 pub(crate) fn host(n: u8) -> Config {
     let address = InterfaceAddress {
         ip: ip(n),
-        prefix: 24,
+        prefix: if family() == Family::V4 { 24 } else { 64 },
     };
     Config {
         max_connections: 256,
@@ -57,6 +113,7 @@ pub(crate) fn host(n: u8) -> Config {
         receive_memory: 4 << 20,
         send_memory: 4 << 20,
         max_neighbors: 16,
+        address_probes: 0,
         // Some day in 2026: clocks that start at zero would hide mistakes of the upper bits.
         real_time_at_zero_ns: 1_790_000_000_123_456_789,
         ..Config::new(mac(n), address)

@@ -3,9 +3,10 @@
 use tcp::State;
 use tcp::time::Instant;
 use tcp::time_wait::bound::UNCOUNTED;
-use tcp::time_wait::{Entry, Family, Inserted, Movement, Positions, V4};
+use tcp::time_wait::{Entry, Movement, Positions};
 
 use super::Socket;
+use super::tables::{Kept, Key};
 use crate::core::Core;
 use crate::slab::{Slot, flag};
 
@@ -36,13 +37,13 @@ impl Core {
             return false;
         };
         let entry = entry(slot, &socket, now);
-        match self.time_wait.v4.insert(slot.hash, &key, &entry, now) {
-            Inserted::NotKept => return false,
-            Inserted::Evicted(_, evicted) => {
+        match self.time_wait.tables.insert(slot.hash, &key, &entry, now) {
+            Kept::No => return false,
+            Kept::Evicted { age } => {
                 self.counters.host.time_wait_evicted += 1;
-                self.counters.time_wait.evicted_age.record(evicted.age);
+                self.counters.time_wait.evicted_age.record(age);
             }
-            Inserted::Placed(_) | Inserted::Replaced(_) => {}
+            Kept::Yes => {}
         }
         if entry.fin_wait2 {
             self.counters.host.fin_wait2_entered += 1;
@@ -56,9 +57,9 @@ impl Core {
 impl super::TimeWait {
     /// The socket that a connection belongs to, and the key of its entry.
     #[inline]
-    fn socket(&self, slot: &Slot) -> Option<(Socket, <V4 as Family>::Key)> {
-        let key = self.v4.key(&slot.tuple)?;
-        let socket = self.sockets.get(V4::parts(&key).0.index())?;
+    fn socket(&self, slot: &Slot) -> Option<(Socket, Key)> {
+        let key = self.tables.key(&slot.tuple)?;
+        let (_, socket) = self.tables.anchor(&key)?;
         Some((*socket, key))
     }
 }

@@ -88,7 +88,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             return (Verdict::Drop(DropReason::SynBacklogFull), None);
         };
         let core = &mut self.core;
-        let age = core.time_wait.v4.age(found.slot);
+        let age = core.time_wait.tables.age(found.slot);
         core.counters.time_wait.reuse_age.record(age);
         let slot = core.slab.get_mut(index);
         slot.flags |= flag::RECYCLED;
@@ -106,7 +106,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             // live connection first.
             slot.flags |= flag::SHADOW;
         } else {
-            core.time_wait.v4.remove(found.slot);
+            core.time_wait.tables.remove(found.slot);
         }
         (Verdict::Recycle(reason), None)
     }
@@ -157,7 +157,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if decision.verdict != Verdict::Ack(reason) {
             return false;
         }
-        core.time_wait.v4.restart(found.slot, now);
+        core.time_wait.tables.restart(found.slot, now);
         let incident = Incident::ShadowAnswered;
         core.counters.time_wait.record_incident(incident);
         self.acknowledge(now, frame, &found, &known.entry, reason);
@@ -264,7 +264,7 @@ impl Core {
         let Socket {
             msl_ms, length_ms, ..
         } = found.socket;
-        let expiry = self.time_wait.v4.expires_at(found.slot);
+        let expiry = self.time_wait.tables.expires_at(found.slot);
         let left_ms = u64::from(length_ms.saturating_sub(msl_ms));
         let rested = expiry.as_nanos().saturating_sub(left_ms * 1_000_000);
         let rested = Instant::from_nanos(rested);

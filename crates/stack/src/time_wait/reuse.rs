@@ -108,8 +108,8 @@ impl Core {
             return Ok(None);
         };
         let slot = found.slot;
-        let entry = self.time_wait.v4.entry(slot);
-        let expiry = self.time_wait.v4.expires_at(slot);
+        let entry = self.time_wait.tables.entry(slot);
+        let expiry = self.time_wait.tables.expires_at(slot);
         let from = match config.local_reuse_ms {
             Some(ms) if entry.ts_recent.is_some() && !entry.fin_wait2 => {
                 let length_ns = u64::from(found.socket.length_ms) * 1_000_000;
@@ -122,11 +122,11 @@ impl Core {
         if now < from {
             return Err(from);
         }
-        let age = self.time_wait.v4.age(slot);
+        let age = self.time_wait.tables.age(slot);
         self.counters.time_wait.reuse_age.record(age);
         self.counters.host.time_wait_local_reuse += 1;
         if !config.rules.shadow {
-            self.time_wait.v4.remove(slot);
+            self.time_wait.tables.remove(slot);
         }
         Ok(Some(entry))
     }
@@ -139,7 +139,7 @@ impl Core {
             // Its time was over.
             return true;
         };
-        let entry = self.time_wait.v4.entry(found.slot);
+        let entry = self.time_wait.tables.entry(found.slot);
         let header = segment.header;
         match (entry.ts_recent, header.options.timestamps) {
             (Some(ts_recent), Some(timestamps)) if timestamps.val != ts_recent => {

@@ -21,7 +21,7 @@ fn bench(options: &[&str], exchange: Option<Exchange>) -> Bench {
 }
 
 fn pair(args: &BenchArgs, exchange: Option<Exchange>) -> Bench {
-    let layout = Layout::of(args.tuples.get());
+    let layout = Layout::of(args.tuples.get(), args.ipv6);
     let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
     let max = client.max_connections as usize;
     let a = Client::new(args.exchange(), layout.destinations().collect(), max).unwrap();

@@ -51,7 +51,7 @@ impl Testbed for Virtual {
 }
 
 fn bed(args: &BenchArgs) -> Virtual {
-    let layout = Layout::of(args.tuples.get());
+    let layout = Layout::of(args.tuples.get(), args.ipv6);
     let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
     let max = client.max_connections as usize;
     let a = Client::new(args.exchange(), layout.destinations().collect(), max).unwrap();

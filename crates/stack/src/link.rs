@@ -1,0 +1,162 @@
+//! The host's place on its link: addresses, prefixes and gateways of both families, and what a
+//! frame's outer headers are made of.
+
+use wire::{Ip, MacAddr, ipv6};
+
+use crate::config::{Config, InterfaceAddress};
+use crate::frame::Offload;
+
+/// Bits of an interface identifier on Ethernet (RFC 4291 2.5.1).
+const LINK_LOCAL_PREFIX: u8 = 64;
+
+pub(crate) struct Link {
+    pub(crate) mac: MacAddr,
+    /// The same as a number.
+    pub(crate) mac_number: u64,
+    pub(crate) vlan: Option<u16>,
+    /// What was configured, and a link-local address if there is any other of IPv6.
+    pub(crate) addresses: Vec<InterfaceAddress>,
+    /// Those addresses that are in use, without their prefixes, as numbers in order: they compare in
+    /// two instructions.
+    sorted: Vec<u128>,
+    /// The solicited-node groups of all IPv6 addresses, those included that are being verified.
+    groups: Vec<[u8; 16]>,
+    gateway: Option<Ip>,
+    gateway_v6: Option<Ip>,
+    pub(crate) offload: Offload,
+}
+
+impl Link {
+    pub(crate) fn new(config: &Config) -> Link {
+        let mut addresses = config.addresses.clone();
+        addresses.extend(link_local(config));
+        let mut sorted: Vec<u128> = addresses.iter().map(|a| number(a.ip)).collect();
+        sorted.sort_unstable();
+        let [m0, m1, m2, m3, m4, m5] = config.mac.0;
+        let mut link = Link {
+            mac: config.mac,
+            mac_number: u64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]),
+            vlan: config.vlan,
+            addresses,
+            sorted,
+            groups: Vec::new(),
+            gateway: config.gateway,
+            gateway_v6: config.gateway_v6,
+            offload: config.offload,
+        };
+        link.join_groups();
+        link
+    }
+
+    fn join_groups(&mut self) {
+        let v6 = self.addresses.iter().filter(|a| !a.ip.is_v4());
+        self.groups = v6.map(|a| ipv6::solicited_node(a.ip.octets())).collect();
+        self.groups.sort_unstable();
+        self.groups.dedup();
+    }
+
+    #[inline]
+    pub(crate) fn is_ours(&self, ip: Ip) -> bool {
+        // One address is the common case; a load generator may have tens of thousands.
+        match self.sorted[..] {
+            [only] => only == number(ip),
+            _ => self.is_one_of_ours(ip),
+        }
+    }
+
+    fn is_one_of_ours(&self, ip: Ip) -> bool {
+        self.sorted.binary_search(&number(ip)).is_ok()
+    }
+
+    /// An address is not to be used until [`Link::use_address`].
+    pub(crate) fn suspend(&mut self, ip: Ip) {
+        self.sorted.retain(|&n| n != number(ip));
+    }
+
+    /// An address is to be used again.
+    pub(crate) fn use_address(&mut self, ip: Ip) {
+        if let Err(place) = self.sorted.binary_search(&number(ip)) {
+            self.sorted.insert(place, number(ip));
+        }
+    }
+
+    /// An address is another host's, and never to be used.
+    pub(crate) fn give_up(&mut self, ip: Ip) {
+        self.suspend(ip);
+        self.addresses.retain(|a| a.ip != ip);
+        self.join_groups();
+    }
+
+    /// Whether frames to a multicast address are for this host: all nodes of the link, and the
+    /// solicited-node groups of its addresses (RFC 4861 7.2.1).
+    pub(crate) fn is_in_group(&self, group: [u8; 16]) -> bool {
+        group == ipv6::ALL_NODES || self.groups.binary_search(&group).is_ok()
+    }
+
+    pub(crate) fn is_on_link(&self, ip: Ip) -> bool {
+        self.addresses.iter().any(|a| a.on_link(ip))
+    }
+
+    /// Where a packet for `ip` goes first.
+    pub(crate) fn next_hop(&self, ip: Ip) -> Option<Ip> {
+        if self.is_on_link(ip) {
+            return Some(ip);
+        }
+        match ip.is_v4() {
+            true => self.gateway,
+            false => self.gateway_v6,
+        }
+    }
+
+    /// The address of ours to ask for `ip` with: the one on its prefix, else the first of its
+    /// family.
+    pub(crate) fn source_for(&self, ip: Ip) -> Option<Ip> {
+        let usable = |a: &&InterfaceAddress| a.ip.is_v4() == ip.is_v4() && self.is_ours(a.ip);
+        let mut ours = self.addresses.iter().filter(usable);
+        let on_link = ours.clone().find(|a| a.on_link(ip));
+        Some(on_link.or(ours.next())?.ip)
+    }
+
+    /// The addresses of ours that connections to `ip` may come from if nothing else is said: those
+    /// of its family and scope (RFC 6724 5, rule 2).
+    pub(crate) fn sources_for(&self, ip: Ip) -> Vec<Ip> {
+        let suits = |a: Ip| a.is_v4() == ip.is_v4() && is_link_local(a) == is_link_local(ip);
+        let ours = self.addresses.iter().map(|a| a.ip);
+        ours.filter(|&a| suits(a)).collect()
+    }
+
+    /// Whether `ip` means every host on the link.
+    pub(crate) fn is_broadcast(&self, ip: Ip) -> bool {
+        ip == Ip::v4([255; 4]) || self.addresses.iter().any(|a| a.broadcast() == Some(ip))
+    }
+}
+
+//= RFC 4291 2.1
+//# All interfaces are required to have at least one Link-Local unicast
+//# address
+/// The address for that, from the Ethernet address (RFC 2464 5), if the host speaks IPv6 and was not
+/// given one.
+fn link_local(config: &Config) -> Option<InterfaceAddress> {
+    let mut v6 = config.addresses.iter().filter(|a| !a.ip.is_v4()).peekable();
+    v6.peek()?;
+    if v6.any(|a| is_link_local(a.ip)) {
+        return None;
+    }
+    let [a, b, c, d, e, f] = config.mac.0;
+    let identifier = [a ^ 2, b, c, 0xff, 0xfe, d, e, f];
+    let mut ip = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    ip[8..].copy_from_slice(&identifier);
+    Some(InterfaceAddress {
+        ip: Ip::v6(ip),
+        prefix: LINK_LOCAL_PREFIX,
+    })
+}
+
+pub(crate) fn is_link_local(ip: Ip) -> bool {
+    ipv6::is_link_local(ip.octets())
+}
+
+#[inline]
+pub(crate) fn number(ip: Ip) -> u128 {
+    u128::from_be_bytes(ip.octets())
+}

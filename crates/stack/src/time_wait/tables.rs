@@ -1,0 +1,294 @@
+//! The TIME-WAIT tables of both families behind one face. A family that no socket uses takes no
+//! memory.
+
+use ::core::time::Duration;
+
+use tcp::time::Instant;
+use tcp::time_wait::{Anchor, Config, Entry, Family, Inserted, Slot, Table, V4, V6};
+use wire::FourTuple;
+
+use crate::config::ConfigError;
+
+/// The TIME-WAIT tables, with an `S` for each fixed side.
+pub(super) struct Tables<S> {
+    config: Config,
+    v4: Option<Table<V4>>,
+    v6: Option<Table<V6>>,
+    sockets_v4: Vec<S>,
+    sockets_v6: Vec<S>,
+}
+
+/// A connection's name in the table of its family.
+#[derive(Clone, Copy)]
+pub(super) enum Key {
+    V4(<V4 as Family>::Key),
+    V6(<V6 as Family>::Key),
+}
+
+/// Where an entry lies. Valid until the next insertion, removal or sweep.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    V4(Slot),
+    V6(Slot),
+}
+
+/// What an insertion did.
+pub(super) enum Kept {
+    /// The length of its class is 0: there is no TIME-WAIT.
+    No,
+    /// The entry is in the table.
+    Yes,
+    /// The entry is in the table, and another one had to go that had been there so long.
+    Evicted { age: Duration },
+}
+
+impl<K> From<Inserted<K>> for Kept {
+    fn from(inserted: Inserted<K>) -> Kept {
+        match inserted {
+            Inserted::NotKept => Kept::No,
+            Inserted::Placed(_) | Inserted::Replaced(_) => Kept::Yes,
+            Inserted::Evicted(_, evicted) => Kept::Evicted { age: evicted.age },
+        }
+    }
+}
+
+/// Does one thing with the table of the place's family. The table of a place is there: it made it.
+macro_rules! at {
+    ($v4:expr, $v6:expr, $place:expr, |$table:ident, $slot:ident| $do:expr, $none:expr) => {
+        match $place {
+            Place::V4($slot) => match $v4 {
+                Some($table) => $do,
+                None => $none,
+            },
+            Place::V6($slot) => match $v6 {
+                Some($table) => $do,
+                None => $none,
+            },
+        }
+    };
+}
+
+impl<S> Tables<S> {
+    /// None yet.
+    pub(super) fn new(config: Config) -> Tables<S> {
+        Tables {
+            config,
+            v4: None,
+            v6: None,
+            sockets_v4: Vec::new(),
+            sockets_v6: Vec::new(),
+        }
+    }
+
+    /// Adds a fixed side to the table of its family, which is made for the first. One that is there
+    /// already stays what it was.
+    pub(super) fn add_anchor(&mut self, anchor: Anchor, socket: S) -> Result<(), ConfigError> {
+        if anchor.ip.is_v4() {
+            add(
+                &mut self.v4,
+                &self.config,
+                anchor,
+                socket,
+                &mut self.sockets_v4,
+            )
+        } else {
+            add(
+                &mut self.v6,
+                &self.config,
+                anchor,
+                socket,
+                &mut self.sockets_v6,
+            )
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(&self, tuple: &FourTuple) -> Option<Key> {
+        match tuple.local.is_v4() {
+            true => Some(Key::V4(self.v4.as_ref()?.key(tuple)?)),
+            false => Some(Key::V6(self.v6.as_ref()?.key(tuple)?)),
+        }
+    }
+
+    /// What belongs to the fixed sides, in no particular order.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &S> {
+        self.sockets_v4.iter().chain(&self.sockets_v6)
+    }
+
+    /// The anchor of a key of these tables, and what belongs to it.
+    #[inline]
+    pub(super) fn anchor(&self, key: &Key) -> Option<(&Anchor, &S)> {
+        match key {
+            Key::V4(key) => {
+                let socket = self.sockets_v4.get(V4::parts(key).0.index())?;
+                Some((self.v4.as_ref()?.anchor(key)?, socket))
+            }
+            Key::V6(key) => {
+                let socket = self.sockets_v6.get(V6::parts(key).0.index())?;
+                Some((self.v6.as_ref()?.anchor(key)?, socket))
+            }
+        }
+    }
+
+    /// Starts loading the home bucket of the tuple.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, tuple: &FourTuple, hash: u64) {
+        match (tuple.local.is_v4(), &self.v4, &self.v6) {
+            (true, Some(table), _) => table.prefetch(hash),
+            (false, _, Some(table)) => table.prefetch(hash),
+            _ => {}
+        }
+    }
+
+    /// The next line, where the first overflowed: once the whole burst's first lines are on the way.
+    #[inline(always)]
+    pub(super) fn prefetch_next(&self, tuple: &FourTuple, hash: u64) {
+        match (tuple.local.is_v4(), &self.v4, &self.v6) {
+            (true, Some(table), _) => table.prefetch_next(hash),
+            (false, _, Some(table)) => table.prefetch_next(hash),
+            _ => {}
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&mut self, hash: u64, key: &Key, now: Instant) -> Option<Place> {
+        match key {
+            Key::V4(key) => Some(Place::V4(self.v4.as_mut()?.find(hash, key, now)?)),
+            Key::V6(key) => Some(Place::V6(self.v6.as_mut()?.find(hash, key, now)?)),
+        }
+    }
+
+    pub(super) fn insert(&mut self, hash: u64, key: &Key, entry: &Entry, now: Instant) -> Kept {
+        match (key, &mut self.v4, &mut self.v6) {
+            (Key::V4(key), Some(table), _) => table.insert(hash, key, entry, now).into(),
+            (Key::V6(key), _, Some(table)) => table.insert(hash, key, entry, now).into(),
+            _ => Kept::No,
+        }
+    }
+
+    #[inline]
+    pub(super) fn entry(&self, place: Place) -> Entry {
+        at!(
+            &self.v4,
+            &self.v6,
+            place,
+            |table, slot| table.entry(slot),
+            Entry::default()
+        )
+    }
+
+    /// When the entry expires.
+    pub(super) fn expires_at(&self, place: Place) -> Instant {
+        let none = Instant::ZERO;
+        at!(
+            &self.v4,
+            &self.v6,
+            place,
+            |table, slot| table.expires_at(slot),
+            none
+        )
+    }
+
+    pub(super) fn set_ts_recent(&mut self, place: Place, ts_recent: u32) {
+        at!(
+            &mut self.v4,
+            &mut self.v6,
+            place,
+            |table, slot| table.set_ts_recent(slot, ts_recent),
+            ()
+        );
+    }
+
+    /// The entry has its whole time before it again.
+    pub(super) fn restart(&mut self, place: Place, now: Instant) {
+        at!(
+            &mut self.v4,
+            &mut self.v6,
+            place,
+            |table, slot| table.restart(slot, now),
+            ()
+        );
+    }
+
+    /// The peer's FIN came for an entry in FIN-WAIT-2; see [`Table::finish`].
+    pub(super) fn finish(&mut self, place: Place, now: Instant) {
+        at!(
+            &mut self.v4,
+            &mut self.v6,
+            place,
+            |table, slot| {
+                table.finish(slot, now);
+            },
+            ()
+        );
+    }
+
+    /// How long the entry has been there; see [`Table::age`].
+    pub(super) fn age(&self, place: Place) -> Duration {
+        let none = Duration::ZERO;
+        at!(
+            &self.v4,
+            &self.v6,
+            place,
+            |table, slot| table.age(slot),
+            none
+        )
+    }
+
+    pub(super) fn remove(&mut self, place: Place) {
+        at!(
+            &mut self.v4,
+            &mut self.v6,
+            place,
+            |table, slot| table.remove(slot),
+            ()
+        );
+    }
+
+    /// When a slice of `budget` lines is to be swept.
+    pub(super) fn next_sweep(&self, budget: usize) -> Option<Instant> {
+        let v4 = self.v4.as_ref().and_then(|t| t.next_sweep(budget));
+        let v6 = self.v6.as_ref().and_then(|t| t.next_sweep(budget));
+        v4.into_iter().chain(v6).min()
+    }
+
+    /// Sweeps at most `budget` lines of each table; how many entries expired.
+    pub(super) fn sweep(
+        &mut self,
+        now: Instant,
+        budget: usize,
+        hash: impl Fn(&FourTuple) -> u64 + Copy,
+    ) -> usize {
+        let v4 = self.v4.as_mut().map_or(0, |t| t.sweep(now, budget, hash));
+        v4 + self.v6.as_mut().map_or(0, |t| t.sweep(now, budget, hash))
+    }
+
+    /// Entries held.
+    pub(super) fn live(&self) -> usize {
+        self.v4.as_ref().map_or(0, Table::live) + self.v6.as_ref().map_or(0, Table::live)
+    }
+
+    pub(super) fn allocated_bytes(&self) -> usize {
+        self.v4.as_ref().map_or(0, Table::allocated_bytes)
+            + self.v6.as_ref().map_or(0, Table::allocated_bytes)
+    }
+}
+
+fn add<F: Family, S>(
+    table: &mut Option<Table<F>>,
+    config: &Config,
+    anchor: Anchor,
+    socket: S,
+    sockets: &mut Vec<S>,
+) -> Result<(), ConfigError> {
+    let error = |e: &dyn core::fmt::Display| ConfigError::TimeWait(e.to_string());
+    let made = match table.take() {
+        Some(made) => made,
+        None => Table::new(config, Instant::ZERO).map_err(|e| error(&e))?,
+    };
+    let id = table.insert(made).add_anchor(anchor);
+    if id.map_err(|e| error(&e))?.index() == sockets.len() {
+        sockets.push(socket);
+    }
+    Ok(())
+}
