@@ -45,7 +45,13 @@ typedef struct sut sut_t;
  *   fin_wait2_ms=60000  FIN-WAIT-2 of a closed socket; 0 waits for ever
  *   time_wait_ms=60000  TIME-WAIT, at most 86400000; 0 keeps none
  *   policy=rfc6191      which SYN may recycle a four-tuple in TIME-WAIT: strict, rfc1122,
- *                       rfc6191, linux, windows, none
+ *                       rfc6191, linux, windows, none; sets the next four to what belongs to it
+ *   tw_rst=ignore       what a RST does in TIME-WAIT: rfc793 (ends it if in the window), rfc5961
+ *                       (if exact, RFC 9293's), ignore (RFC 1337), ignore-2s, linux
+ *   tw_syn=drop         what a SYN gets that may not recycle: drop (RFC 6191), ack (RFC 5961)
+ *   tw_probe=off        a RST that answers that ack ends TIME-WAIT: on, off
+ *   tw_shadow=on        a SYN that proves old restores TIME-WAIT (RFC 9293 MAY-2): on, off
+ *   tw_ack_ms=0         least time between two ACKs of unacceptable segments in one TIME-WAIT
  *   replies=10000000    RSTs, ICMP errors, challenge ACKs a second, each kind; a tenth at once
  *   backlog=128         connections in SYN-RECEIVED a listener, at the least
  *   connections=1024    live connections, 1 to 65535

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use stack::{Handle, ListenerConfig, OpenConfig, TimeWaitConfig};
 use tcp::State;
-use tcp::time_wait::Rules;
 use wire::Ip;
 
 use crate::address::Address;
@@ -338,11 +337,7 @@ impl Sut {
     fn time_wait(&self) -> TimeWaitConfig {
         TimeWaitConfig {
             length_ms: self.flags.time_wait_ms,
-            // The policies to the letter.
-            rules: Rules {
-                bound: false,
-                ..Rules::of(self.flags.policy)
-            },
+            rules: self.flags.rules,
             // Every state can be seen.
             compact_fin_wait2: false,
             ..TimeWaitConfig::default()

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use tcp::time_wait::Policy;
+use tcp::time_wait::rules::{RstRule, SynRefusal};
+use tcp::time_wait::{Contradiction, Policy, Rules};
 
 /// Everything that can be chosen. [`Flags::parse`] reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,8 +14,11 @@ pub struct Flags {
     pub mtu: u16,
     /// The length of TIME-WAIT in milliseconds.
     pub time_wait_ms: u32,
-    /// Who may recycle a four-tuple in TIME-WAIT, with the switches that belong to that.
-    pub policy: Policy,
+    /// What segments meet in TIME-WAIT. Without the recycling bound: the policies to the letter.
+    pub rules: Rules,
+    /// The least time between two acknowledgments of segments that are not acceptable in one
+    /// TIME-WAIT, in milliseconds.
+    pub tw_ack_ms: u32,
     /// RSTs, ICMP errors, echo replies and challenge ACKs a second, each kind on its own budget.
     pub replies: u32,
     /// Connections in SYN-RECEIVED that any listener may have.
@@ -51,6 +55,16 @@ pub enum FlagsError {
     /// Values that do not go together.
     #[error(transparent)]
     Tcp(#[from] tcp::ConfigError),
+    /// Rules of TIME-WAIT that contradict themselves.
+    #[error(transparent)]
+    TimeWait(#[from] Contradiction),
+}
+
+fn rules(policy: Policy) -> Rules {
+    Rules {
+        bound: false,
+        ..Rules::of(policy)
+    }
 }
 
 impl Default for Flags {
@@ -64,7 +78,8 @@ impl Default for Flags {
             },
             mtu: 1500,
             time_wait_ms: 60_000,
-            policy: Policy::Rfc6191,
+            rules: rules(Policy::Rfc6191),
+            tw_ack_ms: 0,
             replies: 10_000_000,
             backlog: 128,
             connections: 1024,
@@ -89,6 +104,7 @@ impl Flags {
             flags.set(key.trim(), value.trim())?;
         }
         flags.tcp.validate()?;
+        flags.rules.validate()?;
         Ok(flags)
     }
 
@@ -121,8 +137,23 @@ impl Flags {
             "policy" => {
                 let named = Policy::ALL.into_iter().find(|p| p.name() == item.value);
                 let need = "strict, rfc1122, rfc6191, linux, windows or none";
-                self.policy = named.ok_or_else(|| item.error(need))?;
+                self.rules = rules(named.ok_or_else(|| item.error(need))?);
             }
+            "tw_rst" => {
+                let named = RstRule::ALL.into_iter().find(|r| r.name() == item.value);
+                let need = "rfc793, rfc5961, ignore, ignore-2s or linux";
+                self.rules.rst = named.ok_or_else(|| item.error(need))?;
+            }
+            "tw_syn" => {
+                self.rules.syn_refusal = match item.value {
+                    "ack" => SynRefusal::Ack,
+                    "drop" => SynRefusal::Drop,
+                    _ => return Err(item.error("ack or drop")),
+                };
+            }
+            "tw_probe" => self.rules.syn_probe = item.switch()?,
+            "tw_shadow" => self.rules.shadow = item.switch()?,
+            "tw_ack_ms" => self.tw_ack_ms = item.number()?,
             "replies" => self.replies = item.number()?,
             "backlog" => self.backlog = item.number()?,
             "connections" => self.connections = item.within(1, u16::MAX, "1 to 65535")?,
@@ -195,7 +226,8 @@ mod tests {
             "rcvbuf=1000, sndbuf=2000,wscale=off,timestamps=off,sack=off,mss=900,default_mss=500,\
              mtu=1400,delack_ms=0,nagle=off,initial_window=3,rto_initial_ms=1500,rto_min_ms=300,\
              rto_max_ms=70000,syn_retries=2,synack_retries=3,data_retries=4,user_timeout_ms=5,\
-             fin_wait2_ms=6,time_wait_ms=7,policy=linux,replies=8,backlog=9,connections=10,time_waits=12,memory=70000,\
+             fin_wait2_ms=6,time_wait_ms=7,policy=linux,tw_rst=ignore,tw_syn=ack,tw_probe=on,\
+             tw_shadow=on,tw_ack_ms=100,replies=8,backlog=9,connections=10,time_waits=12,memory=70000,\
              seed=11",
         )
         .unwrap();
@@ -225,7 +257,14 @@ mod tests {
             tcp,
             mtu: 1400,
             time_wait_ms: 7,
-            policy: Policy::Linux,
+            rules: Rules {
+                rst: RstRule::Ignore,
+                syn_refusal: SynRefusal::Ack,
+                syn_probe: true,
+                shadow: true,
+                ..Rules::LINUX
+            },
+            tw_ack_ms: 100,
             replies: 8,
             backlog: 9,
             connections: 10,
@@ -251,6 +290,10 @@ mod tests {
             (
                 "sack=on",
                 "sack=on: off (SACK is not implemented) is needed",
+            ),
+            (
+                "tw_rst=never",
+                "tw_rst=never: rfc793, rfc5961, ignore, ignore-2s or linux is needed",
             ),
             ("mtu=100", "mtu=100: 576 to 9216 is needed"),
             (

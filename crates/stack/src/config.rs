@@ -135,6 +135,9 @@ pub struct Config {
     pub max_neighbors: u16,
     /// RSTs, ICMP errors, echo replies and challenge ACKs a second, each kind on its own budget.
     pub control_replies_per_second: u32,
+    /// The least time between two acknowledgments of segments that are not acceptable to one
+    /// connection in TIME-WAIT, in milliseconds.
+    pub time_wait_ack_interval_ms: u32,
     /// Nanoseconds of real time (since 1970) at [`tcp::time::Instant::ZERO`]: the ISN and timestamp clocks
     /// follow real time, so that they go on where a former process left off.
     pub real_time_at_zero_ns: u64,
@@ -265,6 +268,7 @@ impl Config {
             send_memory: 16 << 20,
             max_neighbors: 1024,
             control_replies_per_second: 10_000,
+            time_wait_ack_interval_ms: tcp::time_wait::ack_limit::INTERVAL_MS,
             real_time_at_zero_ns: 0,
             owner: None,
         }

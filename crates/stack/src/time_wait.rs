@@ -105,6 +105,7 @@ impl TimeWait {
         }
         let limits = AckLimits {
             per_second: config.control_replies_per_second,
+            interval_ms: config.time_wait_ack_interval_ms,
             ..AckLimits::default()
         };
         let table = TableConfig {

@@ -30,6 +30,7 @@ impl Config {
             send_memory: narrow(limits.send_memory.get()),
             max_neighbors: narrow(self.host.neighbors.get()),
             control_replies_per_second: narrow(self.host.replies_per_second.get()),
+            time_wait_ack_interval_ms: tcp::time_wait::ack_limit::INTERVAL_MS,
             real_time_at_zero_ns,
             owner: None,
         }

@@ -258,3 +258,26 @@ fn closing_before_it_is_open() {
     rig.send(&mut c, ACK, b"");
     assert_eq!(rig.heard_one(&mut c).flags, FIN | ACK);
 }
+
+#[test]
+fn what_a_reset_and_a_refused_syn_do_in_time_wait_is_the_callers_to_choose() {
+    for (rst, syn, state, answer) in [
+        ("ignore", "drop", 6, None),
+        ("rfc5961", "drop", 7, None),
+        ("rfc5961", "ack", 7, Some(ACK)),
+    ] {
+        let flags = format!("{BARE},tw_rst={rst},tw_syn={syn}");
+        let mut rig = Rig::new(&flags);
+        let mut c = rig.established(PEER_PORT);
+        rig.shutdown(&mut c);
+        c.ack = c.ack.wrapping_add(1);
+        rig.send(&mut c, FIN | ACK, b"");
+        rig.heard_one(&mut c);
+        let old = rig.segment(&c, SYN, c.seq.wrapping_sub(9), 0, b"");
+        rig.input(&old);
+        let heard = rig.heard(&mut c).first().map(|s| s.flags);
+        assert_eq!(heard, answer, "{flags}");
+        rig.send(&mut c, RST, b"");
+        assert_eq!(rig.state(&c), state, "{flags}");
+    }
+}

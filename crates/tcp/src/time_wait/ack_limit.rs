@@ -13,7 +13,7 @@ use super::verdict::AckReason;
 use crate::challenge::ChallengeLimit;
 use crate::time::Instant;
 
-/// The least time between two acknowledgments of invalid segments to one entry.
+/// The least time between two acknowledgments of invalid segments to one entry, by default: Linux's.
 pub const INTERVAL_MS: u32 = 500;
 
 /// Places of the array for bursts: eight times a burst of 64.
@@ -27,6 +27,8 @@ pub struct AckLimits {
     pub places: usize,
     /// Acknowledgments of invalid segments a second (RFC 5961 section 7). 0: none.
     pub per_second: u32,
+    /// The least time between two of them to one entry, in milliseconds; 0: none.
+    pub interval_ms: u32,
 }
 
 impl Default for AckLimits {
@@ -35,6 +37,7 @@ impl Default for AckLimits {
         AckLimits {
             places: 16_384,
             per_second: 10_000,
+            interval_ms: INTERVAL_MS,
         }
     }
 }
@@ -64,6 +67,7 @@ pub struct AckLimiter {
     /// When the last acknowledgment of an invalid segment went to an entry of this place: the low
     /// bits of milliseconds.
     last_ms: Box<[u32]>,
+    interval_ms: u32,
     answered: Box<[Answered]>,
     /// The current burst, from 1.
     burst: u64,
@@ -75,9 +79,10 @@ impl AckLimiter {
     #[must_use]
     pub fn new(limits: &AckLimits, seed: u64, now: Instant) -> AckLimiter {
         let places = limits.places.clamp(1, 1 << 24).next_power_of_two();
-        let long_ago = (now.as_millis() as u32).wrapping_sub(INTERVAL_MS);
+        let long_ago = (now.as_millis() as u32).wrapping_sub(limits.interval_ms);
         AckLimiter {
             last_ms: vec![long_ago; places].into(),
+            interval_ms: limits.interval_ms,
             answered: vec![Answered { hash: 0, burst: 0 }; BURST_PLACES].into(),
             burst: 1,
             budget: ChallengeLimit::new(limits.per_second, seed),
@@ -110,7 +115,7 @@ impl AckLimiter {
             let now_ms = now.as_millis() as u32;
             // The upper bits: the lower ones choose the place above.
             let place = (hash >> 32) as usize & (self.last_ms.len() - 1);
-            let recently = now_ms.wrapping_sub(self.last_ms[place]) < INTERVAL_MS;
+            let recently = now_ms.wrapping_sub(self.last_ms[place]) < self.interval_ms;
             if recently && reason != AckReason::OldText {
                 return Permit::Interval;
             }

@@ -4,7 +4,12 @@ const OLD: AckReason = AckReason::OldDuplicate;
 const FIN: AckReason = AckReason::RetransmittedFin;
 
 fn limiter(places: usize, per_second: u32) -> AckLimiter {
-    AckLimiter::new(&AckLimits { places, per_second }, 7, Instant::ZERO)
+    let limits = AckLimits {
+        places,
+        per_second,
+        ..AckLimits::default()
+    };
+    AckLimiter::new(&limits, 7, Instant::ZERO)
 }
 
 fn hash(n: u64) -> u64 {
