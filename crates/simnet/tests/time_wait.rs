@@ -512,6 +512,69 @@ fn acknowledgments_are_limited_but_for_the_fin() {
     assert_eq!(counted(&net, |c| c.suppressed_interval), 19);
 }
 
+fn a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried() {
+    let server_app = Plain {
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let client_app = Plain {
+        greeting: b"q".to_vec(),
+        after_greeting: End::Shutdown,
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let mut net = pair(configs(2, &protocol(true)), (server_app, client_app));
+    net.run_ms(5);
+    once(&mut net).unwrap();
+    let servers_last = last_sent(&net, SERVER);
+    once(&mut net).unwrap();
+    assert_eq!(net.host(CLIENT).usage().time_wait, 2);
+    // Both four-tuples may be taken over after a second; the first is, and an old SYN,ACK answers.
+    net.run_ms(1_500);
+    let mute = net.add_rule(Action::Drop, Which::All, |seen| {
+        seen.from == SERVER && seen.segment().is_some()
+    });
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+    net.run_ms(5);
+    let syn = last_sent(&net, CLIENT);
+    assert_eq!(
+        (syn.flags, syn.src_port),
+        (Flags::SYN, servers_last.dst_port)
+    );
+    let old = segment(
+        &servers_last,
+        Flags::SYN | Flags::ACK,
+        servers_last.seq - 1_000,
+        syn.seq + 1,
+    );
+    let to = craft::Addresses {
+        src_mac: mac(1),
+        dst_mac: mac(2),
+        src: ip(1),
+        dst: ip(2),
+    };
+    net.end_rule(mute);
+    let before = net.log().sent_segments().count();
+    let now = net.now();
+    net.inject(now, &craft::tcp(&to, &old, b""));
+    net.run_ms(20);
+    let counters = net.host(CLIENT).counters();
+    assert_eq!(counters.time_wait.syn_ack_old, 1);
+    let sent: Vec<(Flags, u16)> = net
+        .log()
+        .sent_segments()
+        .skip(before)
+        .filter(|(id, _)| *id == CLIENT)
+        .map(|(_, s)| (s.header.flags, s.header.src_port))
+        .collect();
+    assert!(sent.contains(&(Flags::RST, syn.src_port)), "{sent:?}");
+    let other = |&(flags, port): &(Flags, u16)| flags == Flags::SYN && port != syn.src_port;
+    assert!(sent.iter().any(other), "{sent:?}");
+    // What was queued has come through there; the first one is in TIME-WAIT as before.
+    assert_eq!(net.host(SERVER).app().received, b"qqq");
+    assert_eq!(net.host(CLIENT).usage().time_wait, 2);
+}
+
 over_both! {
     an_accepted_syn_that_proves_old_restores_time_wait_with_its_end
     an_embryo_that_times_out_restores_time_wait_if_it_still_lasts
@@ -528,4 +591,5 @@ over_both! {
     text_for_fin_wait_2_without_a_reader_is_reset
     a_full_table_loses_the_oldest_and_a_stray_stream_pins_nothing
     acknowledgments_are_limited_but_for_the_fin
+    a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried
 }
