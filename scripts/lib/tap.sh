@@ -1,11 +1,11 @@
 # A namespace of our own, and in it a server behind a TAP interface with the kernel as its peer. To be
 # sourced after testing.sh. Needs root, and $work, a directory of our own.
 #
-#   kernel: tw0, 192.0.2.2  <-->  net_tap0: tidewheel serve, 192.0.2.1
+#   kernel: tw0, 192.0.2.2, 2001:db8::2  <-->  net_tap0: tidewheel serve, 192.0.2.1, 2001:db8::1
 
 ns="tidewheel-$$"
-server=192.0.2.1
-kernel=192.0.2.2
+server_v4=192.0.2.1 server_v6=2001:db8::1
+kernel_v4=192.0.2.2 kernel_v6=2001:db8::2
 server_name=
 
 inside() {
@@ -39,9 +39,10 @@ start_server() {
         show "$log"
         return 1
     fi
-    ip -n "$ns" address add "$kernel/24" dev tw0
+    ip -n "$ns" address add "$kernel_v4/24" dev tw0
+    ip -n "$ns" address add "$kernel_v6/64" dev tw0 nodad
     ip -n "$ns" link set tw0 up
-    if ! eventually 20 inside ping -c 1 -W 1 "$server"; then
+    if ! eventually 20 inside ping -c 1 -W 1 "$server_v4"; then
         echo "the server does not answer:"
         show "$log"
         return 1
