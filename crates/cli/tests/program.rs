@@ -56,7 +56,7 @@ fn check_says_what_would_run() {
     for part in [
         "0000:03:00.0, MTU 1500",
         "1 on CPU 1 polls",
-        "192.0.2.1/24, gateway 192.0.2.254",
+        "192.0.2.1/24 2001:db8::1/64, gateways 192.0.2.254 and fe80::1",
         "MSS 1460, timestamps on",
         "60s, policy rfc6191, rst ignore, a refused SYN gets nothing, shadow, bound, 1000000 entries",
         "*:80 http, body 1024 bytes, backlog 4096, the server closes first",
