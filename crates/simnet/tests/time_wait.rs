@@ -8,7 +8,7 @@ use common::plain::{End, Plain, Told};
 use common::recycle::{count_sent, once, protocol, recycled, time_wait};
 use common::{CLIENT, SERVER, configs, ip, mac, pair};
 use simnet::{Action, Network, Which, craft};
-use stack::{CloseReason, DestinationId, TimeWaitConfig};
+use stack::{CloseReason, DestinationId, OpenConfig, TimeWaitConfig};
 use tcp::time_wait::{Counters, Policy, Rules};
 use wire::Seq;
 use wire::tcp::{Flags, Header, Timestamps};
@@ -575,7 +575,99 @@ fn a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried() {
     assert_eq!(net.host(CLIENT).usage().time_wait, 2);
 }
 
+/// A server that has forgotten everything: its every SYN,ACK looks old.
+fn not_every_tuple_is_tried_where_every_syn_ack_looks_old() {
+    const TUPLES: u16 = 8;
+    let tcp = tcp::Config {
+        syn_retries: 2,
+        ..protocol(true)
+    };
+    let server_app = Plain {
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let client_app = Plain {
+        greeting: b"q".to_vec(),
+        after_greeting: End::Shutdown,
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let mut net = pair(configs(TUPLES, &tcp), (server_app, client_app));
+    net.run_ms(5);
+    for _ in 0..TUPLES {
+        once(&mut net).unwrap();
+    }
+    net.run_ms(1_500);
+    net.add_rule(Action::Drop, Which::All, |seen| {
+        seen.from == SERVER && seen.segment().is_some()
+    });
+    let before = net.log().sent_segments().count();
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+    let to = craft::Addresses {
+        src_mac: mac(1),
+        dst_mac: mac(2),
+        src: ip(1),
+        dst: ip(2),
+    };
+    let mut ports = Vec::new();
+    for _ in 0..TUPLES {
+        net.run_ms(5);
+        let mine = net.log().sent_segments().skip(before);
+        let syns = mine.filter(|(id, s)| *id == CLIENT && s.header.flags == Flags::SYN);
+        let syn = syns.last().expect("it opens").1.header;
+        if ports.last() == Some(&syn.src_port) {
+            break;
+        }
+        ports.push(syn.src_port);
+        let servers = net.log().sent_segments().take(before);
+        let to_it = |s: &Header| s.dst_port == syn.src_port;
+        let last = servers.map(|(_, s)| s.header).filter(to_it).last();
+        let last = last.expect("the tuple was used");
+        let old = segment(
+            &last,
+            Flags::SYN | Flags::ACK,
+            last.seq - 1_000,
+            syn.seq + 1,
+        );
+        let now = net.now();
+        net.inject(now, &craft::tcp(&to, &old, b""));
+    }
+    assert_eq!(ports.len(), 3, "the first and two more: {ports:?}");
+    let client = net.host(CLIENT);
+    assert_eq!(
+        client.app().ended(CloseReason::Refused),
+        1,
+        "{:?}",
+        client.app().told
+    );
+    assert_eq!(client.usage().live, 0);
+}
+
+/// A port that a destination's pool has as well.
+fn a_pair_that_a_socket_has_taken_is_not_taken_again() {
+    let (server, client) = configs(2, &protocol(true));
+    let destination = client.destinations[0].clone();
+    let mut net = pair((server, client), (closes_second(), closes_second()));
+    net.run_ms(5);
+    let open = OpenConfig {
+        local: (ip(2), destination.first_port),
+        remote: (destination.address, destination.port),
+        tcp: protocol(true),
+        time_wait: destination.time_wait,
+    };
+    let tuple = |net: &mut Network<Plain>, conn| net.with_app(CLIENT, |_, cx| cx.tuple(conn));
+    let own = net.with_app(CLIENT, |_, cx| cx.connect_from(&open).unwrap());
+    let pools = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+    assert_ne!(tuple(&mut net, own), tuple(&mut net, pools));
+    let none = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)));
+    assert!(none.is_err(), "{none:?}");
+    net.run_ms(50);
+    assert_eq!(net.host(CLIENT).counters().host.established, 2);
+}
+
 over_both! {
+    not_every_tuple_is_tried_where_every_syn_ack_looks_old
+    a_pair_that_a_socket_has_taken_is_not_taken_again
     an_accepted_syn_that_proves_old_restores_time_wait_with_its_end
     an_embryo_that_times_out_restores_time_wait_if_it_still_lasts
     a_held_old_syn_costs_nothing

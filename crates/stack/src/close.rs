@@ -62,6 +62,9 @@ impl Core {
         if slot.has(flag::WAITING) {
             self.waiting.remove(index);
         }
+        if slot.has(flag::STARVED) {
+            self.starved.remove(index);
+        }
         slot.flags &= !(flag::WAITING | flag::STARVED);
         self.neighbors.release(slot.neighbor);
         match slot.origin {

@@ -86,7 +86,7 @@ impl Context<'_> {
             // It is not its own buffer that is full: other connections hold the memory, and no
             // acknowledgment for this one may ever say that there is some again.
             slot.flags |= flag::STARVED;
-            core.starved.push_back(conn.index);
+            core.starved.push(0, conn.index);
         }
         core.mark_dirty(conn.index);
         taken

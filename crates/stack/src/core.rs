@@ -1,7 +1,5 @@
 //! The state of one shard that does not depend on the application or on the frame pool.
 
-use std::collections::VecDeque;
-
 use hashbrown::HashTable;
 use tcp::time::Instant;
 use tcp::time_wait::Side;
@@ -126,10 +124,12 @@ pub(crate) struct Core {
     pub(crate) real_time_at_zero_ns: u64,
     /// No new connections, passive or active.
     pub(crate) draining: bool,
+    /// There are sockets that the application made itself, which may have taken a pool's pair.
+    pub(crate) has_sockets: bool,
     /// Connections that wait for a neighbour, a list for each.
     pub(crate) waiting: Lists,
     /// Connections that wait for send memory, longest first.
-    pub(crate) starved: VecDeque<u32>,
+    pub(crate) starved: Lists,
 }
 
 /// Lends the parts of a shard that a connection works with. A macro, because the borrow checker
@@ -250,8 +250,9 @@ impl Core {
             secret: secrets.isn,
             real_time_at_zero_ns: config.real_time_at_zero_ns,
             draining: false,
+            has_sockets: false,
             waiting: Lists::new(config.max_connections, config.max_neighbors.into()),
-            starved: VecDeque::with_capacity(n),
+            starved: Lists::new(config.max_connections, 1),
             mtu: config.mtu,
             link,
         };

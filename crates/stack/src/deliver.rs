@@ -145,19 +145,16 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// Tells connections that found no send memory that there is some, longest waiting first.
     pub(crate) fn feed(&mut self, now: Instant) {
-        for _ in 0..self.core.starved.len() {
+        // One that is told may wait again at once: each is told once a turn.
+        for _ in 0..self.core.slab.live() {
             if self.core.send_memory.free() == 0 {
                 return;
             }
-            let Some(index) = self.core.starved.pop_front() else {
+            let Some(index) = self.core.starved.pop(0) else {
                 return;
             };
-            let slot = self.core.slab.get_mut(index);
-            // Without the flag the slot has a new user, or is free.
-            if slot.has(flag::STARVED) {
-                slot.flags &= !flag::STARVED;
-                self.on_events(now, index, Events::WRITABLE);
-            }
+            self.core.slab.get_mut(index).flags &= !flag::STARVED;
+            self.on_events(now, index, Events::WRITABLE);
         }
     }
 }

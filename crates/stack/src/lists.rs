@@ -60,6 +60,11 @@ impl Lists {
         }
     }
 
+    /// Whether no id is in `list`.
+    pub(crate) fn is_empty(&self, list: u32) -> bool {
+        self.nodes[(self.ids + list) as usize].next >= self.ids
+    }
+
     /// Takes the first out of `list`.
     pub(crate) fn pop(&mut self, list: u32) -> Option<u32> {
         let first = self.nodes[(self.ids + list) as usize].next;

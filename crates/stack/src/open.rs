@@ -102,6 +102,11 @@ impl Core {
             };
             let tuple: FourTuple = pool.tuple(pair);
             let hash = self.hash(&tuple);
+            // One that the application opened itself, or that came to a listener on a port of the pool.
+            if self.has_sockets && self.slab.find(hash, &tuple).is_some() {
+                self.destinations[destination].pool.put_off(pair, now);
+                continue;
+            }
             let numbers = self.secret.numbers(&tuple);
             let clock = self.clock_isn(numbers, now);
             match self.may_reuse(id, &tuple, hash, last, clock, now) {

@@ -264,6 +264,7 @@ impl Core {
             config,
             time_wait,
         };
+        self.has_sockets = true;
         let tcp = &self.tcp_configs[usize::from(config)];
         self.time_wait.add_fixed(&fixed, tcp)
     }
@@ -314,18 +315,24 @@ impl Core {
         open.time_wait.validate()?;
         let config = self.place(&open.time_wait.protocol(&open.tcp), local.is_v4())?;
         self.anchor(open.local, config, open.time_wait)?;
-        let numbers = self.secret.numbers(&tuple);
-        let clock = self.clock_isn(numbers, now);
-        let opening = self
-            .may_open(hash, &tuple, &open.time_wait, clock, now)
-            .map_err(|at| ConnectError::NoTupleFree {
-                in_use: 0,
-                resting: 1,
-                next_free: Some(at),
-            })?;
+        // First, because what follows may end the TIME-WAIT of the four-tuple.
         let Some(neighbor) = self.neighbors.acquire(next_hop, now) else {
             self.counters.host.neighbor_table_full += 1;
             return Err(ConnectError::NoNeighbor.into());
+        };
+        let numbers = self.secret.numbers(&tuple);
+        let clock = self.clock_isn(numbers, now);
+        let opening = match self.may_open(hash, &tuple, &open.time_wait, clock, now) {
+            Ok(opening) => opening,
+            Err(at) => {
+                self.neighbors.release(neighbor);
+                let why = ConnectError::NoTupleFree {
+                    in_use: 0,
+                    resting: 1,
+                    next_free: Some(at),
+                };
+                return Err(why.into());
+            }
         };
         let tcp = &self.tcp_configs[usize::from(config)];
         let slot = Slot {

@@ -158,7 +158,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// When something is due that no arriving frame will trigger.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let fed = self.core.starved.is_empty() || self.core.send_memory.free() == 0;
+        let fed = self.core.starved.is_empty(0) || self.core.send_memory.free() == 0;
         if !self.core.dirty.is_empty() || !fed {
             return Some(Instant::ZERO);
         }

@@ -24,11 +24,21 @@ impl Connection {
         Connection::new(config, now, State::SynSent, iss, ts_offset)
     }
 
-    /// The active OPEN again, from another local socket, with what the user has queued.
+    /// Whether the active OPEN may be tried from one more local socket: each counts as a
+    /// retransmission of the SYN.
+    #[must_use]
+    pub fn may_reopen(&self, config: &Config) -> bool {
+        self.retries < config.syn_retries
+    }
+
+    /// The active OPEN again, from another local socket, with what the user has queued. The user
+    /// timeout runs on.
     pub fn reopen(&mut self, config: &Config, now: Instant, iss: Seq, ts_offset: u32) {
         let kept = Flag::FIN_QUEUED | Flag::ORPHAN | Flag::WANTS_WRITABLE;
         let mut fresh = Connection::connect(config, now, iss, ts_offset);
         fresh.flags |= self.flags & kept;
+        fresh.retries = self.retries.saturating_add(1);
+        fresh.progress_at = self.progress_at;
         core::mem::swap(&mut fresh.snd, &mut self.snd);
         *self = fresh;
     }

@@ -40,7 +40,7 @@ impl Server {
         listener.set_nonblocking(true).with_context(cannot)?;
         let address = listener.local_addr().with_context(cannot)?;
         let io = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
+            .enable_all()
             .build()
             .with_context(cannot)?;
         let registry = Arc::new(registry);
@@ -59,8 +59,12 @@ impl Server {
             io.block_on(async move {
                 match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => {
-                        tokio::spawn(axum::serve(listener, router).into_future());
-                        let _ = stopped.await;
+                        tokio::select! {
+                            ended = axum::serve(listener, router) => {
+                                tracing::error!("metrics: the endpoint ended: {ended:?}");
+                            }
+                            _ = stopped => {}
+                        }
                     }
                     Err(error) => tracing::error!("metrics: {error}"),
                 }

@@ -156,6 +156,11 @@ impl Core {
         let Origin::Destination(id, pair) = slot.origin else {
             return false;
         };
+        // A server that started anew has every four-tuple's SYN,ACK look old: not all are tried.
+        let tcp = &self.tcp_configs[usize::from(slot.config)];
+        if !slot.conn.may_reopen(tcp) {
+            return false;
+        }
         let Ok(chosen) = self.choose_pair(id, now) else {
             return false;
         };

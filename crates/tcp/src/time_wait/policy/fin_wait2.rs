@@ -64,6 +64,11 @@ pub(super) fn decide(known: &Known, segment: &Arrived<'_>) -> Decision {
     }
     let fin = u32::from(segment.has(Flags::FIN));
     if end - fin != rcv_nxt {
+        // Our FIN is acknowledged. Who would end the connection must know that, lest one who guesses
+        // does (RFC 5961 5.2 at its narrowest). What was overtaken comes again with the right number.
+        if header.ack != entry.snd_nxt {
+            return plain(Verdict::Ack(AckReason::OldDuplicate));
+        }
         //= RFC 9293 3.6.1
         //# if new data is received after CLOSE is called, its TCP implementation SHOULD send a RST to
         //# show that data was lost (SHLD-3).

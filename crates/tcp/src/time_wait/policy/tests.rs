@@ -715,6 +715,14 @@ fn fin_wait2_table() {
             ack(RN - 5, SN, 6),
             Verdict::Reset(ResetReason::TextAfterClose),
         ),
+        (ack(RN, SN - 1, 1), answer(A::OldDuplicate)),
+        (
+            Seg {
+                ack: SN - 1,
+                ..fin(RN, 1)
+            },
+            answer(A::OldDuplicate),
+        ),
         (ack(RN, SN, 0), drop(D::ExpectedAck)),
         (ack(RN + W - 1, SN, 0), drop(D::ExpectedAck)),
         (ack(RN, SN + 1, 0), answer(A::AcksUnsent)),
