@@ -170,6 +170,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             generation: 0,
             origin: Origin::Listener(id),
             hash: frame.hash,
+            shadow: None,
         };
         let Some(index) = core.slab.insert(slot) else {
             core.neighbors.release(neighbor);

@@ -11,6 +11,7 @@ use wire::FourTuple;
 
 use crate::application::{DestinationId, Handle, ListenerId};
 use crate::neighbor::NeighborId;
+use crate::time_wait::Place;
 use crate::tuples::TupleId;
 
 /// Where a connection came from.
@@ -72,6 +73,8 @@ pub(crate) struct Slot {
     pub(crate) origin: Origin,
     /// The keyed hash of the tuple.
     pub(crate) hash: u64,
+    /// Where the entry of [`flag::SHADOW`] was last seen, if it is known.
+    pub(crate) shadow: Option<Place>,
 }
 
 impl Slot {
@@ -191,7 +194,7 @@ impl Slab {
         }
     }
 
-    #[inline]
+    #[inline(never)] // to keep its callers' values in registers
     pub(crate) fn find(&self, hash: u64, tuple: &FourTuple) -> Option<u32> {
         self.index
             .find(hash, |&i| self.slots[i as usize].tuple == *tuple)
@@ -216,7 +219,7 @@ impl Slab {
 
     /// The connection of `tuple`, of which [`Slab::hint`] said something earlier in the burst: it
     /// may be stale, because a segment since then may have moved the tuple.
-    #[inline]
+    #[inline(always)] // as long as hints hold it is a comparison
     pub(crate) fn resolve(&self, hint: Hint, hash: u64, tuple: &FourTuple) -> Option<u32> {
         match hint {
             Hint::At(index) if self.confirms(index, tuple) => Some(index),

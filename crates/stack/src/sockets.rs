@@ -344,6 +344,7 @@ impl Core {
             generation: 0,
             origin: Origin::Socket,
             hash,
+            shadow: None,
         };
         let Some(index) = self.slab.insert(slot) else {
             self.neighbors.release(neighbor);

@@ -36,7 +36,7 @@ impl Core {
         let Some((socket, key)) = self.time_wait.socket(slot) else {
             return false;
         };
-        let entry = entry(slot, &socket, now);
+        let entry = entry(slot, socket, now);
         match self.time_wait.tables.insert(slot.hash, &key, &entry, now) {
             Kept::No => return false,
             Kept::Evicted { age } => {
@@ -57,10 +57,10 @@ impl Core {
 impl super::TimeWait {
     /// The socket that a connection belongs to, and the key of its entry.
     #[inline]
-    fn socket(&self, slot: &Slot) -> Option<(Socket, Key)> {
+    fn socket(&self, slot: &Slot) -> Option<(&Socket, Key)> {
         let key = self.tables.key(&slot.tuple)?;
         let (_, socket) = self.tables.anchor(&key)?;
-        Some((*socket, key))
+        Some((socket, key))
     }
 }
 

@@ -105,6 +105,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             // The entry stays where it is until the handshake has proven the SYN: segments meet the
             // live connection first.
             slot.flags |= flag::SHADOW;
+            slot.shadow = Some(found.slot);
         } else {
             core.time_wait.tables.remove(found.slot);
         }
@@ -171,7 +172,7 @@ impl Core {
     pub(crate) fn drop_shadow(&mut self, index: u32, now: Instant) {
         let slot = self.slab.get_mut(index);
         slot.flags &= !flag::SHADOW;
-        self.time_wait.end(slot.hash, &slot.tuple, now);
+        self.time_wait.end(slot.shadow, slot.hash, &slot.tuple, now);
     }
 
     /// A connection ended. If it had recycled and was never proven new, TIME-WAIT is what it was:

@@ -27,7 +27,7 @@ pub(super) enum Key {
 
 /// Where an entry lies. Valid until the next insertion, removal or sweep.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(crate) enum Place {
     V4(Slot),
     V6(Slot),
 }
@@ -164,6 +164,18 @@ impl<S> Tables<S> {
             (Key::V6(key), _, Some(table)) => table.insert(hash, key, entry, now).into(),
             _ => Kept::No,
         }
+    }
+
+    /// Whether the entry of the tuple is still at a place of before.
+    #[inline]
+    pub(super) fn holds(&mut self, place: Place, tuple: &FourTuple, now: Instant) -> bool {
+        at!(
+            &mut self.v4,
+            &mut self.v6,
+            place,
+            |table, slot| table.holds(slot, tuple, now),
+            false
+        )
     }
 
     #[inline]

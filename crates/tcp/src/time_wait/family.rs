@@ -44,13 +44,13 @@ pub trait Bucket: Pod {
     fn entry(&self, way: usize) -> Entry;
     fn put(&mut self, way: usize, key: &Self::Key, entry: &Entry);
     fn set_anchors(&mut self, anchors: [u16; WAYS]);
+    /// Takes the entry of a way out.
+    fn vacate(&mut self, way: usize);
     fn set_ts_recent(&mut self, way: usize, ts: u32);
     fn ticks(&self) -> &[u8; WAYS];
     fn ticks_mut(&mut self) -> &mut [u8; WAYS];
     fn flags(&self) -> Flags;
     fn set_flags(&mut self, flags: Flags);
-    /// Asks for its cache lines.
-    fn prefetch(&self);
 }
 
 /// The flags byte of a bucket: bits 0 to 2 say whose TS.Recent is valid, bit 3 that an entry of
@@ -264,6 +264,11 @@ impl Bucket for BucketV4 {
     }
 
     #[inline]
+    fn vacate(&mut self, way: usize) {
+        self.entries[way].key.anchor_port |= u32::from(VACANT);
+    }
+
+    #[inline]
     fn set_anchors(&mut self, anchors: [u16; WAYS]) {
         for (entry, anchor) in self.entries.iter_mut().zip(anchors) {
             let port = entry.key.anchor_port & 0xffff_0000;
@@ -295,11 +300,6 @@ impl Bucket for BucketV4 {
     #[inline]
     fn set_flags(&mut self, flags: Flags) {
         self.flags = flags.0;
-    }
-
-    #[inline(always)]
-    fn prefetch(&self) {
-        crate::prefetch::prefetch(self);
     }
 }
 
@@ -413,6 +413,11 @@ impl Bucket for BucketV6 {
     }
 
     #[inline]
+    fn vacate(&mut self, way: usize) {
+        self.keys[way].anchor_port |= u32::from(VACANT);
+    }
+
+    #[inline]
     fn set_anchors(&mut self, anchors: [u16; WAYS]) {
         for (key, anchor) in self.keys.iter_mut().zip(anchors) {
             key.anchor_port = key.anchor_port & 0xffff_0000 | u32::from(anchor);
@@ -443,11 +448,5 @@ impl Bucket for BucketV6 {
     #[inline]
     fn set_flags(&mut self, flags: Flags) {
         self.flags = flags.0;
-    }
-
-    #[inline(always)]
-    fn prefetch(&self) {
-        crate::prefetch::prefetch(&self.keys);
-        crate::prefetch::prefetch(&self.values);
     }
 }

@@ -70,11 +70,11 @@ impl<F: Family> Table<F> {
         }
         let index = place.bucket as usize;
         self.make_ready(index, class, Some(place.way.into()));
-        let buckets = self.memory.buckets_mut();
-        for passed in &mut buckets[home..index] {
+        for passed in home..index {
+            let passed = self.memory.bucket_mut(passed);
             passed.set_flags(passed.flags().with_overflow(true));
         }
-        let bucket = &mut buckets[index];
+        let bucket = self.memory.bucket_mut(index);
         bucket.put(place.way.into(), key, entry);
         bucket.ticks_mut()[usize::from(place.way)] = tick;
         match evicted {

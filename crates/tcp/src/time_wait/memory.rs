@@ -3,6 +3,8 @@
 use std::io;
 
 use super::family::Bucket;
+#[cfg(not(miri))]
+use crate::prefetch::prefetch_slice_elem;
 
 /// What pages a table lies on, from the best to the least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,6 +20,9 @@ pub enum Pages {
 
 #[cfg(not(miri))]
 const HUGE_PAGE: usize = 2 << 20;
+
+#[cfg(not(miri))]
+const CACHE_LINE: usize = 64;
 
 /// `count` buckets.
 #[derive(Debug)]
@@ -95,9 +100,42 @@ impl<B: Bucket> Memory<B> {
         bytemuck::cast_slice(&self.map[self.bytes.clone()])
     }
 
-    #[inline(always)]
-    pub(super) fn buckets_mut(&mut self) -> &mut [B] {
+    fn buckets_mut(&mut self) -> &mut [B] {
         bytemuck::cast_slice_mut(&mut self.map[self.bytes.clone()])
+    }
+
+    /// `n` buckets from `index` on. With a constant `n` it costs one range check, where
+    /// [`Memory::buckets`] works its length out first.
+    #[inline(always)]
+    pub(super) fn run(&self, index: usize, n: usize) -> &[B] {
+        bytemuck::cast_slice(&self.map[self.place(index, n)])
+    }
+
+    #[inline(always)]
+    pub(super) fn bucket(&self, index: usize) -> &B {
+        bytemuck::from_bytes(&self.map[self.place(index, 1)])
+    }
+
+    #[inline(always)]
+    pub(super) fn bucket_mut(&mut self, index: usize) -> &mut B {
+        let place = self.place(index, 1);
+        bytemuck::from_bytes_mut(&mut self.map[place])
+    }
+
+    /// Asks for the cache lines of a bucket.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, index: usize) {
+        let start = self.place(index, 1).start;
+        for line in (0..size_of::<B>()).step_by(CACHE_LINE) {
+            prefetch_slice_elem(&self.map, start + line);
+        }
+    }
+
+    /// Where `n` buckets lie in the map.
+    #[inline(always)]
+    fn place(&self, index: usize, n: usize) -> core::ops::Range<usize> {
+        let start = self.bytes.start + index * size_of::<B>();
+        start..start + n * size_of::<B>()
     }
 
     /// Bytes that are resident.
@@ -123,9 +161,19 @@ impl<B: Bucket> Memory<B> {
         &self.buckets
     }
 
-    pub(super) fn buckets_mut(&mut self) -> &mut [B] {
-        &mut self.buckets
+    pub(super) fn run(&self, index: usize, n: usize) -> &[B] {
+        &self.buckets[index..index + n]
     }
+
+    pub(super) fn bucket(&self, index: usize) -> &B {
+        &self.buckets[index]
+    }
+
+    pub(super) fn bucket_mut(&mut self, index: usize) -> &mut B {
+        &mut self.buckets[index]
+    }
+
+    pub(super) fn prefetch(&self, _index: usize) {}
 
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.buckets)

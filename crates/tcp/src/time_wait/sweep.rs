@@ -51,9 +51,9 @@ impl<F: Family> Table<F> {
         let mut expired = 0;
         for index in self.pass.cursor..self.pass.cursor + due {
             expired += self.clean(index, None);
-            if self.memory.buckets()[index].flags().overflow() {
+            if self.memory.bucket(index).flags().overflow() {
                 let needed = self.is_passed(index, &hash);
-                let bucket = &mut self.memory.buckets_mut()[index];
+                let bucket = self.memory.bucket_mut(index);
                 bucket.set_flags(bucket.flags().with_overflow(needed));
             }
         }
@@ -135,7 +135,7 @@ impl<F: Family> Table<F> {
     /// many entries there were. The way `keep` is not looked at.
     #[inline]
     fn clean(&mut self, index: usize, keep: Option<usize>) -> usize {
-        let bucket = &mut self.memory.buckets_mut()[index];
+        let bucket = self.memory.bucket_mut(index);
         let generation = bucket.flags().generation();
         let mut anchors = bucket.anchors();
         let mut expired = 0;

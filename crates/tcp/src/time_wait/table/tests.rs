@@ -195,6 +195,53 @@ fn an_entry_lives_its_time_v6() {
     an_entry_lives_its_time::<V6>();
 }
 
+fn a_place_is_known_by_its_tuple_while_the_entry_lives<F: TestFamily>() {
+    let mut t = table::<F>(64, &[60_000]);
+    for (n, class) in [(0, 0), (1, 0)] {
+        // An even number has its fixed side here, an odd one there.
+        let (this, other) = (tuple::<F>(n, class), tuple::<F>(n + 2, class));
+        let slot = t
+            .put(n, class, &entry(n), Instant::from_millis(0))
+            .slot()
+            .unwrap();
+        assert!(t.holds(slot, &this, Instant::from_millis(59_000)));
+        assert!(
+            !t.holds(slot, &other, Instant::from_millis(59_000)),
+            "another variable side"
+        );
+        let mut elsewhere = this;
+        elsewhere.local_port ^= 1;
+        assert!(!t.holds(slot, &elsewhere, Instant::from_millis(59_000)));
+        let mut elsewhere = this;
+        elsewhere.remote_port ^= 1;
+        assert!(!t.holds(slot, &elsewhere, Instant::from_millis(59_000)));
+        t.remove(slot);
+        assert!(
+            !t.holds(slot, &this, Instant::from_millis(59_000)),
+            "vacant"
+        );
+    }
+    let slot = t
+        .put(0, 0, &entry(0), Instant::from_millis(59_000))
+        .slot()
+        .unwrap();
+    assert!(t.holds(slot, &tuple::<F>(0, 0), Instant::from_millis(119_000)));
+    assert!(
+        !t.holds(slot, &tuple::<F>(0, 0), Instant::from_millis(120_000)),
+        "over"
+    );
+}
+
+#[test]
+fn a_place_is_known_by_its_tuple_while_the_entry_lives_v4() {
+    a_place_is_known_by_its_tuple_while_the_entry_lives::<V4>();
+}
+
+#[test]
+fn a_place_is_known_by_its_tuple_while_the_entry_lives_v6() {
+    a_place_is_known_by_its_tuple_while_the_entry_lives::<V6>();
+}
+
 #[test]
 fn a_restart_gives_the_whole_time_again() {
     let mut t = table::<V4>(64, &[1000]);
