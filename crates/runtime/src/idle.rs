@@ -1,5 +1,6 @@
 //! What a thread does with its core while its workers have nothing to do.
 
+use std::hint;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::worker::Run;
 /// What an idle thread does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Idle {
-    /// Polls on: the lowest latency, and a whole core.
+    /// Polls on, with a short pause of the processor: the lowest latency, and a whole core.
     #[default]
     Poll,
     /// Gives the core to others: at first between polls, then by sleeping up to 100 µs, never past
@@ -18,6 +19,10 @@ pub enum Idle {
     Yield,
 }
 
+/// Pauses of the processor after a poll that found nothing: a few tens of cycles each, a quarter of a
+/// microsecond together. A hyperthread that shares the core, often the other end of a link in memory,
+/// gets on meanwhile, and the next burst is a fuller one.
+const PAUSES: u32 = 16;
 /// How long nothing must have happened before the core is offered to others.
 const SPIN: Duration = Duration::from_micros(20);
 /// How long nothing must have happened before the thread sleeps.
@@ -65,7 +70,12 @@ impl Pause {
     #[inline]
     pub(crate) fn idle(&mut self, workers: &[Box<dyn Run>], at: u64) -> u64 {
         match self.step(at) {
-            Step::Poll => return at,
+            Step::Poll => {
+                for _ in 0..PAUSES {
+                    hint::spin_loop();
+                }
+                return at;
+            }
             Step::Offer => thread::yield_now(),
             Step::Sleep => match until_due(workers, at) {
                 short if short < SHORTEST => thread::yield_now(),
