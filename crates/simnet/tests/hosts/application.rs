@@ -1,11 +1,9 @@
 //! The contract between stack and application: what is consumed, what is shown again, and what a
 //! callback may ask for.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::{CLIENT, SERVER, configs, pair};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::{CLIENT, SERVER, configs, pair};
 use simnet::{Action, Network, Which};
 use stack::{CloseReason, DestinationId};
 

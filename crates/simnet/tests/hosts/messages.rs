@@ -1,9 +1,7 @@
 //! Applications that wait for a whole message see all of it in one piece, however it was cut, and
 //! however many connections do so at a time.
 
-mod common;
-
-use common::{CLIENT, SERVER, configs, pair};
+use crate::common::{CLIENT, SERVER, configs, pair};
 use stack::{Application, CloseReason, Context, DestinationId, Handle};
 use tcp::time::Instant;
 

@@ -1,11 +1,9 @@
 //! What a host answers that belongs to no connection: echo, unreachable ports and protocols, and
 //! RST; and what it leaves unanswered.
 
-#[macro_use]
-mod common;
-
-use common::plain::{Plain, Told};
-use common::{LINK, PORT, ip, mac};
+use crate::common;
+use crate::common::plain::{Plain, Told};
+use crate::common::{LINK, PORT, ip, mac};
 use simnet::craft::{self, Addresses};
 use simnet::decode::{Packet, Segment, packet};
 use simnet::{Network, Peer, StationId};

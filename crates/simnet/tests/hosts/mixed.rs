@@ -5,14 +5,12 @@
 //! names the seed, and `SIMNET_SEED=n SIMNET_SEEDS=1` runs it alone; `SIMNET_PCAP=file` then keeps
 //! what was on the wire.
 
-#[macro_use]
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::stream::Ender;
-use common::traffic::{Habits, Traffic};
-use common::{Family, assert_nothing_held, destination, family, host, listener, stack};
+use crate::common;
+use crate::common::stream::Ender;
+use crate::common::traffic::{Habits, Traffic};
+use crate::common::{Family, assert_nothing_held, destination, family, host, listener, stack};
 use simnet::{Bursts, Capture, Link, Network, Path, Rng, StationId};
 use stack::{CloseReason, TimeWaitConfig};
 use tcp::Keepalive;

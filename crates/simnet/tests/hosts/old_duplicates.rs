@@ -1,12 +1,10 @@
 //! What an earlier incarnation left under way, and what pretends to be of it: silence where the rules
 //! say so, an acknowledgment for the FIN, and never a byte in the wrong stream.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::recycle::{count_sent, once, protocol, recycled, server_closes, time_wait};
-use common::{CLIENT, SERVER, ip, mac};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::recycle::{count_sent, once, protocol, recycled, server_closes, time_wait};
+use crate::common::{CLIENT, SERVER, ip, mac};
 use simnet::{Action, Fate, Network, RuleId, Seen, Which, craft};
 use stack::{CloseReason, DestinationId};
 use tcp::time::Instant;

@@ -1,11 +1,9 @@
 //! Neighbours, by ARP and by neighbour discovery: resolution, neighbours that answer late or never, ageing, and an address that moves to
 //! another station.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::{CLIENT, Family, LINK, SERVER, configs, host, ip, mac, pair};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::{CLIENT, Family, LINK, SERVER, configs, host, ip, mac, pair};
 use simnet::decode::{Packet, packet, stations};
 use simnet::{Action, Fate, Network, Peer, StationId, Which, craft};
 use stack::{CloseReason, DestinationId};

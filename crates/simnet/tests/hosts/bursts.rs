@@ -1,10 +1,8 @@
 //! Segments of one burst of which the later depends on what the earlier did.
 
-#[macro_use]
-mod common;
-
-use common::plain::{Plain, Told};
-use common::{LINK, PORT, ip, mac};
+use crate::common;
+use crate::common::plain::{Plain, Told};
+use crate::common::{LINK, PORT, ip, mac};
 use simnet::craft::{self, Addresses};
 use simnet::decode::{Packet, packet};
 use simnet::{Network, Peer, StationId};

@@ -71,14 +71,6 @@ impl Plain {
             .count()
     }
 
-    /// When the last connection ended.
-    pub(crate) fn ended_at(&self) -> Option<Instant> {
-        self.told
-            .iter()
-            .rev()
-            .find_map(|(at, _, told)| matches!(told, Told::Closed(_)).then_some(*at))
-    }
-
     /// The handle of the last event.
     pub(crate) fn last(&self) -> Handle {
         self.told.last().expect("something was told").1

@@ -1,5 +1,4 @@
 //! What the tests of all themes share: addresses, configurations, seeds and applications.
-#![allow(dead_code)] // each theme uses its part
 
 use std::cell::Cell;
 
@@ -17,8 +16,6 @@ use wire::{Ip, MacAddr};
 
 /// The port that servers listen on.
 pub(crate) const PORT: u16 = 80;
-/// One way from station to station, in milliseconds, on [`LINK`].
-pub(crate) const ONE_WAY_MS: u64 = 1;
 /// Half a millisecond to the switch and as much from there.
 pub(crate) const LINK: Link = Link::ideal(500_000);
 
@@ -50,7 +47,6 @@ pub(crate) fn over(family: Family, test: impl FnOnce()) {
 }
 
 /// Makes a test of each function for each family.
-#[allow(unused_macros)] // each theme uses its part
 macro_rules! over_both {
     ($($test:ident)+) => {$(
         mod $test {

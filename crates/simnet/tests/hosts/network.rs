@@ -1,10 +1,8 @@
 //! The virtual network itself: single frames held, copied, released and made up; captures; and
 //! repeatable runs.
 
-mod common;
-
-use common::plain::{Plain, Told};
-use common::{CLIENT, SERVER, configs, pair};
+use crate::common::plain::{Plain, Told};
+use crate::common::{CLIENT, SERVER, configs, pair};
 use simnet::{Action, Capture, Fate, Network, Path, Seen, Which, trace};
 use stack::DestinationId;
 use tcp::time::Instant;

@@ -1,11 +1,9 @@
 //! Peers that fall silent: cut cables, closed windows, idle hours. Connections end by their timers or
 //! survive, as configured, and hold nothing afterwards.
 
-#[macro_use]
-mod common;
-
-use common::plain::{Plain, Told};
-use common::{CLIENT, SERVER, assert_nothing_held, configs, pair};
+use crate::common;
+use crate::common::plain::{Plain, Told};
+use crate::common::{CLIENT, SERVER, assert_nothing_held, configs, pair};
 use simnet::{Network, StationId};
 use stack::{CloseReason, DestinationId};
 use tcp::Keepalive;

@@ -2,11 +2,9 @@
 //! connections are unhurt as long as the forger does not know their numbers, and what it answers
 //! is bounded.
 
-#[macro_use]
-mod common;
-
-use common::plain::Plain;
-use common::{CLIENT, Family, LINK, PORT, SERVER, configs, ip, mac};
+use crate::common;
+use crate::common::plain::Plain;
+use crate::common::{CLIENT, Family, LINK, PORT, SERVER, configs, ip, mac};
 use simnet::craft::{self, Addresses};
 use simnet::{Fate, Network, Rng, StationId};
 use stack::DestinationId;

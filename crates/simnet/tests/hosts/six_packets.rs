@@ -1,11 +1,9 @@
 //! Segments merge where TCP allows: a one-byte exchange that the server closes is six segments,
 //! three each way.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain};
-use common::{CLIENT, LINK, SERVER, configs, pair};
+use crate::common;
+use crate::common::plain::{End, Plain};
+use crate::common::{CLIENT, LINK, SERVER, configs, pair};
 use simnet::{Network, StationId};
 use stack::{CloseReason, DestinationId};
 use wire::tcp::Flags;

@@ -1,11 +1,9 @@
 //! Four-tuples that come back while the last incarnation is in TIME-WAIT: served at any rate.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::recycle::{count_sent, once, protocol, recycled, server_closes, time_wait};
-use common::{CLIENT, SERVER, configs, pair};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::recycle::{count_sent, once, protocol, recycled, server_closes, time_wait};
+use crate::common::{CLIENT, SERVER, configs, pair};
 use simnet::{Action, Network, Which};
 use stack::{CloseReason, ConnectError, DestinationId, TimeWaitConfig};
 use wire::tcp::Flags;

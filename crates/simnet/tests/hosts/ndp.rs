@@ -1,10 +1,9 @@
 //! What IPv6 has of its own: neighbour discovery, duplicate address detection, extension headers,
 //! ICMPv6 and the path MTU.
 
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::{CLIENT, Family, LINK, PORT, SERVER, configs, host, ip, mac, over, pair};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::{CLIENT, Family, LINK, PORT, SERVER, configs, host, ip, mac, over, pair};
 use simnet::craft::{self, Addresses};
 use simnet::decode::{Packet, packet, segment, stations};
 use simnet::{Fate, Network, Peer, StationId};

@@ -1,11 +1,9 @@
 //! What is full: backlog, connection table, TIME-WAIT table, frame pool and receive memory. Each has a
 //! counted policy, and goes on when there is room again.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::{CLIENT, LINK, PORT, SERVER, assert_nothing_held, configs, ip, mac, pair};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::{CLIENT, LINK, PORT, SERVER, assert_nothing_held, configs, ip, mac, pair};
 use simnet::craft::{self, Addresses};
 use simnet::{Network, Peer, StationId};
 use stack::{CloseReason, ConnectError, DestinationId, FramePool, MemFrame};

@@ -1,12 +1,10 @@
 //! TIME-WAIT's rules at work in a host: what each policy answers, the shadow that an unproven SYN
 //! casts, FIN-WAIT-2 without a reader, and lengths from nothing to an hour side by side.
 
-#[macro_use]
-mod common;
-
-use common::plain::{End, Plain, Told};
-use common::recycle::{count_sent, once, protocol, recycled, time_wait};
-use common::{CLIENT, SERVER, configs, ip, mac, pair};
+use crate::common;
+use crate::common::plain::{End, Plain, Told};
+use crate::common::recycle::{count_sent, once, protocol, recycled, time_wait};
+use crate::common::{CLIENT, SERVER, configs, ip, mac, pair};
 use simnet::{Action, Network, Which, craft};
 use stack::{CloseReason, DestinationId, OpenConfig, TimeWaitConfig};
 use tcp::time_wait::{Counters, Policy, Rules};

@@ -1,0 +1,20 @@
+//! Whole hosts on the virtual network, a file for each theme.
+
+#[macro_use]
+mod common;
+
+mod application;
+mod bursts;
+mod hostile;
+mod limits;
+mod messages;
+mod mixed;
+mod ndp;
+mod neighbors;
+mod network;
+mod old_duplicates;
+mod recycling;
+mod replies;
+mod six_packets;
+mod time_wait;
+mod vanish;
