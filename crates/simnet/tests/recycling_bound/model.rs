@@ -45,15 +45,6 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
 }
 
-/// A segment of an earlier incarnation was accepted.
-#[derive(Clone, Debug)]
-#[allow(dead_code)] // shown when a test fails
-pub(crate) struct Violation {
-    pub(crate) what: &'static str,
-    pub(crate) segment: Header,
-    pub(crate) incarnations: u64,
-}
-
 /// What went on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -127,7 +118,8 @@ pub(crate) struct Model {
     tally: Tally,
 }
 
-type Checked = Result<(), Violation>;
+/// What of an earlier incarnation was accepted, if anything was.
+type Checked = Result<(), String>;
 
 impl Model {
     pub(crate) fn new(setup: Setup) -> Model {
@@ -184,7 +176,7 @@ impl Model {
     }
 
     /// Runs until so many segments were replayed.
-    pub(crate) fn run(mut self, replays: u64) -> Result<Tally, Violation> {
+    pub(crate) fn run(mut self, replays: u64) -> Result<Tally, String> {
         while self.tally.replayed < replays {
             self.incarnation()?;
         }
@@ -382,12 +374,9 @@ impl Model {
         }
     }
 
-    fn violation(&self, what: &'static str, segment: &Header) -> Violation {
-        Violation {
-            what,
-            segment: *segment,
-            incarnations: self.tally.incarnations,
-        }
+    fn violation(&self, what: &str, segment: &Header) -> String {
+        let incarnations = self.tally.incarnations;
+        format!("{what} after {incarnations} incarnations: {segment:?}")
     }
 }
 
