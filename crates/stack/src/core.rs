@@ -11,7 +11,7 @@ use crate::application::ListenerId;
 use crate::config::{Config, ConfigError, Secrets, TimeWaitConfig};
 use crate::counters::Counters;
 use crate::detection::Detection;
-use crate::hash::Keyed;
+use crate::hash::{Keyed, configured};
 use crate::link::{Link, number};
 use crate::lists::Lists;
 use crate::neighbor::Neighbors;
@@ -74,14 +74,9 @@ impl Listeners {
     }
 }
 
-/// A multiply-and-fold hash of a configured socket.
 #[inline]
 fn socket_hash(ip: Ip, port: u16) -> u64 {
-    let ip = number(ip);
-    let low = ip as u64 ^ u64::from(port) << 48 ^ 0x9e37_79b9_7f4a_7c15;
-    let high = (ip >> 64) as u64 ^ 0xd6e8_feb8_6659_fd93;
-    let wide = u128::from(low) * u128::from(high);
-    (wide as u64) ^ (wide >> 64) as u64
+    configured(number(ip), u64::from(port))
 }
 
 pub(crate) struct Destination {

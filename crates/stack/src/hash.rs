@@ -90,6 +90,16 @@ const fn product(a: u64, key_a: u64, b: u64, key_b: u64) -> u128 {
     a.wrapping_add(key_a) as u128 * b.wrapping_add(key_b) as u128
 }
 
+/// A multiply-and-fold hash of an address with something beside it, for tables whose keys are
+/// configuration: peers do not choose them, so it needs no secret.
+#[inline]
+pub(crate) const fn configured(address: u128, beside: u64) -> u64 {
+    let low = address as u64 ^ beside << 48 ^ 0x9e37_79b9_7f4a_7c15;
+    let high = (address >> 64) as u64 ^ 0xd6e8_feb8_6659_fd93;
+    let wide = low as u128 * high as u128;
+    wide as u64 ^ (wide >> 64) as u64
+}
+
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
     fn build_hasher(&self) -> SipHasher13 {

@@ -5,6 +5,14 @@ use wire::{Ip, MacAddr, ipv6};
 
 use crate::config::{Config, InterfaceAddress};
 use crate::frame::Offload;
+use groups::Groups;
+
+pub(crate) use addresses::Addresses;
+pub(crate) use prefixes::Prefixes;
+
+mod addresses;
+mod groups;
+mod prefixes;
 
 /// Bits of an interface identifier on Ethernet (RFC 4291 2.5.1).
 const LINK_LOCAL_PREFIX: u8 = 64;
@@ -16,11 +24,11 @@ pub(crate) struct Link {
     pub(crate) vlan: Option<u16>,
     /// What was configured, and a link-local address if there is any other of IPv6.
     pub(crate) addresses: Vec<InterfaceAddress>,
-    /// Those addresses that are in use, without their prefixes, as numbers in order: they compare in
-    /// two instructions.
-    sorted: Vec<u128>,
-    /// The solicited-node groups of all IPv6 addresses, those included that are being verified.
-    groups: Vec<[u8; 16]>,
+    /// Those of them that are in use.
+    usable: Addresses,
+    prefixes: Prefixes,
+    /// The groups of all IPv6 addresses, those included that are being verified.
+    groups: Groups,
     gateway: Option<Ip>,
     gateway_v6: Option<Ip>,
     pub(crate) offload: Offload,
@@ -30,71 +38,56 @@ impl Link {
     pub(crate) fn new(config: &Config) -> Link {
         let mut addresses = config.addresses.clone();
         addresses.extend(link_local(config));
-        let mut sorted: Vec<u128> = addresses.iter().map(|a| number(a.ip)).collect();
-        sorted.sort_unstable();
         let [m0, m1, m2, m3, m4, m5] = config.mac.0;
-        let mut link = Link {
+        Link {
             mac: config.mac,
             mac_number: u64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]),
             vlan: config.vlan,
+            usable: addresses.iter().map(|a| a.ip).collect(),
+            prefixes: Prefixes::new(&addresses),
+            groups: Groups::new(addresses.iter().map(|a| a.ip).filter(|ip| !ip.is_v4())),
             addresses,
-            sorted,
-            groups: Vec::new(),
             gateway: config.gateway,
             gateway_v6: config.gateway_v6,
             offload: config.offload,
-        };
-        link.join_groups();
-        link
-    }
-
-    fn join_groups(&mut self) {
-        let v6 = self.addresses.iter().filter(|a| !a.ip.is_v4());
-        self.groups = v6.map(|a| ipv6::solicited_node(a.ip.octets())).collect();
-        self.groups.sort_unstable();
-        self.groups.dedup();
+        }
     }
 
     #[inline]
     pub(crate) fn is_ours(&self, ip: Ip) -> bool {
-        // One address is the common case; a load generator may have tens of thousands.
-        match self.sorted[..] {
-            [only] => only == number(ip),
-            _ => self.is_one_of_ours(ip),
-        }
-    }
-
-    fn is_one_of_ours(&self, ip: Ip) -> bool {
-        self.sorted.binary_search(&number(ip)).is_ok()
+        self.usable.contains(ip)
     }
 
     /// An address is not to be used until [`Link::use_address`].
     pub(crate) fn suspend(&mut self, ip: Ip) {
-        self.sorted.retain(|&n| n != number(ip));
+        self.usable.remove(ip);
     }
 
     /// An address is to be used again.
     pub(crate) fn use_address(&mut self, ip: Ip) {
-        if let Err(place) = self.sorted.binary_search(&number(ip)) {
-            self.sorted.insert(place, number(ip));
-        }
+        self.usable.insert(ip);
     }
 
     /// An address is another host's, and never to be used.
     pub(crate) fn give_up(&mut self, ip: Ip) {
         self.suspend(ip);
-        self.addresses.retain(|a| a.ip != ip);
-        self.join_groups();
+        while let Some(place) = self.addresses.iter().position(|a| a.ip == ip) {
+            let address = self.addresses.remove(place);
+            self.prefixes.remove(address, &self.addresses);
+            if !ip.is_v4() {
+                self.groups.leave(ip);
+            }
+        }
     }
 
     /// Whether frames to a multicast address are for this host: all nodes of the link, and the
     /// solicited-node groups of its addresses (RFC 4861 7.2.1).
     pub(crate) fn is_in_group(&self, group: [u8; 16]) -> bool {
-        group == ipv6::ALL_NODES || self.groups.binary_search(&group).is_ok()
+        self.groups.contain(group)
     }
 
     pub(crate) fn is_on_link(&self, ip: Ip) -> bool {
-        self.addresses.iter().any(|a| a.on_link(ip))
+        self.prefixes.contain(ip)
     }
 
     /// Where a packet for `ip` goes first.
@@ -111,9 +104,17 @@ impl Link {
     /// The address of ours to ask for `ip` with: the one on its prefix, else the first of its
     /// family.
     pub(crate) fn source_for(&self, ip: Ip) -> Option<Ip> {
+        let mut likely = self.prefixes.sources(ip);
+        if let Some(source) = likely.find(|&source| self.is_ours(source)) {
+            return Some(source);
+        }
+        // While addresses are being verified, another one on the prefix may do.
         let usable = |a: &&InterfaceAddress| a.ip.is_v4() == ip.is_v4() && self.is_ours(a.ip);
         let mut ours = self.addresses.iter().filter(usable);
-        let on_link = ours.clone().find(|a| a.on_link(ip));
+        let on_link = match self.is_on_link(ip) {
+            true => ours.clone().find(|a| a.on_link(ip)),
+            false => None,
+        };
         Some(on_link.or(ours.next())?.ip)
     }
 
@@ -127,7 +128,7 @@ impl Link {
 
     /// Whether `ip` means every host on the link.
     pub(crate) fn is_broadcast(&self, ip: Ip) -> bool {
-        ip == Ip::v4([255; 4]) || self.addresses.iter().any(|a| a.broadcast() == Some(ip))
+        ip == Ip::v4([255; 4]) || self.prefixes.have_broadcast(ip)
     }
 }
 
@@ -160,3 +161,6 @@ pub(crate) fn is_link_local(ip: Ip) -> bool {
 pub(crate) fn number(ip: Ip) -> u128 {
     u128::from_be_bytes(ip.octets())
 }
+
+#[cfg(test)]
+mod tests;

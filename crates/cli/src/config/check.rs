@@ -1,6 +1,7 @@
 //! What only several keys together can get wrong.
 
 use core::net::IpAddr;
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::{App, Close, Config, ConfigError, Listen, Source};
@@ -76,13 +77,14 @@ fn host(config: &Config, source: &Source) -> Result<(), ConfigError> {
             "the host has no address: set host.addresses (--address), such as 192.0.2.1/24",
         ));
     }
+    let mut seen = HashSet::new();
     for (i, prefix) in host.addresses.iter().enumerate() {
         let a = prefix.address;
         let path = format!("host.addresses.{i}");
         if !is_unicast(a) {
             return Err(source.error_at(&path, format!("{a} is not a unicast address")));
         }
-        if host.addresses[..i].iter().any(|other| other.address == a) {
+        if !seen.insert(a) {
             return Err(source.error_at(&path, format!("{a} is there twice")));
         }
     }
