@@ -10,7 +10,7 @@ use tcp::CloseReason;
 use tcp::time::Instant;
 
 use crate::config::{App, Close, Listen};
-use crate::http::Site;
+use ::http::server::Site;
 
 mod counters;
 mod grace;

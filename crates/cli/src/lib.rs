@@ -11,7 +11,6 @@ pub mod bench;
 pub mod check;
 pub mod config;
 pub mod environment;
-pub mod http;
 pub mod memory;
 pub mod metrics;
 pub mod serve;

@@ -6,7 +6,7 @@ use tcp::time::Instant;
 use super::Shared;
 use super::counters::Counters;
 use super::grace::{GRACE, Grace, Wait};
-use crate::http::{Next, Session, Sink, Site};
+use ::http::server::{Next, Session, Sink, Site};
 
 /// The state of one connection.
 #[derive(Clone, Copy, Default)]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::{App, Close, Config, ConfigError, Listen, Source};
-use crate::http::MAX_HEAD;
+use ::http::MAX_HEAD;
 
 /// Checks `config` across keys; `source` gives the place of what is wrong.
 ///

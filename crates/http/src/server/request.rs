@@ -3,11 +3,8 @@
 use core::mem::MaybeUninit;
 
 use super::response::Status;
-
-/// The most bytes of a request's head.
-pub const MAX_HEAD: usize = 8192;
-/// The most header fields of a request.
-const MAX_FIELDS: usize = 64;
+use crate::fields::{Connection, decimal};
+use crate::{MAX_FIELDS, MAX_HEAD};
 
 /// What the bytes at hand are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,8 +98,7 @@ struct Fields {
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
-    close: bool,
-    keep_alive: bool,
+    connection: Connection,
     expects_continue: bool,
 }
 
@@ -132,7 +128,7 @@ fn judge<'a>(len: usize, request: &httparse::Request<'_, 'a>) -> Parsed<'a> {
         //# Such a message might indicate an attempt to perform request smuggling
         (true, _) => return Parsed::Bad(Status::BadRequest),
     };
-    let persistence = match (fields.close, minor, fields.keep_alive) {
+    let persistence = match (fields.connection.close, minor, fields.connection.keep_alive) {
         (true, ..) | (false, 0, false) => Persistence::Close,
         (false, 0, true) => Persistence::KeepAlive10,
         (false, ..) => Persistence::KeepAlive,
@@ -155,10 +151,7 @@ impl Fields {
             if name.eq_ignore_ascii_case("host") {
                 fields.hosts += 1;
             } else if name.eq_ignore_ascii_case("connection") {
-                for option in tokens(header.value) {
-                    fields.close |= option.eq_ignore_ascii_case(b"close");
-                    fields.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                }
+                fields.connection.add(header.value);
             } else if name.eq_ignore_ascii_case("content-length") {
                 //= RFC 9112 6.3
                 //# the message framing is invalid and the recipient MUST treat it as an
@@ -196,20 +189,6 @@ impl Method {
             _ => Method::Unknown,
         }
     }
-}
-
-/// The elements of a comma-separated list.
-fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-}
-
-/// `1*DIGIT` (RFC 9112 6.2), if it fits.
-fn decimal(value: &[u8]) -> Option<u64> {
-    let value = value.trim_ascii();
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    core::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// The path of an origin-form or absolute-form target (RFC 9112 3.2), without the query.

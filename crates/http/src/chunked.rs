@@ -6,7 +6,7 @@ const MAX_OVERHEAD: u16 = 8192;
 
 /// Where in a chunked body the next byte is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     state: State,
     /// Bytes of the current line after which it is too long.
     patience: u16,
@@ -43,19 +43,19 @@ enum State {
 
 /// What a piece of a body was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Bytes that belong to the body's coding.
-    pub(super) used: usize,
+    pub(crate) used: usize,
     /// The body is at its end.
-    pub(super) done: bool,
+    pub(crate) done: bool,
 }
 
 /// Not the chunked coding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 impl Decoder {
-    pub(super) const fn new() -> Decoder {
+    pub(crate) const fn new() -> Decoder {
         Decoder {
             state: State::Size {
                 size: 0,
@@ -67,7 +67,7 @@ impl Decoder {
 
     /// Takes as many of `bytes` as belong to the body, and calls `content` with each piece of its
     /// content.
-    pub(super) fn advance(
+    pub(crate) fn advance(
         &mut self,
         bytes: &[u8],
         mut content: impl FnMut(&[u8]),

@@ -1,8 +1,8 @@
 //! One connection of the server: what it reads, what it still has to send, and how it ends.
 
-use super::chunked::Decoder;
 use super::request::{Body, Parsed, Persistence, Request, parse};
 use super::response::{Reply, SCRATCH, Site, Status};
+use crate::chunked::Decoder;
 
 /// Where bytes of responses go.
 pub trait Sink {
