@@ -94,6 +94,10 @@ counts! {
     held_opening,
     /// Requests put off: no connection was idle.
     held_no_connection,
+    /// Connections that the peer closed between two requests, where neither had said that it would. Not an error.
+    closed_early,
+    /// Connections that had not ended when the program did, and were reset.
+    cut_off,
     /// Events that were due while the run lasted and had not been begun when it ended.
     not_begun,
 }
@@ -207,6 +211,8 @@ pub struct Measured {
     pub latencies: Latencies,
     /// What was alive at the end of the interval.
     pub alive: Alive,
+    /// Why the first wrong answer was wrong, in words that complete "the answer …".
+    pub first_wrong: Option<&'static str>,
 }
 
 impl Measured {
@@ -221,6 +227,7 @@ impl Measured {
             late: Counts::default(),
             latencies: Latencies::new()?,
             alive: Alive::default(),
+            first_wrong: None,
         })
     }
 
@@ -245,6 +252,7 @@ impl Measured {
         self.counts.add(&other.counts);
         self.late.add(&other.late);
         self.latencies.add(&other.latencies);
+        self.first_wrong = self.first_wrong.or(other.first_wrong);
     }
 
     /// How often a second `count` grew while the run lasted.
@@ -265,7 +273,14 @@ impl Measured {
         self.late = Counts::default();
         self.latencies.reset();
         self.alive = Alive::default();
+        self.first_wrong = None;
     }
+}
+
+/// `time` in nanoseconds.
+#[inline]
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use core::time::Duration;
 
 use stack::DestinationId;
 
+use crate::exchange::Exchange;
+use crate::load::Run;
+
 /// What one worker is to do.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Spec {
@@ -142,7 +145,7 @@ pub enum SpecError {
     /// Bulk without a direction.
     #[error("bulk that neither sends nor receives")]
     NoDirection,
-    /// Neither a number of requests that an exchange can be divided into.
+    /// A number of requests in which a script would be left in the middle.
     #[error("{requests} requests a connection are no multiple of the {steps} steps of the script")]
     Steps {
         /// Requests a connection.
@@ -150,9 +153,6 @@ pub enum SpecError {
         /// Steps of the exchange.
         steps: u32,
     },
-    /// The other end cannot close a connection that never ends.
-    #[error("the peer is to close first, but connections have no last request")]
-    NeverEnds,
     /// A histogram cannot be made.
     #[error("the histograms: {0}")]
     Histogram(#[from] hdrhistogram::CreationError),
@@ -212,7 +212,15 @@ impl Spec {
     ///
     /// # Errors
     /// The first thing that cannot be done.
-    pub fn validate(&self) -> Result<(), SpecError> {
+    pub fn validate(&self, exchange: &Exchange) -> Result<(), SpecError> {
+        let steps = exchange.steps();
+        let whole = |requests: NonZeroU32| match requests.get().is_multiple_of(steps) {
+            true => Ok(()),
+            false => Err(SpecError::Steps {
+                requests: requests.get(),
+                steps,
+            }),
+        };
         if self.targets.is_empty() {
             return Err(SpecError::NoTarget);
         }
@@ -231,10 +239,22 @@ impl Spec {
                 receive: false,
                 ..
             } => Err(SpecError::NoDirection),
+            Mode::Connections { requests } => whole(requests),
             Mode::Requests {
-                per_connection: None,
-            } if self.close == Close::Peer => Err(SpecError::NeverEnds),
+                per_connection: Some(requests),
+            } => whole(requests),
             _ => Ok(()),
+        }
+    }
+
+    /// The first run.
+    #[must_use]
+    pub fn run(&self) -> Run {
+        Run {
+            pace: self.pace.clone(),
+            phase: 0.0,
+            duration: self.duration,
+            connections: self.connections,
         }
     }
 }

@@ -1,0 +1,336 @@
+//! The generator of one worker: an application that opens connections and talks.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use stack::{Application, CloseReason, Context, Handle};
+use tcp::time::Instant;
+
+use crate::deal::Deal;
+use crate::exchange::Exchange;
+use crate::flow::{Flow, Stage};
+use crate::measure::{Alive, Counts, Measured};
+use crate::open::Held;
+use crate::schedule::{Governor, Schedule};
+use crate::spec::{Pace, Spec, SpecError};
+use crate::waiting::{List, Waiting};
+
+/// The most that is begun, ended or timed out in one turn of the loop, each, so that a burst never starves what is
+/// alive.
+pub(crate) const BUDGET: u32 = 32;
+/// Flows looked at in one turn when the run ends.
+const SWEPT: usize = 256;
+
+/// How fast, how long and how many: what may change from one run to the next.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Run {
+    /// How fast.
+    pub pace: Pace,
+    /// How much later in its period than at its beginning each event of an open loop is, 0 to 1: workers that share
+    /// a rate have different ones.
+    pub phase: f64,
+    /// How long connections are opened and requests sent; `None`: until told otherwise.
+    pub duration: Option<Duration>,
+    /// How many connections are opened at most.
+    pub connections: Option<u64>,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Nothing was begun yet.
+    Rest,
+    /// Connections are opened and requests sent.
+    Running,
+    /// What was begun goes on to its end.
+    Ending,
+}
+
+/// A load generator for one [`stack::Stack`].
+pub struct Load {
+    pub(crate) spec: Spec,
+    pub(crate) exchange: Arc<Exchange>,
+    /// What is sent in bulk.
+    pub(crate) block: Arc<[u8]>,
+    pub(crate) flows: Box<[Flow]>,
+    pub(crate) waiting: Waiting,
+    pub(crate) deal: Deal,
+    pub(crate) phase: Phase,
+    /// Of an open loop.
+    pub(crate) schedule: Option<Schedule>,
+    pub(crate) governor: Option<Governor>,
+    /// Connections that may still be opened in this run.
+    pub(crate) openings_left: u64,
+    /// Why the next opening, and the next request, is put off.
+    pub(crate) held: Option<Held>,
+    pub(crate) no_connection: bool,
+    /// No opening before this: the stack has said that none is possible.
+    pub(crate) held_until: Instant,
+    /// Flows by stage.
+    pub(crate) stages: [u32; 5],
+    pub(crate) counts: Counts,
+    pub(crate) measured: Box<Measured>,
+    /// When this interval began, and the counts then.
+    since: Instant,
+    base: Counts,
+    /// When the run is to end, and when it has ended.
+    ends: Instant,
+    ended: Option<(Instant, Counts)>,
+    /// Flows not looked at yet since the run has ended.
+    unswept: usize,
+}
+
+/// Octets sent at once in bulk.
+const BLOCK: usize = 64 * 1024;
+
+impl Load {
+    /// A generator at rest for a stack with room for `max_connections`. Allocates everything that it will ever use.
+    ///
+    /// # Errors
+    /// What cannot be done.
+    pub fn new(
+        spec: Spec,
+        exchange: Arc<Exchange>,
+        max_connections: usize,
+    ) -> Result<Load, SpecError> {
+        spec.validate(&exchange)?;
+        // Octets that are unlike from one to the next; the period is a prime, so that a loss shows in a capture.
+        let block = (0..BLOCK).map(|at| (at % 251) as u8);
+        Ok(Load {
+            deal: Deal::new(&spec.targets)?,
+            exchange,
+            block: block.collect(),
+            flows: vec![Flow::default(); max_connections].into(),
+            waiting: Waiting::new(max_connections),
+            phase: Phase::Rest,
+            schedule: None,
+            governor: None,
+            openings_left: 0,
+            held: None,
+            no_connection: false,
+            held_until: Instant::ZERO,
+            stages: [0; 5],
+            counts: Counts::default(),
+            measured: Box::new(Measured::new()?),
+            since: Instant::ZERO,
+            base: Counts::default(),
+            ends: Instant::FAR_FUTURE,
+            ended: None,
+            unswept: 0,
+            spec,
+        })
+    }
+
+    /// Begins a run. One that is under way is over; its connections go on.
+    pub fn start(&mut self, now: Instant, run: &Run) {
+        (self.schedule, self.governor) = match &run.pace {
+            Pace::Closed => (None, None),
+            Pace::Open(profile) => (
+                Some(Schedule::new(profile, now, run.phase)),
+                Some(Governor::new(profile)),
+            ),
+        };
+        self.phase = Phase::Running;
+        self.openings_left = run.connections.unwrap_or(u64::MAX);
+        self.held = None;
+        self.no_connection = false;
+        self.held_until = Instant::ZERO;
+        self.since = now;
+        self.base = self.counts;
+        self.measured.reset();
+        self.ends = run.duration.map_or(Instant::FAR_FUTURE, |d| now + d);
+        self.ended = None;
+        self.unswept = 0;
+    }
+
+    /// Ends the run: nothing more is begun, what was begun goes on to its end.
+    pub fn stop(&mut self, now: Instant) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.phase = Phase::Ending;
+        if let Some(schedule) = &self.schedule {
+            self.counts.not_begun += schedule.behind(now);
+        }
+        self.ended = Some((now, self.counts));
+        self.unswept = self.flows.len();
+    }
+
+    /// Whether the run has ended and no connection is left.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.phase == Phase::Ending && self.alive() == 0
+    }
+
+    /// What happened since the last report of this run, in exchange for a blank to fill next. Neither allocates nor
+    /// copies histograms.
+    pub fn report(&mut self, now: Instant, mut blank: Box<Measured>) -> Box<Measured> {
+        blank.reset();
+        let mut report = core::mem::replace(&mut self.measured, blank);
+        let until = self.ended.map_or(now, |(at, _)| at);
+        report.elapsed = match self.phase {
+            Phase::Rest => Duration::ZERO,
+            _ => until.since(self.since),
+        };
+        report.counts = self.counts.since(&self.base);
+        if let Some((at, counts)) = &self.ended {
+            let in_time = if *at > self.since { counts } else { &self.base };
+            report.late = self.counts.since(in_time);
+        }
+        report.alive = Alive {
+            opening: self.at(Stage::Opening).into(),
+            open: u64::from(self.at(Stage::Busy)) + u64::from(self.at(Stage::Resting)),
+            closing: self.at(Stage::Closing).into(),
+            behind: match (&self.schedule, self.phase) {
+                (Some(schedule), Phase::Running) => schedule.behind(now),
+                _ => 0,
+            },
+        };
+        self.measured.first_wrong = None;
+        self.since = now;
+        self.base = self.counts;
+        report
+    }
+
+    /// What happened so far, in all runs.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Connections alive, in whatever state.
+    #[must_use]
+    pub fn alive(&self) -> u32 {
+        self.stages.iter().sum::<u32>() - self.at(Stage::Free)
+    }
+
+    /// Connections in a stage.
+    #[inline]
+    pub(crate) fn at(&self, stage: Stage) -> u32 {
+        self.stages[stage as usize]
+    }
+
+    #[inline]
+    pub(crate) fn enter(&mut self, at: usize, stage: Stage) {
+        let flow = &mut self.flows[at];
+        let before = core::mem::replace(&mut flow.stage, stage);
+        // Free ones are not counted.
+        if before != Stage::Free {
+            self.stages[before as usize] -= 1;
+        }
+        if stage != Stage::Free {
+            self.stages[stage as usize] += 1;
+        }
+    }
+
+    /// Puts a flow into a list for `time`.
+    #[inline]
+    pub(crate) fn wait(&mut self, list: List, at: usize, until: Instant) {
+        self.flows[at].deadline = until;
+        self.waiting.push(list, at);
+    }
+
+    /// The one whose wait in `list` is over.
+    #[inline]
+    fn over(&self, list: List, now: Instant) -> Option<usize> {
+        let first = self.waiting.first(list)?;
+        (self.flows[first].deadline <= now).then_some(first)
+    }
+
+    fn end_if_due(&mut self, now: Instant) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        if now >= self.ends {
+            self.stop(self.ends);
+        } else if self.openings_left == 0 && self.alive() == 0 {
+            self.stop(now);
+        }
+    }
+
+    /// Ends what would go on for ever, a few at a time.
+    fn sweep(&mut self, cx: &mut Context<'_>) {
+        let until = self.unswept.saturating_sub(SWEPT);
+        for at in (until..self.unswept).rev() {
+            self.wind_up(cx, at);
+        }
+        self.unswept = until;
+    }
+}
+
+impl Application for Load {
+    fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.opened(cx, conn.index());
+    }
+
+    fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
+        self.counts.bytes_received += data.len() as u64;
+        let consumed = self.received(cx, conn.index(), data);
+        // What is not consumed is shown again.
+        self.counts.bytes_received -= (data.len() - consumed) as u64;
+        consumed
+    }
+
+    fn on_writable(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.send_on(cx, conn.index());
+    }
+
+    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.peer_closed(cx, conn.index());
+    }
+
+    fn on_closed(&mut self, cx: &mut Context<'_>, conn: Handle, reason: CloseReason) {
+        self.closed(cx.now(), conn.index(), reason);
+    }
+
+    fn on_drain(&mut self, cx: &mut Context<'_>) {
+        self.stop(cx.now());
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now();
+        self.end_if_due(now);
+        for _ in 0..BUDGET {
+            let Some(at) = self.over(List::Timeout, now) else {
+                break;
+            };
+            self.time_out(cx, at);
+        }
+        for _ in 0..BUDGET {
+            let Some(at) = self.over(List::Pause, now) else {
+                break;
+            };
+            self.wake(cx, at);
+        }
+        match self.phase {
+            Phase::Rest => {}
+            Phase::Running => {
+                self.open_due(cx);
+                self.request_due(cx);
+            }
+            Phase::Ending => self.sweep(cx),
+        }
+    }
+
+    fn next_poll(&self) -> Option<Instant> {
+        let first = |list| {
+            let first = self.waiting.first(list)?;
+            Some(self.flows[first].deadline)
+        };
+        let of_phase = match self.phase {
+            Phase::Rest => None,
+            Phase::Running => {
+                let begin = [self.next_opening(), self.next_request()];
+                let ends = (self.ends < Instant::FAR_FUTURE).then_some(self.ends);
+                // The last connection of a set number has gone.
+                let over = (self.openings_left == 0 && self.alive() == 0).then_some(Instant::ZERO);
+                begin.into_iter().chain([ends, over]).flatten().min()
+            }
+            Phase::Ending => (self.unswept > 0).then_some(Instant::ZERO),
+        };
+        [first(List::Timeout), first(List::Pause), of_phase]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

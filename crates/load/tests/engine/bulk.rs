@@ -1,0 +1,64 @@
+//! As many octets as fit.
+
+use load::{Close, Exchange, Mode, Raw};
+
+use crate::bench::{Bench, REQUEST, spec};
+use crate::server::Server;
+
+#[test]
+fn sent_in_bulk() {
+    let mut spec = spec();
+    spec.mode = Mode::Bulk {
+        send: true,
+        receive: false,
+        per_connection: None,
+    };
+    spec.caps.connections = 3;
+    let mut bench = Bench::with(spec, crate::bench::exchange(), Server::new(0, 0), |_| {});
+    let m = bench.run();
+    assert_eq!(
+        (m.counts.completed, m.counts.errors()),
+        (3, 0),
+        "{:?}",
+        m.counts
+    );
+    assert_eq!(bench.server().received, m.counts.bytes_sent);
+    assert!(m.counts.bytes_sent > 10_000_000, "{:?}", m.counts);
+}
+
+#[test]
+fn received_in_bulk_and_in_pieces_of_a_set_size() {
+    let mut spec = spec();
+    spec.mode = Mode::Bulk {
+        send: false,
+        receive: true,
+        per_connection: Some(1 << 20),
+    };
+    spec.caps.connections = 2;
+    let mut bench = Bench::new(spec, Server::new(REQUEST.len(), 1 << 20));
+    let m = bench.run();
+    let c = &m.counts;
+    assert_eq!(c.errors(), 0, "{c:?}");
+    assert!(c.completed > 20, "{c:?}");
+    assert_eq!(c.requests, c.opened);
+    // What was begun in time is whole but for the connections that the end of the run found.
+    assert!(c.bytes_received >= (c.completed - 2) << 20, "{c:?}");
+}
+
+#[test]
+fn sent_in_pieces_of_a_set_size_that_the_server_gets_whole() {
+    let mut spec = spec();
+    spec.mode = Mode::Bulk {
+        send: true,
+        receive: false,
+        per_connection: Some(100_000),
+    };
+    spec.close = Close::HalfClose;
+    spec.connections = Some(25);
+    spec.duration = None;
+    let exchange = Exchange::Raw(Raw::new(*b"", 0));
+    let mut bench = Bench::with(spec, exchange, Server::new(0, 0), |_| {});
+    let m = bench.run();
+    assert_eq!((m.counts.completed, m.counts.errors()), (25, 0));
+    assert_eq!(bench.server().received, 2_500_000);
+}
