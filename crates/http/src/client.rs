@@ -1,4 +1,4 @@
-//! The client's end: responses, read as they come.
+//! The client's end: requests written once, and responses read as they come.
 //!
 //! A [`Reader`] belongs to one connection and is told which request each response answers. Interim
 //! responses (1xx) are passed over; content is shown piece by piece and forgotten.
@@ -8,6 +8,10 @@ use core::mem::MaybeUninit;
 use crate::chunked::Decoder;
 use crate::fields::{Connection, decimal, elements};
 use crate::{MAX_FIELDS, MAX_HEAD};
+
+pub use request::{InvalidRequest, Request};
+
+mod request;
 
 /// The state of one connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -4,16 +4,29 @@
 //! the answer at hand is a [`Reader`]: small, plain, and part of the connection's own state, so
 //! that nothing is allocated for a connection or for a request.
 
+mod content;
+mod http;
 mod raw;
+mod script;
 
+pub use content::Content;
+pub use http::{Expects, Http, Status};
 pub use raw::Raw;
+pub use script::{Expect, Pattern, Script, ScriptError, Step};
+
+use http::HttpReader;
 use raw::RawReader;
+use script::ScriptReader;
 
 /// What is sent, and which answers are right. Immutable.
 #[derive(Clone, Debug)]
 pub enum Exchange {
     /// Octets that mean nothing, and an answer of a set length.
     Raw(Raw),
+    /// One HTTP/1.1 request over and over.
+    Http(Http),
+    /// A conversation in steps.
+    Script(Script),
 }
 
 /// What has become of the answer at hand.
@@ -45,7 +58,14 @@ pub enum Reader {
     Idle,
     /// Of [`Exchange::Raw`].
     Raw(RawReader),
+    /// Of [`Exchange::Http`].
+    Http(HttpReader),
+    /// Of [`Exchange::Script`].
+    Script(ScriptReader),
 }
+
+// It is a part of each connection's state.
+const _: () = assert!(size_of::<Reader>() <= 64);
 
 impl Exchange {
     /// The `n`th request of a connection, counted from 0.
@@ -54,6 +74,8 @@ impl Exchange {
     pub fn request(&self, n: u32) -> &[u8] {
         match self {
             Exchange::Raw(raw) => raw.request(n),
+            Exchange::Http(http) => http.request(n),
+            Exchange::Script(script) => script.request(n),
         }
     }
 
@@ -63,6 +85,8 @@ impl Exchange {
     pub fn reader(&self, n: u32) -> Reader {
         match self {
             Exchange::Raw(raw) => Reader::Raw(raw.reader(n)),
+            Exchange::Http(_) => Reader::Http(HttpReader::default()),
+            Exchange::Script(script) => Reader::Script(script.reader(n)),
         }
     }
 
@@ -71,7 +95,8 @@ impl Exchange {
     #[must_use]
     pub fn steps(&self) -> u32 {
         match self {
-            Exchange::Raw(_) => 1,
+            Exchange::Raw(_) | Exchange::Http(_) => 1,
+            Exchange::Script(script) => script.steps(),
         }
     }
 }
@@ -82,7 +107,10 @@ impl Reader {
     pub fn read(&mut self, exchange: &Exchange, data: &[u8]) -> Progress {
         match (self, exchange) {
             (Reader::Raw(reader), Exchange::Raw(raw)) => reader.read(raw, data),
-            (Reader::Idle, _) => Progress::Wrong("was not asked for"),
+            (Reader::Http(reader), Exchange::Http(http)) => reader.read(http, data),
+            (Reader::Script(reader), Exchange::Script(script)) => reader.read(script, data),
+            // Readers are made by the exchange that they read for.
+            (_, _) => Progress::Wrong("was not asked for"),
         }
     }
 
@@ -91,7 +119,12 @@ impl Reader {
     pub fn end(&mut self, exchange: &Exchange) -> Progress {
         match (self, exchange) {
             (Reader::Raw(reader), Exchange::Raw(raw)) => reader.end(raw),
-            (Reader::Idle, _) => Progress::More { consumed: 0 },
+            (Reader::Http(reader), Exchange::Http(http)) => reader.end(http),
+            (Reader::Script(reader), Exchange::Script(script)) => reader.end(script),
+            (_, _) => Progress::More { consumed: 0 },
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

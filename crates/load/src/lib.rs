@@ -9,7 +9,7 @@
 mod bulk;
 mod close;
 mod deal;
-mod exchange;
+pub mod exchange;
 mod flow;
 mod load;
 mod measure;

@@ -1,12 +1,12 @@
 //! Octets that mean nothing: a request as it is, and an answer of a set length.
 
-use super::Progress;
+use super::{Content, Progress};
 
 /// The same octets each time, and so many back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Raw {
     request: Box<[u8]>,
-    response_len: u64,
+    answer: Content,
 }
 
 /// What has been read of an answer.
@@ -19,9 +19,15 @@ impl Raw {
     /// `request` is sent; `response_len` octets are the answer, whatever they are.
     #[must_use]
     pub fn new(request: impl Into<Box<[u8]>>, response_len: u64) -> Raw {
+        Raw::checked(request, Content::any(response_len))
+    }
+
+    /// `request` is sent; `answer` has to come back.
+    #[must_use]
+    pub fn checked(request: impl Into<Box<[u8]>>, answer: Content) -> Raw {
         Raw {
             request: request.into(),
-            response_len,
+            answer,
         }
     }
 
@@ -36,12 +42,14 @@ impl Raw {
 
 impl RawReader {
     pub(super) fn read(&mut self, raw: &Raw, data: &[u8]) -> Progress {
-        let missing = raw.response_len - self.received;
-        let consumed = missing.min(data.len() as u64);
-        self.received += consumed;
+        let missing = raw.answer.len() - self.received;
         // At most the length of `data`.
-        let consumed = consumed as usize;
-        if self.received < raw.response_len {
+        let consumed = missing.min(data.len() as u64) as usize;
+        if !raw.answer.matches(self.received, &data[..consumed]) {
+            return Progress::Wrong("has a wrong octet");
+        }
+        self.received += consumed as u64;
+        if self.received < raw.answer.len() {
             return Progress::More { consumed };
         }
         Progress::Done {
@@ -52,40 +60,9 @@ impl RawReader {
     }
 
     pub(super) fn end(&mut self, raw: &Raw) -> Progress {
-        if self.received < raw.response_len {
+        if self.received < raw.answer.len() {
             return Progress::Wrong("ended too early");
         }
         Progress::More { consumed: 0 }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Exchange, Progress, Reader};
-    use super::*;
-
-    #[test]
-    fn an_answer_in_pieces_is_whole_at_its_length_and_not_before() {
-        let exchange = Exchange::Raw(Raw::new(*b"hello", 5));
-        assert_eq!(exchange.request(7), b"hello");
-        let mut reader = exchange.reader(0);
-        assert_eq!(
-            reader.read(&exchange, b"abc"),
-            Progress::More { consumed: 3 }
-        );
-        let early = reader;
-        assert_eq!(
-            reader.read(&exchange, b"defg"),
-            Progress::Done {
-                consumed: 2,
-                status: None,
-                last: false
-            }
-        );
-        assert_eq!({ early }.end(&exchange), Progress::Wrong("ended too early"));
-        assert_eq!(
-            Reader::Idle.read(&exchange, b"x"),
-            Progress::Wrong("was not asked for")
-        );
     }
 }

@@ -1,0 +1,116 @@
+//! The octets that an answer should have.
+
+/// Octets are compared in runs of at least this many, if there are so many.
+const RUN: usize = 4096;
+
+/// So many octets, of which each is known by its place, or none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Content {
+    len: u64,
+    /// The octets over and over, a whole number of times; empty if any will do.
+    period: Box<[u8]>,
+}
+
+impl Content {
+    /// `len` octets, whatever they are.
+    #[must_use]
+    pub fn any(len: u64) -> Content {
+        Content {
+            len,
+            period: Box::default(),
+        }
+    }
+
+    /// Just these octets.
+    #[must_use]
+    pub fn exactly(octets: impl Into<Box<[u8]>>) -> Content {
+        let period = octets.into();
+        Content {
+            len: period.len() as u64,
+            period,
+        }
+    }
+
+    /// `len` octets: those of `pattern` over and over. An empty pattern is any octets.
+    #[must_use]
+    pub fn repeated(pattern: &[u8], len: u64) -> Content {
+        // Short patterns are laid out several times.
+        let times = RUN / pattern.len().max(1) + 1;
+        Content {
+            len,
+            period: pattern.repeat(times).into(),
+        }
+    }
+
+    /// How many octets.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing is to come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether `piece` is what comes at `offset`; what is past the end is not.
+    #[inline]
+    #[must_use]
+    pub fn matches(&self, offset: u64, mut piece: &[u8]) -> bool {
+        let end = offset.checked_add(piece.len() as u64);
+        if end.is_none_or(|end| end > self.len) {
+            return false;
+        }
+        if self.period.is_empty() {
+            return true;
+        }
+        // Less than the period's length, which is one of a slice.
+        let mut at = (offset % self.period.len() as u64) as usize;
+        while !piece.is_empty() {
+            let expected = &self.period[at..];
+            let run = expected.len().min(piece.len());
+            let (now, later) = piece.split_at(run);
+            if now != &expected[..run] {
+                return false;
+            }
+            (piece, at) = (later, 0);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_past_the_end_does_not_match() {
+        let content = Content::exactly(*b"abc");
+        assert!(content.matches(0, b"abc") && content.matches(3, b""));
+        assert!(!content.matches(0, b"abcd") && !content.matches(3, b"a"));
+        assert!(!content.matches(u64::MAX, b"a"));
+        assert!(Content::any(0).is_empty() && Content::exactly(*b"").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn an_octet_is_known_by_its_place(
+            pattern in proptest::collection::vec(any::<u8>(), 1..40),
+            offset in 0u64..20_000,
+            len in 0usize..9_000,
+            wrong in any::<proptest::sample::Index>(),
+        ) {
+            let content = Content::repeated(&pattern, 1 << 40);
+            let octet = |at: u64| pattern[(at % pattern.len() as u64) as usize];
+            let mut piece: Vec<u8> = (offset..offset + len as u64).map(octet).collect();
+            prop_assert!(content.matches(offset, &piece));
+            if len > 0 {
+                piece[wrong.index(len)] ^= 1;
+                prop_assert!(!content.matches(offset, &piece));
+                prop_assert!(Content::any(1 << 40).matches(offset, &piece));
+            }
+        }
+    }
+}
