@@ -34,7 +34,7 @@ impl Load {
     /// What the peer sends may have to be asked for.
     fn ask_for_bulk(&mut self, cx: &mut Context<'_>, at: usize) {
         let flow = &mut self.flows[at];
-        let request = self.exchange.request(0);
+        let request = self.exchanges[usize::from(flow.exchange)].request(0);
         let rest = request.get(flow.sent as usize..).unwrap_or_default();
         if let Some(conn) = flow.handle.filter(|_| !rest.is_empty()) {
             self.counts.requests += u64::from(flow.sent == 0);

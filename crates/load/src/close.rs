@@ -48,10 +48,7 @@ impl Load {
             Mode::Requests { .. } | Mode::Held { .. } => self.flows[at].stage == Stage::Resting,
             Mode::Bulk { .. } => self.flows[at].stage == Stage::Busy,
         };
-        let in_script = !self.flows[at]
-            .requests
-            .is_multiple_of(self.exchange.steps());
-        if endless && !in_script {
+        if endless && self.is_whole(at) {
             self.finish(cx, at);
         }
     }
@@ -88,7 +85,7 @@ impl Load {
             Stage::Busy if matches!(self.spec.mode, Mode::Bulk { .. }) => {
                 self.bulk_cut_short(at);
             }
-            Stage::Busy => match flow.reader.end(&self.exchange) {
+            Stage::Busy => match flow.reader.end(&self.exchanges[usize::from(flow.exchange)]) {
                 Progress::Done { status, .. } => self.answered(now, at, status, true),
                 Progress::More { .. } | Progress::Wrong(_) => {
                     self.counts.err_cut_short += 1;

@@ -1,7 +1,5 @@
 //! Whose turn it is among destinations of different weights.
 
-use stack::DestinationId;
-
 use crate::spec::{SpecError, Target};
 
 /// The longest round.
@@ -10,7 +8,7 @@ const MAX_ROUND: u64 = 65_536;
 /// Destinations in turn, each as often as its weight says and as evenly spread as can be.
 #[derive(Clone, Debug)]
 pub(crate) struct Deal {
-    round: Box<[DestinationId]>,
+    round: Box<[Target]>,
     next: usize,
 }
 
@@ -33,7 +31,7 @@ impl Deal {
             turns.extend((0..*weight).map(|n| ((n as f64 + 0.5) / *weight as f64, at)));
         }
         turns.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let round = turns.iter().map(|&(_, at)| targets[at].destination);
+        let round = turns.iter().map(|&(_, at)| targets[at]);
         Ok(Deal {
             round: round.collect(),
             next: 0,
@@ -47,13 +45,13 @@ impl Deal {
 
     /// Whose turn it is.
     #[inline]
-    pub(crate) fn next(&mut self) -> DestinationId {
-        let destination = self.round[self.next];
+    pub(crate) fn next(&mut self) -> Target {
+        let target = self.round[self.next];
         self.next += 1;
         if self.next == self.round.len() {
             self.next = 0;
         }
-        destination
+        target
     }
 }
 
@@ -65,12 +63,15 @@ fn gcd(a: u64, b: u64) -> u64 {
 mod tests {
     use core::num::NonZeroU32;
 
+    use stack::DestinationId;
+
     use super::*;
 
     fn deal(weights: &[u32]) -> Result<Deal, SpecError> {
         let targets = weights.iter().zip(0..).map(|(&weight, id)| Target {
             destination: DestinationId(id),
             weight: NonZeroU32::new(weight).unwrap(),
+            exchange: 0,
         });
         Deal::new(&targets.collect::<Vec<_>>())
     }
@@ -79,7 +80,7 @@ mod tests {
     fn each_has_its_share_and_none_comes_in_a_row() {
         let mut deal = deal(&[400, 200, 200]).unwrap();
         assert_eq!(deal.len(), 4);
-        let turns: Vec<u16> = (0..8).map(|_| deal.next().0).collect();
+        let turns: Vec<u16> = (0..8).map(|_| deal.next().destination.0).collect();
         assert_eq!(turns.iter().filter(|t| **t == 0).count(), 4);
         assert!(turns.windows(3).all(|w| w != [0, 0, 0]), "{turns:?}");
     }

@@ -39,6 +39,8 @@ pub(crate) struct Flow {
     pub(crate) handle: Option<Handle>,
     pub(crate) stage: Stage,
     pub(crate) marks: u8,
+    /// The place of what is said.
+    pub(crate) exchange: u16,
     /// Requests begun.
     pub(crate) requests: u32,
     /// When what is under way was due: the opening, the request, or the close.

@@ -49,7 +49,7 @@ pub(crate) enum Phase {
 /// A load generator for one [`stack::Stack`].
 pub struct Load {
     pub(crate) spec: Spec,
-    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) exchanges: Arc<[Exchange]>,
     /// What is sent in bulk.
     pub(crate) block: Arc<[u8]>,
     pub(crate) flows: Box<[Flow]>,
@@ -84,21 +84,21 @@ pub struct Load {
 const BLOCK: usize = 64 * 1024;
 
 impl Load {
-    /// A generator at rest for a stack with room for `max_connections`. Allocates everything that it will ever use.
+    /// A generator at rest for a stack with room for `max_connections`; targets name `exchanges` by their places. Allocates everything that it will ever use.
     ///
     /// # Errors
     /// What cannot be done.
     pub fn new(
         spec: Spec,
-        exchange: Arc<Exchange>,
+        exchanges: Arc<[Exchange]>,
         max_connections: usize,
     ) -> Result<Load, SpecError> {
-        spec.validate(&exchange)?;
+        spec.validate(&exchanges)?;
         // Octets that are unlike from one to the next; the period is a prime, so that a loss shows in a capture.
         let block = (0..BLOCK).map(|at| (at % 251) as u8);
         Ok(Load {
             deal: Deal::new(&spec.targets)?,
-            exchange,
+            exchanges,
             block: block.collect(),
             flows: vec![Flow::default(); max_connections].into(),
             waiting: Waiting::new(max_connections),
@@ -202,6 +202,20 @@ impl Load {
     #[must_use]
     pub fn alive(&self) -> u32 {
         self.stages.iter().sum::<u32>() - self.at(Stage::Free)
+    }
+
+    /// What is said on a connection.
+    #[inline]
+    pub(crate) fn exchange(&self, at: usize) -> &Exchange {
+        &self.exchanges[usize::from(self.flows[at].exchange)]
+    }
+
+    /// Whether a connection is not in the middle of a script.
+    #[inline]
+    pub(crate) fn is_whole(&self, at: usize) -> bool {
+        self.flows[at]
+            .requests
+            .is_multiple_of(self.exchange(at).steps())
     }
 
     /// Connections in a stage.

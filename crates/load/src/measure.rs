@@ -22,6 +22,11 @@ macro_rules! counts {
             /// How many there are.
             pub const LEN: usize = [$(stringify!($field)),+].len();
 
+            /// The name of each, `load_` before it, for those who show it beside the counters of others.
+            pub const PREFIXED: [(&'static str, &'static str); Self::LEN] = [
+                $((concat!("load_", stringify!($field)), concat!($($doc),+)),)+
+            ];
+
             /// Calls `f` with each one's name, meaning and value, in the order of their declaration.
             pub fn for_each(&self, f: &mut impl FnMut(&'static str, &'static str, u64)) {
                 $(f(stringify!($field), concat!($($doc),+).trim_ascii(), self.$field);)+

@@ -115,8 +115,8 @@ impl Load {
     /// Opens one connection; whether that was possible. A destination that has no local socket left is passed over.
     fn open(&mut self, cx: &mut Context<'_>, due: Instant) -> bool {
         for _ in 0..self.deal.len() {
-            let destination = self.deal.next();
-            let why = match cx.connect(destination) {
+            let target = self.deal.next();
+            let why = match cx.connect(target.destination) {
                 Ok(conn) => {
                     let at = conn.index();
                     self.openings_left -= 1;
@@ -126,6 +126,7 @@ impl Load {
                     self.flows[at] = Flow {
                         handle: Some(conn),
                         stage: Stage::Opening,
+                        exchange: target.exchange,
                         due,
                         ..Flow::default()
                     };

@@ -122,6 +122,8 @@ pub struct Target {
     pub destination: DestinationId,
     /// Its share, relative to the others', at least 1.
     pub weight: NonZeroU32,
+    /// The place of what is said there among the exchanges of the [`crate::Load`].
+    pub exchange: u16,
 }
 
 /// What cannot be done.
@@ -130,6 +132,9 @@ pub enum SpecError {
     /// Nowhere to connect to.
     #[error("there is no destination")]
     NoTarget,
+    /// A target without anything to say.
+    #[error("there is no exchange {0}")]
+    NoExchange(u16),
     /// A cap of zero.
     #[error("a cap of 0 {0} lets nothing happen: at least 1")]
     ZeroCap(&'static str),
@@ -212,14 +217,24 @@ impl Spec {
     ///
     /// # Errors
     /// The first thing that cannot be done.
-    pub fn validate(&self, exchange: &Exchange) -> Result<(), SpecError> {
-        let steps = exchange.steps();
-        let whole = |requests: NonZeroU32| match requests.get().is_multiple_of(steps) {
-            true => Ok(()),
-            false => Err(SpecError::Steps {
-                requests: requests.get(),
-                steps,
-            }),
+    pub fn validate(&self, exchanges: &[Exchange]) -> Result<(), SpecError> {
+        if let Some(target) = self
+            .targets
+            .iter()
+            .find(|t| usize::from(t.exchange) >= exchanges.len())
+        {
+            return Err(SpecError::NoExchange(target.exchange));
+        }
+        let whole = |requests: NonZeroU32| {
+            let requests = requests.get();
+            let steps = exchanges.iter().map(Exchange::steps);
+            match steps
+                .into_iter()
+                .find(|steps| !requests.is_multiple_of(*steps))
+            {
+                Some(steps) => Err(SpecError::Steps { requests, steps }),
+                None => Ok(()),
+            }
         };
         if self.targets.is_empty() {
             return Err(SpecError::NoTarget);
@@ -256,5 +271,69 @@ impl Spec {
             duration: self.duration,
             connections: self.connections,
         }
+    }
+}
+
+/// The share of the `n`th of `of` in a number: the first ones have one more if need be.
+fn part(number: u64, n: u64, of: u64) -> u64 {
+    number / of + u64::from(n < number % of)
+}
+
+impl Spec {
+    /// What the `n`th of `of` workers is to do, and its first run; all shares together are the whole.
+    #[must_use]
+    pub fn share(&self, n: u16, of: u16) -> (Spec, Run) {
+        let (n, of) = (u64::from(n), u64::from(of.max(1)));
+        // Not above the whole.
+        let narrow = |cap: u32| part(cap.into(), n, of) as u32;
+        let mut spec = self.clone();
+        spec.caps = Caps {
+            connections: narrow(self.caps.connections),
+            opening: narrow(self.caps.opening).max(1),
+        };
+        spec.connections = self.connections.map(|all| part(all, n, of));
+        if let Pace::Open(profile) = &self.pace {
+            spec.pace = Pace::Open(profile.scaled(1.0 / of as f64));
+        }
+        let run = Run {
+            phase: n as f64 / of as f64,
+            ..spec.run()
+        };
+        (spec, run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_of_all_workers_are_the_whole() {
+        let whole = Spec {
+            mode: Mode::Held { every: None },
+            pace: Pace::Open(Profile::constant(1_000.0)),
+            close: Close::Fin,
+            think: Duration::ZERO,
+            timeout: None,
+            caps: Caps {
+                connections: 1_000,
+                opening: 2,
+            },
+            duration: None,
+            connections: Some(5),
+            targets: vec![],
+        };
+        let shares: Vec<_> = (0..3).map(|n| whole.share(n, 3)).collect();
+        let sum = |f: fn(&Spec) -> u64| shares.iter().map(|(s, _)| f(s)).sum::<u64>();
+        assert_eq!(sum(|s| s.caps.connections.into()), 1_000);
+        assert_eq!(sum(|s| s.connections.unwrap()), 5);
+        // Each may open one at a time at least.
+        assert_eq!(sum(|s| s.caps.opening.into()), 3);
+        let phases: Vec<f64> = shares.iter().map(|(_, run)| run.phase).collect();
+        assert_eq!(phases, [0.0, 1.0 / 3.0, 2.0 / 3.0]);
+        let Pace::Open(profile) = &shares[1].0.pace else {
+            panic!("{:?}", shares[1])
+        };
+        assert!((profile.peak() - 1_000.0 / 3.0).abs() < 1e-9);
     }
 }

@@ -37,8 +37,7 @@ impl Load {
             return true;
         }
         // A script is not left in the middle.
-        let whole = flow.requests.is_multiple_of(self.exchange.steps());
-        let ending = self.phase != Phase::Running && whole;
+        let ending = self.phase != Phase::Running && self.is_whole(at);
         let all = |quota: NonZeroU32| flow.requests >= quota.get();
         match self.spec.mode {
             Mode::Connections { requests } => all(requests),
@@ -61,9 +60,7 @@ impl Load {
             }
             return;
         }
-        let whole = self.flows[at]
-            .requests
-            .is_multiple_of(self.exchange.steps());
+        let whole = self.is_whole(at);
         match self.spec.mode {
             Mode::Held { every: None } => {
                 self.enter(at, Stage::Resting);
@@ -98,8 +95,9 @@ impl Load {
     /// Begins the next request.
     pub(crate) fn request(&mut self, cx: &mut Context<'_>, at: usize, due: Instant) {
         self.enter(at, Stage::Busy);
+        let exchange = &self.exchanges[usize::from(self.flows[at].exchange)];
         let flow = &mut self.flows[at];
-        flow.reader = self.exchange.reader(flow.requests);
+        flow.reader = exchange.reader(flow.requests);
         flow.requests += 1;
         flow.sent = 0;
         flow.due = due;
@@ -120,7 +118,7 @@ impl Load {
             return;
         }
         let n = flow.requests.saturating_sub(1);
-        let request = self.exchange.request(n);
+        let request = self.exchanges[usize::from(flow.exchange)].request(n);
         let rest = request.get(flow.sent as usize..).unwrap_or_default();
         let taken = if rest.is_empty() {
             0
@@ -137,7 +135,8 @@ impl Load {
         }
         // Some requests want no answer.
         let flow = &mut self.flows[at];
-        if let Progress::Done { status, last, .. } = flow.reader.read(&self.exchange, &[]) {
+        let exchange = &self.exchanges[usize::from(flow.exchange)];
+        if let Progress::Done { status, last, .. } = flow.reader.read(exchange, &[]) {
             self.answered(cx.now(), at, status, last);
             if self.is_finished(at) {
                 self.go_on(cx, at);
@@ -169,7 +168,8 @@ impl Load {
                 let first_byte = &mut self.measured.latencies.first_byte;
                 first_byte.saturating_record(waited);
             }
-            match flow.reader.read(&self.exchange, &data[consumed..]) {
+            let exchange = &self.exchanges[usize::from(flow.exchange)];
+            match flow.reader.read(exchange, &data[consumed..]) {
                 Progress::More { consumed: more } => return (consumed + more).min(data.len()),
                 Progress::Done {
                     consumed: more,
@@ -184,7 +184,7 @@ impl Load {
                     }
                     // The rest was sent before it was asked for, unless nothing is to be asked.
                     let n = self.flows[at].requests.saturating_sub(1);
-                    if !self.exchange.request(n).is_empty() {
+                    if !self.exchange(at).request(n).is_empty() {
                         self.flows[at].reader = Reader::Idle;
                     }
                 }

@@ -87,6 +87,7 @@ pub(crate) fn spec() -> Spec {
         targets: vec![Target {
             destination: DestinationId(0),
             weight: NonZeroU32::MIN,
+            exchange: 0,
         }],
     }
 }
@@ -154,7 +155,8 @@ impl Bench {
         here.destinations = vec![destination(80)];
         change(&mut here);
         let run = spec.run();
-        let mut load = Load::new(spec, Arc::new(exchange), here.max_connections as usize).unwrap();
+        let mut load =
+            Load::new(spec, Arc::new([exchange]), here.max_connections as usize).unwrap();
         load.start(Instant::ZERO, &run);
         let mut net = Network::new(1);
         net.limit_log(0);

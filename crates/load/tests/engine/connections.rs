@@ -144,6 +144,7 @@ fn destinations_have_their_share() {
         .map(|(destination, weight)| Target {
             destination: DestinationId(destination),
             weight: NonZeroU32::new(weight).unwrap(),
+            exchange: 0,
         })
         .into();
     spec.connections = Some(400);
