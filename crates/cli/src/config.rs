@@ -15,9 +15,12 @@ pub use limits::{Control, Limits, Secrets};
 pub use listen::{App, Close, Listen};
 pub use metrics::Metrics;
 pub use port::Port;
+pub use ports::Ports;
 pub use source::Source;
 pub use tcp::{Keepalive, Tcp};
-pub use time_wait::{Iss, ListenTimeWait, Policy, Profile, RstRule, SynRefuse, TimeWait};
+pub use time_wait::{
+    Iss, ListenTimeWait, LocalReuse, Policy, Profile, RstRule, SynRefuse, TimeWait,
+};
 
 mod check;
 mod eal;
@@ -28,6 +31,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod port;
+mod ports;
 pub mod quantity;
 mod source;
 mod tcp;

@@ -2,9 +2,12 @@
 
 use clap::{Args, ValueEnum};
 
+use stack::TimeWaitConfig;
+use tcp::time_wait::Rules;
+
 use super::plan::Exchange;
 use crate::config::quantity::{Bytes, Count, Millis};
-use crate::config::{Close, ConfigError, Hugepages};
+use crate::config::{self, Close, ConfigError, Hugepages, Policy, Ports};
 
 /// `tidewheel bench`: server and client over a link in memory.
 #[derive(Args, Clone, Debug)]
@@ -34,9 +37,19 @@ pub struct BenchArgs {
     /// Bytes from the server: 1 to 1G [default: 1]
     #[arg(long, value_name = "N")]
     pub response_bytes: Option<Bytes<1, { 1 << 30 }>>,
-    /// Length of TIME-WAIT: 0s to 24h
-    #[arg(long, default_value = "60s", value_name = "TIME")]
-    pub time_wait: Millis<0, 86_400_000>,
+    /// Length of TIME-WAIT: 0s to 24h [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    pub time_wait: Option<Millis<0, 86_400_000>>,
+    /// What opens a four-tuple in TIME-WAIT anew, with the switches that belong to it. `none`: there is no
+    /// TIME-WAIT
+    #[arg(long, value_name = "POLICY", conflicts_with = "time_wait_profile")]
+    pub time_wait_policy: Option<Policy>,
+    /// A set of rules instead [default: safe]
+    #[arg(long, value_name = "PROFILE")]
+    pub time_wait_profile: Option<config::Profile>,
+    /// Which of the client's free four-tuples is next
+    #[arg(long, value_name = "ALGORITHM", default_value = "longest-rest")]
+    pub ports: Ports,
     /// TCP timestamps [default: on, off in profile dperf]
     #[arg(long)]
     pub timestamps: Option<Switch>,
@@ -104,11 +117,12 @@ impl Profile {
 }
 
 impl BenchArgs {
-    /// Refuses options that contradict the profile.
+    /// Refuses options that contradict each other.
     ///
     /// # Errors
     /// Which option and why.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_time_wait()?;
         if self.profile != Profile::Dperf {
             return Ok(());
         }
@@ -129,6 +143,48 @@ impl BenchArgs {
             return contradicts("--response-bytes", "one byte each way");
         }
         Ok(())
+    }
+
+    fn check_time_wait(&self) -> Result<(), ConfigError> {
+        let fail = |flag: &str, message: &str| Err(ConfigError::flag(flag, message));
+        let kept = self.time_wait.is_some_and(|length| length.get() > 0);
+        match self.time_wait_policy {
+            Some(Policy::None) if kept => fail(
+                "--time-wait",
+                "contradicts --time-wait-policy none: it keeps no TIME-WAIT",
+            ),
+            Some(Policy::Strict) => fail(
+                "--time-wait-policy strict",
+                "no SYN opens a four-tuple in TIME-WAIT anew, so there is nothing to measure: it \
+                 would be the length of TIME-WAIT",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// TIME-WAIT on both ends.
+    #[must_use]
+    pub fn time_wait(&self) -> TimeWaitConfig {
+        let rules = match (self.time_wait_policy, self.time_wait_profile) {
+            (Some(policy), _) => Rules::of(policy.into()),
+            (None, Some(profile)) => profile.rules(),
+            (None, None) => Rules::SAFE,
+        };
+        let length = self.time_wait.map_or(60_000, Millis::get);
+        TimeWaitConfig {
+            length_ms: u32::try_from(length).unwrap_or(u32::MAX),
+            rules,
+            ..TimeWaitConfig::default()
+        }
+    }
+
+    /// The rules of TIME-WAIT, in a word.
+    #[must_use]
+    pub fn time_wait_rules(&self) -> &'static str {
+        match (self.time_wait_policy, self.time_wait_profile) {
+            (Some(policy), _) => tcp::time_wait::Policy::from(policy).name(),
+            (None, profile) => profile.unwrap_or(config::Profile::Safe).name(),
+        }
     }
 
     /// Whether timestamps are offered.

@@ -6,7 +6,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use stack::{DestinationConfig, DestinationId, InterfaceAddress, ListenerConfig, TimeWaitConfig};
+use stack::{DestinationConfig, DestinationId, InterfaceAddress, ListenerConfig, PortSelection};
 use wire::Ip;
 use wire::ethernet::MacAddr;
 
@@ -122,13 +122,6 @@ fn host(args: &BenchArgs, mac: MacAddr, addresses: Vec<Ip>) -> stack::Config {
     config
 }
 
-fn time_wait(args: &BenchArgs) -> TimeWaitConfig {
-    TimeWaitConfig {
-        length_ms: u32::try_from(args.time_wait.get()).unwrap_or(u32::MAX),
-        ..TimeWaitConfig::default()
-    }
-}
-
 /// The server's host.
 #[must_use]
 pub fn server(args: &BenchArgs, layout: &Layout) -> stack::Config {
@@ -139,7 +132,7 @@ pub fn server(args: &BenchArgs, layout: &Layout) -> stack::Config {
             port: SERVER_PORT + port,
             backlog: config.max_connections,
             tcp: protocol(args),
-            time_wait: time_wait(args),
+            time_wait: args.time_wait(),
         })
         .collect();
     config
@@ -157,9 +150,12 @@ pub fn client(args: &BenchArgs, layout: &Layout) -> stack::Config {
             first_port: *CLIENT_PORTS.start(),
             last_port: *CLIENT_PORTS.end(),
             limit: Some(layout.share(port)),
-            selection: stack::PortSelection::default(),
+            selection: PortSelection {
+                algorithm: args.ports.into(),
+                ..PortSelection::default()
+            },
             tcp: protocol(args),
-            time_wait: time_wait(args),
+            time_wait: args.time_wait(),
         })
         .collect();
     config

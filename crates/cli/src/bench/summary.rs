@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use super::args::BenchArgs;
 use super::outcome::Outcome;
 use super::phases::Progress;
+use crate::config::Ports;
+use crate::config::quantity::Millis;
 
 /// A result in words.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ impl fmt::Display for Summary<'_> {
         writeln!(
             f,
             "{:.1} s over {}, {} core{}, profile {}: {} + {} bytes, timestamps {}, the {closer} \
-             closes first,\n{} four-tuples, each used once before the window, TIME-WAIT {}",
+             closes first,\n{} four-tuples, {} before the window, {}",
             o.seconds,
             args.link.name(),
             args.cores,
@@ -38,7 +40,18 @@ impl fmt::Display for Summary<'_> {
             exchange.response_bytes,
             if args.timestamps() { "on" } else { "off" },
             grouped(args.tuples.get()),
-            args.time_wait,
+            match args.ports {
+                Ports::LongestRest => "each used once",
+                _ => "as many connections",
+            },
+            match args.time_wait().kept_ms() {
+                0 => "no TIME-WAIT".to_string(),
+                ms => format!(
+                    "TIME-WAIT {}, {}",
+                    Millis::<0, { u64::MAX }>::of(ms.into()),
+                    args.time_wait_rules()
+                ),
+            },
         )?;
         writeln!(f)?;
         row(f, "connections", &grouped(o.connections), "")?;
@@ -130,10 +143,15 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "NOT VALID: {problem}")?;
         }
         if o.valid {
-            writeln!(
-                f,
-                "valid: every SYN of the window recycled a tuple, without an error"
-            )?;
+            let what = match (args.time_wait().kept_ms(), o.found_unused) {
+                (0, _) => "no SYN of the window met TIME-WAIT".to_string(),
+                (_, 0) => "every SYN of the window recycled a tuple".to_string(),
+                (_, n) => format!(
+                    "every SYN of the window recycled a tuple, but for {} that found theirs unused",
+                    grouped(n)
+                ),
+            };
+            writeln!(f, "valid: {what}, without an error")?;
         }
         Ok(())
     }

@@ -236,6 +236,22 @@ fn time_wait_policies_and_switches_are_read() {
 }
 
 #[test]
+fn local_reuse_is_a_time_or_never() {
+    let of = |line: &str| {
+        let config = with("policy = \"rfc6191\"", line)?;
+        Ok::<_, ConfigError>(config.time_wait.stack().local_reuse_ms)
+    };
+    assert_eq!(of(""), Ok(Some(1_000)));
+    assert_eq!(of("local_reuse = \"250ms\""), Ok(Some(250)));
+    assert_eq!(of("local_reuse = \"never\""), Ok(None));
+    let policy = "policy = \"rfc6191\"";
+    refused(policy, "local_reuse = \"no\"", 15, "or use \"never\"");
+    refused(policy, "local_reuse = \"2days\"", 15, "0s to 1day");
+    let line = "port = 80\ntime_wait = { local_reuse = \"1s\" }";
+    refused("port = 80", line, 19, "unknown");
+}
+
+#[test]
 fn a_listener_has_its_own_time_wait() {
     use ::tcp::time_wait::Rules;
     let config = with(

@@ -117,6 +117,10 @@ with_rules! {
         /// Entries of a worker's table, 1 to 2^31. Default 1048576. When it is full the oldest gives
         /// way, which is counted.
         capacity: Count<1, { 1 << 31 }>,
+        /// For how long a four-tuple of our own TIME-WAIT that had timestamps is not opened again by an
+        /// active open, 0s to 24h, or `"never"`: not before its TIME-WAIT is over. Default `"1s"`, so
+        /// that the timestamps have moved on (RFC 7323 5.4) and the peer believes the new SYN.
+        local_reuse: LocalReuse,
     }
 }
 
@@ -134,6 +138,7 @@ impl Default for TimeWait {
         TimeWait {
             length: Millis::of(60_000),
             capacity: Count::of(1 << 20),
+            local_reuse: LocalReuse::After(Millis::of(1_000)),
             msl: None,
             profile: None,
             policy: None,
@@ -156,6 +161,7 @@ impl TimeWait {
             length_ms: narrow(self.length),
             msl_ms: self.msl.map(narrow),
             rules: self.rules_on(Rules::SAFE),
+            local_reuse_ms: self.local_reuse.ms(),
             ..TimeWaitConfig::default()
         }
     }
@@ -194,6 +200,39 @@ impl ListenTimeWait {
 fn narrow(time: Millis<0, 86_400_000>) -> u32 {
     // The range is in the type.
     u32::try_from(time.get()).unwrap_or(u32::MAX)
+}
+
+/// When an active open may take over a four-tuple of our own TIME-WAIT.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LocalReuse {
+    /// Not at all.
+    Never,
+    /// So long after the connection ended, if it had timestamps.
+    After(Millis<0, 86_400_000>),
+}
+
+impl LocalReuse {
+    /// The same in milliseconds.
+    #[must_use]
+    pub fn ms(self) -> Option<u32> {
+        match self {
+            LocalReuse::Never => None,
+            LocalReuse::After(time) => Some(narrow(time)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for LocalReuse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LocalReuse, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "never" => Ok(LocalReuse::Never),
+            time => time
+                .parse()
+                .map(LocalReuse::After)
+                .map_err(|why| de::Error::custom(format!("{why}, or use \"never\""))),
+        }
+    }
 }
 
 /// The ISS of a connection that recycles.

@@ -123,27 +123,105 @@ fn timestamps_recycle_by_timestamp() {
     assert!(o.recycled_by_timestamp > 0, "{o:?}");
 }
 
-#[test]
-fn a_window_in_which_time_wait_expires_is_not_valid() {
-    let args = options(&[
-        "--profile",
-        "dperf",
+/// A short course with `more` options.
+fn short(more: &[&str]) -> Outcome {
+    let common = [
         "--tuples",
         "100",
         "--concurrency",
         "4",
         "--duration",
         "200ms",
-        "--time-wait",
-        "0s",
-    ]);
-    let (o, _) = measure(&args);
+    ];
+    measure(&options(&[&common, more].concat())).0
+}
+
+#[test]
+fn a_window_in_which_time_wait_expires_is_not_valid() {
+    let o = short(&["--profile", "dperf", "--time-wait", "1ms"]);
     assert!(!o.valid);
     assert!(
         o.problems[0].contains("recycled a four-tuple"),
         "{:?}",
         o.problems
     );
+}
+
+#[test]
+fn without_time_wait_a_window_is_valid_if_no_syn_met_it() {
+    for more in [
+        &["--time-wait-policy", "none"][..],
+        &["--time-wait", "0s"],
+        &["--time-wait-policy", "none", "--close", "client"],
+    ] {
+        let o = short(more);
+        assert_eq!(o.problems, Vec::<String>::new(), "{more:?}");
+        assert!(o.connections > 1_000, "{more:?}: {o:?}");
+        assert_eq!((o.time_wait_peak, o.reused_by_client), (0, 0), "{more:?}");
+        assert_eq!(o.recycled_by_sequence + o.recycled_by_timestamp, 0);
+    }
+}
+
+#[test]
+fn every_policy_that_recycles_gives_a_valid_window() {
+    for (option, name) in [
+        ("--time-wait-policy", "rfc1122"),
+        ("--time-wait-policy", "rfc6191"),
+        ("--time-wait-policy", "linux"),
+        ("--time-wait-policy", "windows"),
+        ("--time-wait-profile", "safe"),
+        ("--time-wait-profile", "fast-recovery"),
+        ("--time-wait-profile", "linux"),
+    ] {
+        for profile in ["default", "dperf"] {
+            let o = short(&["--profile", profile, option, name]);
+            assert_eq!(o.problems, Vec::<String>::new(), "{name}, {profile}");
+            assert_eq!(o.time_wait_rules, name);
+            // Those two do not look at timestamps.
+            let by_sequence = profile == "dperf" || matches!(name, "rfc1122" | "windows");
+            assert_eq!(o.recycled_by_timestamp == 0, by_sequence, "{name}: {o:?}");
+        }
+    }
+}
+
+#[test]
+fn every_way_to_choose_ports_gives_a_valid_window() {
+    use crate::config::Ports;
+    use clap::ValueEnum;
+    for ports in Ports::value_variants() {
+        let value = ports.to_possible_value().unwrap();
+        let args = options(&["--tuples", "1000", "--ports", value.get_name()]);
+        assert_eq!(args.ports, *ports);
+        let layout = Layout::of(1_000, false);
+        let destination = &hosts::client(&args, &layout).destinations[0];
+        assert_eq!(destination.selection.algorithm, (*ports).into());
+        let o = short(&["--ports", value.get_name()]);
+        assert_eq!(o.problems, Vec::<String>::new(), "{ports:?}");
+        let random = matches!(
+            ports,
+            Ports::Random | Ports::RandomRetry | Ports::RandomIncrements
+        );
+        assert_eq!(o.found_unused > 0, random, "{ports:?}: {o:?}");
+    }
+    let o = short(&["--ports", "random", "--time-wait", "1ms"]);
+    assert!(!o.valid, "{o:?}");
+}
+
+#[test]
+fn contradictions_about_time_wait_are_refused() {
+    let why = |more: &[&str]| options(more).check().unwrap_err().to_string();
+    let none = why(&["--time-wait-policy", "none", "--time-wait", "1s"]);
+    assert!(none.contains("it keeps no TIME-WAIT"), "{none}");
+    let strict = why(&["--time-wait-policy", "strict"]);
+    assert!(strict.contains("nothing to measure"), "{strict}");
+    let both = [
+        "bench",
+        "--time-wait-policy",
+        "linux",
+        "--time-wait-profile",
+        "safe",
+    ];
+    assert!(Line::try_parse_from(both).is_err());
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! The names that keys of `[time_wait]` take.
 
+use clap::ValueEnum;
 use serde::Deserialize;
 use tcp::time_wait::{self, Rules, SynRefusal};
 
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident for $other:ty { $($text:literal => $variant:ident = $value:path, $doc:literal;)* }) => {
         $(#[$meta])*
-        #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+        #[derive(Deserialize, ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
         pub enum $name {
-            $(#[doc = $doc] #[serde(rename = $text)] $variant,)*
+            $(#[doc = $doc] #[serde(rename = $text)] #[value(name = $text)] $variant,)*
         }
 
         impl From<$name> for $other {
@@ -53,7 +54,7 @@ names! {
 }
 
 /// A set of rules.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Deserialize, ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// RFC 6191, RSTs ignored, refused SYNs dropped.
@@ -65,6 +66,16 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Profile::Safe => "safe",
+            Profile::FastRecovery => "fast-recovery",
+            Profile::Linux => "linux",
+        }
+    }
+
     /// Its rules.
     #[must_use]
     pub const fn rules(self) -> Rules {
