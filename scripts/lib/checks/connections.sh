@@ -1,0 +1,48 @@
+# Checks of scripts/interop: many connections after each other, and the same one again. To be sourced.
+
+# wrk_without_errors ARGUMENT...
+wrk_without_errors() {
+    inside wrk -t 1 -c 16 -d 3s "$@" "http://$server_url:80/" | tee "$work/wrk"
+    ! grep -E 'Socket errors|Non-2xx' "$work/wrk" || fail "$(grep -E 'Socket errors|Non-2xx' "$work/wrk")"
+    local requests
+    requests=$(awk '/requests in/ { print $1 }' "$work/wrk")
+    ((requests > 0)) || fail "no request was answered"
+    note "$(grep 'Requests/sec' "$work/wrk" | tr -s ' ')"
+}
+
+test_wrk_keep_alive() {
+    wrk_without_errors
+}
+
+test_wrk_connection_close() {
+    wrk_without_errors -H 'Connection: close'
+}
+
+# fetch_from PORT: the server closes first, and curl sees to it that the tuple is the same again.
+fetch_from() {
+    inside curl -sS --fail --max-time 5 --http1.0 --local-port "$1" -o "$work/got" "http://$server_url/"
+    [[ $(wc -c <"$work/got") == 1024 ]] || fail "the body is not 1024 bytes"
+}
+
+# returns_in_time PORT: twice from the same port within 664 ms, the interval of the experiment with a
+# Windows server that made reuse from TIME-WAIT known.
+returns_in_time() {
+    local first=${EPOCHREALTIME/./} second
+    fetch_from "$1"
+    second=${EPOCHREALTIME/./}
+    fetch_from "$1"
+    ((second - first < 664000)) || fail "too slow to tell: $((second - first)) us between the two"
+    note "after $(((second - first) / 1000)) ms"
+}
+
+test_same_port_returns_with_timestamps() {
+    returns_in_time 55000
+}
+
+test_same_port_returns_without_timestamps() {
+    inside sysctl -q -w net.ipv4.tcp_timestamps=0
+    local status=0
+    (returns_in_time 55001) || status=$?
+    inside sysctl -q -w net.ipv4.tcp_timestamps=1
+    return "$status"
+}

@@ -1,0 +1,49 @@
+# Checks of scripts/interop: ping, neighbours, addresses and closed ports. To be sourced.
+
+test_ping() {
+    local size
+    for size in 56 1400 "$largest_echo"; do
+        inside ping -c 5 -i 0.2 -W 1 -s "$size" "$server" | tee "$work/ping"
+        grep -q '5 received, 0% packet loss' "$work/ping" || fail "lost an echo of $size bytes"
+    done
+}
+
+test_neighbor_answers() {
+    inside ip neigh flush dev tw0
+    inside ping -c 1 -W 1 "$server"
+    inside ip neigh show "$server" | tee "$work/neighbor"
+    grep -q 'lladdr' "$work/neighbor" || fail "the kernel has no link address for $server"
+}
+
+# Those of all nodes on the link that answer, at their link-local addresses: the server, and the kernel
+# itself.
+test_link_local_answers() {
+    eventually 15 two_link_locals_answer || fail "$(<"$work/ping")"
+}
+
+# Until the kernel has verified its own, it asks from a global address and is answered from one.
+two_link_locals_answer() {
+    inside ping -c 3 -i 0.2 -W 1 ff02::1%tw0 >"$work/ping"
+    local answers
+    answers=$(grep -o 'from fe80::[0-9a-f:]*' "$work/ping" | sort -u | wc -l)
+    ((answers >= 2))
+}
+
+test_duplicate_is_not_used() {
+    eventually 15 grep -q 'another host on the link has 2001:db8::2' "$work/$server_name.log" ||
+        fail "the duplicate was not told"
+    # The kernel has it.
+    inside ping -c 1 -W 1 2001:db8::2
+    inside curl -sS --fail --max-time 5 -o /dev/null http://192.0.2.1/
+    ! inside curl -s --max-time 2 -o /dev/null 'http://[2001:db8::1]/' || fail "an address of nobody answers"
+}
+
+test_closed_port_refuses_at_once() {
+    local start=${EPOCHREALTIME/./} took
+    if inside nc -v -z -w 3 "$server" 81 2>"$work/refused"; then
+        fail "something listens on port 81"
+    fi
+    took=$((${EPOCHREALTIME/./} - start))
+    grep -q 'Connection refused' "$work/refused" || fail "$(cat "$work/refused")"
+    ((took < 500000)) || fail "refused only after $took us"
+}
