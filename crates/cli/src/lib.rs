@@ -11,6 +11,7 @@ pub mod bench;
 pub mod check;
 pub mod config;
 pub mod environment;
+pub mod load;
 pub mod memory;
 pub mod metrics;
 pub mod serve;
