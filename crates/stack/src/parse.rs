@@ -9,6 +9,7 @@ use wire::{FourTuple, Ip, MacAddr, Seq, ethernet, ipv4, ipv6, tcp as wire_tcp, t
 
 use crate::counters::Host;
 use crate::frame::{Frame, RxChecksum, Verdict, tcp_intact};
+use crate::hash::Keyed;
 use crate::link::Link;
 use crate::slab::Hint;
 
@@ -76,13 +77,23 @@ impl Parsed {
 }
 
 #[inline(always)]
-pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Parsed) {
+pub(crate) fn parse<F: Frame>(
+    frame: &F,
+    link: &Link,
+    key: &Keyed,
+    count: &mut Host,
+    parsed: &mut Parsed,
+) {
     count.rx_frames += 1;
     count.rx_bytes += frame.data().len() as u64;
-    if short_way(frame, link, parsed) {
+    if let Some(hash) = short_way(frame, link, key, parsed) {
         count.rx_segments += 1;
+        parsed.hash = hash;
     } else {
         long_way(frame, link, count, parsed);
+        if parsed.kind == Kind::Tcp {
+            parsed.hash = key.flow(&parsed.tuple);
+        }
     }
 }
 
@@ -90,44 +101,35 @@ pub(crate) fn parse<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: 
 const GROUP: u64 = 1 << 56;
 
 /// Reads what nearly every frame is: an intact TCP segment from one station to us, in the form
-/// that `wire::tcp_ipv4` or `wire::tcp_ipv6` knows. False for anything else and for anything wrong: the long way finds
-/// out what it is. What is taken here, that would take too.
+/// that `wire::tcp_ipv4` or `wire::tcp_ipv6` knows; returns the hash of its four-tuple. `None` for anything else and for
+/// anything wrong: the long way finds out what it is. What is taken here, that would take too.
 #[inline(always)]
-fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
+fn short_way<F: Frame>(frame: &F, link: &Link, key: &Keyed, parsed: &mut Parsed) -> Option<u64> {
     let data = frame.data();
-    let Some((ethernet, packet)) = data.split_first_chunk::<{ ethernet::Header::LEN }>() else {
-        return false;
-    };
+    let (ethernet, packet) = data.split_first_chunk::<{ ethernet::Header::LEN }>()?;
     // Two words that overlap: the destination, and the source with the EtherType behind it.
-    let (Some(to), Some(from)) = (ethernet.first_chunk(), ethernet.last_chunk()) else {
-        return false;
-    };
+    let (to, from) = (ethernet.first_chunk()?, ethernet.last_chunk()?);
     let to = u64::from_be_bytes(*to) >> 16;
     let from = u64::from_be_bytes(*from);
     let mut ethertype = from as u16;
     if to != link.mac_number || from >> 16 == to || from & GROUP != 0 {
-        return false;
+        return None;
     }
     let (mut packet, mut offset) = (packet, ethernet::Header::LEN);
     if let Some(vlan) = link.vlan {
-        let Some(([t0, t1, e0, e1], rest)) = packet.split_first_chunk::<4>() else {
-            return false;
-        };
+        let ([t0, t1, e0, e1], rest) = packet.split_first_chunk::<4>()?;
         let tag = ethernet::Tag(u16::from_be_bytes([*t0, *t1]));
         if ethertype != ethernet::ETHERTYPE_VLAN || tag.vid() != vlan {
-            return false;
+            return None;
         }
         ethertype = u16::from_be_bytes([*e0, *e1]);
         (packet, offset) = (rest, ethernet::Header::LEN_TAGGED);
     }
     let verdict = frame.rx_checksum();
-    let text = match ethertype {
-        ethernet::ETHERTYPE_IPV4 => short_ipv4(packet, verdict, link, parsed),
-        ethernet::ETHERTYPE_IPV6 => short_ipv6(packet, verdict, link, parsed),
-        _ => None,
-    };
-    let Some(text) = text else {
-        return false;
+    let (text, hash) = match ethertype {
+        ethernet::ETHERTYPE_IPV4 => short_ipv4(packet, verdict, link, key, parsed)?,
+        ethernet::ETHERTYPE_IPV6 => short_ipv6(packet, verdict, link, key, parsed)?,
+        _ => return None,
     };
     parsed.kind = Kind::Tcp;
     let [s0, s1, s2, s3, s4, s5, ..] = from.to_be_bytes();
@@ -138,17 +140,18 @@ fn short_way<F: Frame>(frame: &F, link: &Link, parsed: &mut Parsed) -> bool {
     let offset = offset as u16;
     // Within a frame, whose length an mbuf keeps in 16 bits.
     parsed.text = offset.wrapping_add(text.start)..offset.wrapping_add(text.end);
-    true
+    Some(hash)
 }
 
-/// Addresses and TCP header of an intact IPv4 packet to us; where its text lies in it.
+/// Addresses and TCP header of an intact IPv4 packet to us; where its text lies in it, and the hash.
 #[inline(always)]
 fn short_ipv4(
     packet: &[u8],
     verdict: RxChecksum,
     link: &Link,
+    key: &Keyed,
     parsed: &mut Parsed,
-) -> Option<Range<u16>> {
+) -> Option<(Range<u16>, u64)> {
     if verdict.ip == Verdict::Bad || verdict.tcp == Verdict::Bad {
         return None;
     }
@@ -163,7 +166,7 @@ fn short_ipv4(
     }
     parsed.tuple.local = dst;
     parsed.tuple.remote = Ip::v4(read.src);
-    Some(read.text)
+    Some((read.text, key.v4(read.dst, read.src, read.ports)))
 }
 
 /// The same of an IPv6 packet.
@@ -172,8 +175,9 @@ fn short_ipv6(
     packet: &[u8],
     verdict: RxChecksum,
     link: &Link,
+    key: &Keyed,
     parsed: &mut Parsed,
-) -> Option<Range<u16>> {
+) -> Option<(Range<u16>, u64)> {
     if verdict.tcp == Verdict::Bad {
         return None;
     }
@@ -184,7 +188,7 @@ fn short_ipv6(
     }
     parsed.tuple.local = read.dst;
     parsed.tuple.remote = read.src;
-    Some(read.text)
+    Some((read.text, key.v6(read.dst, read.src, read.ports)))
 }
 
 //= RFC 1122 3.2.1.3

@@ -76,9 +76,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     fn receive_burst(&mut self, now: Instant, frames: &[P::Frame], burst: &mut [Parsed]) {
         self.core.time_wait.begin_burst();
         for (frame, parsed) in frames.iter().zip(burst.iter_mut()) {
-            parse(frame, &self.core.link, &mut self.core.counters.host, parsed);
+            let core = &mut self.core;
+            parse(
+                frame,
+                &core.link,
+                &core.key,
+                &mut core.counters.host,
+                parsed,
+            );
             if parsed.kind == Kind::Tcp {
-                parsed.hash = self.core.hash(&parsed.tuple);
                 self.core.time_wait.prefetch(&parsed.tuple, parsed.hash);
             }
         }

@@ -26,6 +26,14 @@ pub(crate) fn put16(b: &mut [u8], at: usize, v: u16) {
     b[at..at + 2].copy_from_slice(&v.to_be_bytes());
 }
 
+/// Stores `v` at `at`; returns it as it counts in a sum of words in the byte order of the machine.
+/// Panics unless `at + 4 <= b.len()`.
+#[inline(always)]
+pub(crate) fn put_word(b: &mut [u8], at: usize, v: u32) -> u64 {
+    put32(b, at, v);
+    u64::from(v.to_be())
+}
+
 /// Stores `v` at `at`. Panics unless `at + 4 <= b.len()`.
 #[inline(always)]
 pub(crate) fn put32(b: &mut [u8], at: usize, v: u32) {

@@ -8,7 +8,7 @@
 use core::ops::Range;
 
 use crate::Seq;
-use crate::bytes::{array, be16, be32, put32};
+use crate::bytes::{array, be16, be32, put_word};
 use crate::checksum::{self, Sum};
 use crate::ipv4::PROTOCOL_TCP;
 use crate::tcp::{Flags, Header, Options, Timestamps};
@@ -53,6 +53,8 @@ pub struct Packet {
     pub src: [u8; 4],
     /// Destination address.
     pub dst: [u8; 4],
+    /// Both ports as they stand in the header: the source in the upper half.
+    pub ports: u32,
     /// Where the text lies in the packet.
     pub text: Range<u16>,
 }
@@ -123,6 +125,7 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
     Some(Packet {
         src: array(h, 12),
         dst: array(h, 16),
+        ports: be32(h, 20),
         text: start as u16..total_len,
     })
 }
@@ -131,13 +134,6 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
 #[inline(always)]
 const fn native16(field: u16) -> u64 {
     field.to_be() as u64
-}
-
-/// Writes a word; returns it as it counts in a sum.
-#[inline(always)]
-fn put_word(h: &mut [u8], at: usize, word: u32) -> u64 {
-    put32(h, at, word);
-    u64::from(word.to_be())
 }
 
 /// Writes both headers to `packet`, which is as long as the datagram and has its text in place, as
@@ -180,13 +176,11 @@ pub fn emit(
             let Some((fixed, rest)) = packet.split_first_chunk_mut::<LEN>() else {
                 return false;
             };
-            if options_len > rest.len() {
+            let Some((o, text)) = rest.split_at_mut_checked(options_len) else {
                 return false;
-            }
-            if options_len > 0 {
-                header.options.emit(rest);
-            }
-            (h, summed, options) = (fixed, rest, 0);
+            };
+            options = header.options.emit_summed(o).1;
+            (h, summed) = (fixed, text);
         }
     }
     h[12..16].copy_from_slice(&src);

@@ -8,7 +8,7 @@
 
 use core::ops::Range;
 
-use crate::bytes::{array, be16, be32, put32};
+use crate::bytes::{array, be16, be32, put_word, put32};
 use crate::checksum::{self, Sum};
 use crate::ipv6::NEXT_HEADER_TCP;
 use crate::tcp::{Flags, Header, Options, Timestamps};
@@ -32,6 +32,8 @@ pub struct Packet {
     pub src: Ip,
     /// Destination address.
     pub dst: Ip,
+    /// Both ports as they stand in the header: the source in the upper half.
+    pub ports: u32,
     /// Where the text lies in the packet.
     pub text: Range<u16>,
 }
@@ -61,7 +63,8 @@ pub fn parse(packet: &[u8], verify: bool, header: &mut Header) -> Option<Packet>
         return None;
     }
     header.options = Options::NONE;
-    let mut sum = pseudo_header(ip, payload_len).plus(words(h));
+    let addresses: [u8; 32] = array(ip, 8);
+    let mut sum = pseudo_header(words(&addresses), payload_len).plus(words(h));
     let summed = if start == TCP_LEN_WITH_TIMESTAMPS
         && let Some((o, text)) = after.split_first_chunk::<{ TCP_LEN_WITH_TIMESTAMPS - TCP_LEN }>()
         && be32(o, 0) == NOP_NOP_TIMESTAMPS
@@ -99,6 +102,7 @@ pub fn parse(packet: &[u8], verify: bool, header: &mut Header) -> Option<Packet>
     Some(Packet {
         src,
         dst,
+        ports: be32(h, 0),
         text: text_start..text_end,
     })
 }
@@ -115,12 +119,11 @@ fn words<const N: usize>(bytes: &[u8; N]) -> Sum {
     )
 }
 
-/// The sum of the pseudo-header (RFC 8200 8.1) of a TCP segment of `len` bytes behind `ip`.
+/// The sum of the pseudo-header (RFC 8200 8.1) of a TCP segment of `len` bytes between `addresses`.
 #[inline(always)]
-fn pseudo_header(ip: &[u8; IP_LEN], len: u16) -> Sum {
-    let addresses: [u8; 32] = array(ip, 8);
+fn pseudo_header(addresses: Sum, len: u16) -> Sum {
     let rest = u64::from(len.to_be()) + u64::from(u16::from(NEXT_HEADER_TCP).to_be());
-    words(&addresses).plus(Sum::of(rest))
+    addresses.plus(Sum::of(rest))
 }
 
 /// Writes both headers to `packet`, which is as long as the datagram and has its text in place, as
@@ -149,8 +152,9 @@ pub fn emit(
     put32(ip, 0, VERSION_CLASS_LABEL);
     let next = u32::from(NEXT_HEADER_TCP);
     put32(ip, 4, u32::from(payload_len) << 16 | next << 8 | HOP_LIMIT);
-    ip[8..24].copy_from_slice(&src.octets());
-    ip[24..40].copy_from_slice(&dst.octets());
+    let (src, dst) = (src.octets(), dst.octets());
+    ip[8..24].copy_from_slice(&src);
+    ip[24..40].copy_from_slice(&dst);
     let Some((h, rest)) = segment.split_first_chunk_mut::<TCP_LEN>() else {
         return false;
     };
@@ -160,30 +164,29 @@ pub fn emit(
         }
         _ => None,
     };
-    if options_len > rest.len() {
+    let Some((o, text)) = rest.split_at_mut_checked(options_len) else {
         return false;
-    }
-    if let Some(ts) = timestamps {
-        put32(rest, 0, NOP_NOP_TIMESTAMPS);
-        put32(rest, 4, ts.val);
-        put32(rest, 8, ts.ecr);
-    } else if options_len > 0 {
-        header.options.emit(rest);
-    }
+    };
+    let options = match timestamps {
+        Some(ts) => {
+            put_word(o, 0, NOP_NOP_TIMESTAMPS) + put_word(o, 4, ts.val) + put_word(o, 8, ts.ecr)
+        }
+        None => header.options.emit_summed(o).1,
+    };
     // At most 15.
     let data_offset = (5 + options_len / 4) as u32;
     let offset_flags = data_offset << 12 | u32::from(header.flags.bits());
     let ports = u32::from(header.src_port) << 16 | u32::from(header.dst_port);
-    put32(h, 0, ports);
-    put32(h, 4, header.seq.0);
-    put32(h, 8, header.ack.0);
-    put32(h, 12, offset_flags << 16 | u32::from(header.window));
-    put32(h, 16, header.urgent.into());
-    let mut sum = pseudo_header(ip, payload_len);
+    let fixed = put_word(h, 0, ports)
+        + put_word(h, 4, header.seq.0)
+        + put_word(h, 8, header.ack.0)
+        + put_word(h, 12, offset_flags << 16 | u32::from(header.window))
+        + put_word(h, 16, header.urgent.into());
+    let mut sum = pseudo_header(words(&src).plus(words(&dst)), payload_len);
     let tcp_checksum = if fill {
-        sum = sum.plus(words(h));
-        if !rest.is_empty() {
-            sum = sum.combine(checksum::sum(rest));
+        sum = sum.plus(Sum::of(fixed + options));
+        if !text.is_empty() {
+            sum = sum.combine(checksum::sum(text));
         }
         sum.checksum()
     } else {

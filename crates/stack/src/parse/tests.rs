@@ -131,13 +131,15 @@ fn compare(frame: &Received, link: &Link) -> Result<bool, TestCaseError> {
     let (mut short, mut long) = (Parsed::EMPTY, Parsed::EMPTY);
     let mut count = Host::default();
     long_way(frame, link, &mut count, &mut long);
-    let taken = short_way(frame, link, &mut short);
-    if taken {
+    let key = Keyed::new(1, 2);
+    let taken = short_way(frame, link, &key, &mut short);
+    if let Some(hash) = taken {
+        prop_assert_eq!(hash, key.flow(&long.tuple));
         prop_assert_eq!(long.kind, Kind::Tcp);
         prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
         prop_assert_eq!(count.rx_segments, 1);
     }
-    Ok(taken)
+    Ok(taken.is_some())
 }
 
 proptest! {

@@ -5,7 +5,7 @@
 //! header that is parsed, kept and written they would be half of it.
 
 use super::Error;
-use crate::bytes::{be16, be32, put16, put32};
+use crate::bytes::{be16, be32, put_word};
 
 const END_OF_OPTION_LIST: u8 = 0;
 const NO_OPERATION: u8 = 1;
@@ -218,31 +218,36 @@ impl Options {
     /// If `buf` is shorter than [`Options::len`].
     #[inline]
     pub fn emit(&self, buf: &mut [u8]) -> usize {
-        let mut at = 0;
+        self.emit_summed(buf).0
+    }
+
+    /// Like [`Options::emit`]; returns their sum, too, in words in the byte order of the machine. To
+    /// read again what was only just written takes longer than to write it.
+    #[inline]
+    pub(crate) fn emit_summed(&self, buf: &mut [u8]) -> (usize, u64) {
+        let (mut at, mut sum) = (0, 0);
+        let mut put = |word: [u8; 4]| {
+            sum += put_word(buf, at, u32::from_be_bytes(word));
+            at += 4;
+        };
         if let Some(mss) = self.mss {
-            buf[..2].copy_from_slice(&[MAXIMUM_SEGMENT_SIZE, 4]);
-            put16(buf, 2, mss);
-            at = 4;
+            let [high, low] = mss.to_be_bytes();
+            put([MAXIMUM_SEGMENT_SIZE, 4, high, low]);
         }
         if let Some(Timestamps { val, ecr }) = self.timestamps {
-            let head = if self.sack_permitted {
+            put(if self.sack_permitted {
                 SACK_PERMITTED_TIMESTAMPS
             } else {
                 NOP_NOP_TIMESTAMPS
-            };
-            let b = &mut buf[at..at + 12];
-            b[..4].copy_from_slice(&head);
-            put32(b, 4, val);
-            put32(b, 8, ecr);
-            at += 12;
+            });
+            put(val.to_be_bytes());
+            put(ecr.to_be_bytes());
         } else if self.sack_permitted {
-            buf[at..at + 4].copy_from_slice(&[NO_OPERATION, NO_OPERATION, SACK_PERMITTED, 2]);
-            at += 4;
+            put([NO_OPERATION, NO_OPERATION, SACK_PERMITTED, 2]);
         }
         if let Some(shift) = self.window_scale {
-            buf[at..at + 4].copy_from_slice(&[NO_OPERATION, WINDOW_SCALE, 3, shift]);
-            at += 4;
+            put([NO_OPERATION, WINDOW_SCALE, 3, shift]);
         }
-        at
+        (at, sum)
     }
 }

@@ -34,6 +34,7 @@ fn long_way(packet: &[u8], checksums: Checksums) -> Option<Whole> {
     let packet = Packet {
         src: ip.src,
         dst: ip.dst,
+        ports: u32::from(header.src_port) << 16 | u32::from(header.dst_port),
         text: (payload.start + text) as u16..payload.end as u16,
     };
     Some(Whole(packet, header))

@@ -29,7 +29,14 @@ fn long_way(packet: &[u8], verify: bool) -> Option<Whole> {
     }
     let (header, text) = tcp::Header::parse(segment).ok()?;
     let text = (payload.start + text) as u16..payload.end as u16;
-    Some(Whole(Packet { src, dst, text }, header))
+    let ports = u32::from(header.src_port) << 16 | u32::from(header.dst_port);
+    let packet = Packet {
+        src,
+        dst,
+        ports,
+        text,
+    };
+    Some(Whole(packet, header))
 }
 
 /// The packet as the writers of each header make it, and `padding` bytes after it.
