@@ -8,6 +8,7 @@ use clap::Parser;
 use tidewheel::args::{Cli, Command};
 use tidewheel::check::{self, Description};
 use tidewheel::config::ConfigError;
+use tidewheel::load::output::NotPassed;
 use tidewheel::{bench, serve};
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +16,8 @@ use tracing_subscriber::EnvFilter;
 const BAD_CONFIGURATION: u8 = 2;
 /// Exit status for what went wrong while running.
 const FAILED: u8 = 1;
+/// Exit status for a load that did not reach what `--pass` asks for.
+const NOT_PASSED: u8 = 3;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
@@ -23,8 +26,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "tidewheel: {error:#}");
-            let bad = error.downcast_ref::<ConfigError>().is_some();
-            ExitCode::from(if bad { BAD_CONFIGURATION } else { FAILED })
+            ExitCode::from(match () {
+                () if error.is::<ConfigError>() => BAD_CONFIGURATION,
+                () if error.is::<NotPassed>() => NOT_PASSED,
+                () => FAILED,
+            })
         }
     }
 }
