@@ -130,12 +130,13 @@ impl<S> Tables<S> {
         }
     }
 
-    /// Starts loading the home bucket of the tuple.
+    /// Starts loading the home bucket of the tuple: of a table that has entries, which that of a host
+    /// that never closes first has not.
     #[inline(always)]
     pub(super) fn prefetch(&self, tuple: &FourTuple, hash: u64) {
         match (tuple.local.is_v4(), &self.v4, &self.v6) {
-            (true, Some(table), _) => table.prefetch(hash),
-            (false, _, Some(table)) => table.prefetch(hash),
+            (true, Some(table), _) if table.live() > 0 => table.prefetch(hash),
+            (false, _, Some(table)) if table.live() > 0 => table.prefetch(hash),
             _ => {}
         }
     }
@@ -144,8 +145,8 @@ impl<S> Tables<S> {
     #[inline(always)]
     pub(super) fn prefetch_next(&self, tuple: &FourTuple, hash: u64) {
         match (tuple.local.is_v4(), &self.v4, &self.v6) {
-            (true, Some(table), _) => table.prefetch_next(hash),
-            (false, _, Some(table)) => table.prefetch_next(hash),
+            (true, Some(table), _) if table.live() > 0 => table.prefetch_next(hash),
+            (false, _, Some(table)) if table.live() > 0 => table.prefetch_next(hash),
             _ => {}
         }
     }

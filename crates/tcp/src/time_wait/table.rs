@@ -234,6 +234,9 @@ impl<F: Family> Table<F> {
     /// The live entry of a connection. Reads at most [`PROBE_LIMIT`] buckets.
     #[inline]
     pub fn find(&mut self, hash: u64, key: &F::Key, now: Instant) -> Option<Slot> {
+        if self.live == 0 {
+            return None;
+        }
         self.expiry.advance(now);
         let home = self.home(hash);
         for (i, bucket) in self.probe(home).iter().enumerate() {
