@@ -12,19 +12,28 @@
 #   vlan        net_af_packet as above with VLAN 7, and a relay that takes the tag off
 #   trouble     memif with a relay that gives frames the trouble named by $trouble
 #
+# $workers of them serve: on TAP with so many queues, on AF_PACKET with so many sockets over which the kernel
+# fans out by a hash of its own.
+#
 # net_ring has both ends in one process, so no kernel can be its peer: tests in crates/runtime use it.
 
 ns="tidewheel-$$"
 server_ns=$ns
 link=tap
+workers=1
 trouble=()
 server_v4=192.0.2.1 server_v6=2001:db8::1
 kernel_v4=192.0.2.2 kernel_v6=2001:db8::2
 server_name=
-readonly vlan_id=7
+readonly vlan_id=7 metrics=127.0.0.1:9464
 
+# Beside the kernel that is the peer.
 inside() {
     ip netns exec "$ns" "$@"
+}
+
+at_server() {
+    ip netns exec "$server_ns" "$@"
 }
 
 make_namespace() {
@@ -58,7 +67,7 @@ make_veth() {
     # Or the kernel would hand over frames that are merged and not yet summed, as between its own ends.
     inside ethtool -K "$1" tx off gso off tso off >/dev/null
     # Only the server is to be a host at its end.
-    ip netns exec "$server_ns" sysctl -q -w net.ipv6.conf.tws.disable_ipv6=1
+    at_server sysctl -q -w net.ipv6.conf.tws.disable_ipv6=1
     ip -n "$ns" link set "$1" up
     ip -n "$server_ns" link set tws up
 }
@@ -67,7 +76,7 @@ make_veth() {
 server_device() {
     case $link in
     tap) echo net_tap0,iface=tw0 ;;
-    af_packet | vlan) echo net_af_packet0,iface=tws ;;
+    af_packet | vlan) echo "net_af_packet0,iface=tws,qpairs=$workers" ;;
     af_xdp) echo net_af_xdp0,iface=tws ;;
     memif | trouble) echo "net_memif0,role=server,socket=$ns,socket-abstract=yes" ;;
     esac
@@ -105,11 +114,15 @@ start_server() {
     if [[ $link == vlan ]]; then
         set -- --set "port.vlan=$vlan_id" "$@"
     fi
+    if ((workers > 1)); then
+        set -- --cpus "$(seq --separator=, 0 $((workers - 1)))" "$@"
+    fi
     rm -f "$work/$server_name".{pid,status}
     (
         # This shell outlives the server only to keep its exit status.
         set +e
-        ip netns exec "$server_ns" "$program" serve "$config" --device "$(server_device)" "$@" >"$log" 2>&1 &
+        ip netns exec "$server_ns" "$program" serve "$config" --device "$(server_device)" \
+            --set "metrics.listen=$metrics" "$@" >"$log" 2>&1 &
         echo $! >"$work/$server_name.pid.new"
         mv "$work/$server_name.pid.new" "$work/$server_name.pid"
         wait $!

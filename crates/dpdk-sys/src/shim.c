@@ -186,6 +186,11 @@ int shim_mbuf_linearize(struct rte_mbuf *mbuf)
 	return rte_pktmbuf_linearize(mbuf);
 }
 
+uint32_t shim_ring_enqueue_burst(struct rte_ring *ring, void *const *objects, uint32_t count)
+{
+	return rte_ring_enqueue_burst(ring, objects, count, NULL);
+}
+
 uint32_t shim_ring_dequeue_burst(struct rte_ring *ring, void **objects, uint32_t count)
 {
 	return rte_ring_dequeue_burst(ring, objects, count, NULL);

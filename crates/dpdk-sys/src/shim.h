@@ -181,7 +181,9 @@ void shim_mbuf_free(struct rte_mbuf *mbuf);
 /* Copies all segments into the first one; 0, or -1 when its tailroom does not suffice. */
 int shim_mbuf_linearize(struct rte_mbuf *mbuf);
 
-/* Takes at most `count` objects from the ring, for the one who empties it. */
+/* Puts at most `count` objects into the ring, and takes at most as many from it; each for the one who fills
+ * or empties it. Return how many that was. */
+uint32_t shim_ring_enqueue_burst(struct rte_ring *ring, void *const *objects, uint32_t count);
 uint32_t shim_ring_dequeue_burst(struct rte_ring *ring, void **objects, uint32_t count);
 
 #endif

@@ -10,6 +10,7 @@
 //! * [`Port::start`] hands out one [`RxQueue`] and one [`TxQueue`] for each queue. A queue is a value:
 //!   who has it may use it, on one thread at a time, without a lock.
 //! * An [`Mbuf`] has one owner. Sending consumes it; what a queue did not take stays with the caller.
+//! * [`mbuf_ring`] hands buffers from one thread to another.
 //! * [`MbufCache`] gives and takes buffers without a call into DPDK for most of them.
 //!
 //! The calls of the data path go into C once a burst, never once a packet.
@@ -23,6 +24,7 @@ mod interrupt;
 pub mod link_bench;
 mod log;
 mod mbuf;
+mod mbuf_ring;
 pub mod memif;
 mod mempool;
 mod offload;
@@ -37,6 +39,7 @@ pub use clock::tsc;
 pub use eal::{Eal, EalArgs, LogLevel, Memory, MemoryPolicy, version};
 pub use error::Error;
 pub use mbuf::{HEADROOM, Mbuf, NotLinear};
+pub use mbuf_ring::{MbufReceiver, MbufSender, mbuf_ring};
 pub use mempool::{Mempool, MempoolArgs};
 pub use offload::{Checksum, RxChecksums, TxOffload};
 pub use port::{

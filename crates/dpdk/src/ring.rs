@@ -3,15 +3,15 @@
 //! A frame passes without being copied; the receiver frees the sender's buffer to the pool that it
 //! came from. It is the cheapest link there is, and needs neither root nor huge pages.
 
-use std::ffi::{CString, c_void};
-use std::ptr::NonNull;
+use std::ffi::CString;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dpdk_sys as sys;
 
+use crate::mbuf_ring::Ring;
 use crate::port::{Backing, Device};
-use crate::{Eal, Error, Mbuf, Mempool, Port, log};
+use crate::{Eal, Error, Mempool, Port, log};
 
 /// What a ring link is to be.
 #[derive(Debug, Clone, Copy)]
@@ -36,78 +36,6 @@ impl Default for RingArgs {
 
 /// The most queues that a port of net_ring has (`RTE_PMD_RING_MAX_RX_RINGS`).
 const MAX_QUEUES: u16 = 16;
-/// The most frames that a ring is allowed here; DPDK's limit is higher.
-const MAX_CAPACITY: u32 = 1 << 20;
-
-/// One ring of frames, emptied when it goes.
-#[derive(Debug)]
-struct Ring {
-    raw: NonNull<sys::rte_ring>,
-    _eal: Eal,
-}
-
-// SAFETY: a ring is used by DPDK's drivers only, one producer and one consumer, and is freed by the
-// last owner after both ports are closed.
-unsafe impl Send for Ring {}
-// SAFETY: as above.
-unsafe impl Sync for Ring {}
-
-impl Ring {
-    fn new(eal: &Eal, name: &str, args: &RingArgs) -> Result<Self, Error> {
-        let c_name = CString::new(name)
-            .map_err(|_| Error::BadArgument("the name of a ring contains NUL".into()))?;
-        let socket = args
-            .socket
-            .map_or(sys::SHIM_SOCKET_ID_ANY, |socket| socket as i32);
-        // The handles of a queue are unique: one producer and one consumer.
-        let flags = sys::RING_F_SP_ENQ | sys::RING_F_SC_DEQ;
-        let size = (args.capacity + 1).next_power_of_two();
-        let ((raw, errno), log) = log::watch(|| {
-            // SAFETY: EAL is initialised and the name is a C string, which DPDK copies.
-            let raw = unsafe { sys::rte_ring_create(c_name.as_ptr(), size, socket, flags) };
-            // SAFETY: reads a thread-local variable.
-            (raw, unsafe { sys::shim_errno() })
-        });
-        match NonNull::new(raw) {
-            Some(raw) => Ok(Self {
-                raw,
-                _eal: eal.clone(),
-            }),
-            None => Err(Error::Dpdk {
-                call: "rte_ring_create",
-                errno,
-                log,
-            }),
-        }
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        let mut objects = [std::ptr::null_mut::<c_void>(); 32];
-        loop {
-            // SAFETY: the ring exists, and both ports are closed, so nobody else takes from it.
-            let n = unsafe {
-                sys::shim_ring_dequeue_burst(
-                    self.raw.as_ptr(),
-                    objects.as_mut_ptr(),
-                    objects.len() as u32,
-                )
-            };
-            if n == 0 {
-                break;
-            }
-            for object in objects.iter().take(n as usize) {
-                if let Some(raw) = NonNull::new(object.cast()) {
-                    // SAFETY: the sender gave the frame to the ring, and nobody else has taken it.
-                    drop(unsafe { Mbuf::from_raw(raw) });
-                }
-            }
-        }
-        // SAFETY: nobody uses the ring any more.
-        unsafe { sys::rte_ring_free(self.raw.as_ptr()) };
-    }
-}
 
 /// What joins the two ports. Dropped after both: first the rings with the frames left in them, then the
 /// pools that these belong to.
@@ -136,17 +64,14 @@ pub fn pair(eal: &Eal, args: &RingArgs) -> Result<(Port, Port), Error> {
             args.queues
         )));
     }
-    if args.capacity == 0 || args.capacity > MAX_CAPACITY {
-        return Err(Error::BadArgument(format!(
-            "a ring holds 1 to {MAX_CAPACITY} frames, not {}",
-            args.capacity
-        )));
-    }
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let rings = |way: &str| -> Result<Vec<Ring>, Error> {
         (0..args.queues)
-            .map(|queue| Ring::new(eal, &format!("link{number}{way}{queue}"), args))
+            .map(|queue| {
+                let name = format!("link{number}{way}{queue}");
+                Ring::new(eal, &name, args.capacity, args.socket)
+            })
             .collect()
     };
     let pair = Arc::new(Pair {
@@ -182,7 +107,7 @@ fn port(
     tx: &[Ring],
     numa: u32,
 ) -> Result<Port, Error> {
-    let raw = |rings: &[Ring]| -> Vec<_> { rings.iter().map(|ring| ring.raw.as_ptr()).collect() };
+    let raw = |rings: &[Ring]| -> Vec<_> { rings.iter().map(Ring::as_ptr).collect() };
     let (rx, tx) = (raw(rx), raw(tx));
     let c_name =
         CString::new(name).map_err(|_| Error::BadArgument("the name contains NUL".into()))?;

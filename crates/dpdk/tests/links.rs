@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dpdk::link_bench::{self, Side};
 use dpdk::{
     Eal, EalArgs, Error, Mbuf, MbufCache, Memory, MemoryPolicy, Mempool, MempoolArgs, NotLinear,
-    Port, PortConfig, Queues, RxQueue, TxOffload, memif, register_worker_thread, ring,
+    Port, PortConfig, Queues, RxQueue, TxOffload, mbuf_ring, memif, register_worker_thread, ring,
 };
 
 fn eal() -> &'static Eal {
@@ -355,4 +355,84 @@ fn workers_carry_a_link_from_two_threads() {
     drop((a, b));
     assert_eq!(pools[0].available(), 4095);
     assert_eq!(pools[1].available(), 4095);
+}
+
+/// Buffers of `mbufs`, each with one octet: `octets`.
+fn marked(mbufs: &mut MbufCache, octets: std::ops::Range<u8>) -> Vec<Mbuf> {
+    octets
+        .map(|octet| {
+            let mut mbuf = mbufs.alloc().expect("buffer");
+            mbuf.append(1).expect("room").fill(octet);
+            mbuf
+        })
+        .collect()
+}
+
+#[test]
+fn a_ring_of_mbufs_is_bounded_and_keeps_their_order() {
+    let pool = pool(255);
+    let mut mbufs = MbufCache::new(&pool);
+    let (mut sender, mut receiver) =
+        mbuf_ring(eal(), 63, None, vec![pool.clone()]).expect("a ring");
+    let mut frames = marked(&mut mbufs, 0..70);
+    assert_eq!(sender.send(&mut frames), 63);
+    assert_eq!(frames.len(), 7);
+    assert_eq!(frames[0][0], 63, "what was not taken is at the front");
+    assert_eq!(sender.send(&mut frames), 0);
+
+    let mut taken = Vec::with_capacity(10);
+    assert_eq!(receiver.receive(&mut taken), 10);
+    assert_eq!(receiver.receive(&mut taken), 0, "the vector is full");
+    let octets: Vec<u8> = taken.iter().map(|mbuf| mbuf[0]).collect();
+    assert_eq!(octets, (0..10).collect::<Vec<_>>());
+    assert_eq!(sender.send(&mut frames), 7);
+
+    drop((frames, taken, mbufs));
+    assert_eq!(pool.size() - pool.available(), 60);
+    drop((sender, receiver));
+    assert_eq!(pool.available(), pool.size(), "what was left went back");
+}
+
+#[test]
+fn a_ring_of_mbufs_joins_two_threads() {
+    const FRAMES: usize = 100_000;
+    let pool = pool(511);
+    let (mut sender, mut receiver) =
+        mbuf_ring(eal(), 127, None, vec![pool.clone()]).expect("a ring");
+    let give = {
+        let pool = pool.clone();
+        std::thread::spawn(move || {
+            let mut mbufs = MbufCache::new(&pool);
+            let (mut waiting, mut given) = (Vec::new(), 0);
+            while given < FRAMES {
+                if waiting.is_empty() {
+                    waiting = marked(&mut mbufs, 0..50);
+                }
+                match sender.send(&mut waiting) {
+                    0 => std::thread::yield_now(),
+                    n => given += n,
+                }
+            }
+        })
+    };
+    let (mut taken, mut frames) = (0, Vec::with_capacity(32));
+    while taken < FRAMES {
+        if receiver.receive(&mut frames) == 0 {
+            std::thread::yield_now();
+        }
+        for frame in frames.drain(..) {
+            assert_eq!(usize::from(frame[0]), taken % 50);
+            taken += 1;
+        }
+    }
+    give.join().expect("no panic");
+    assert_eq!(pool.available(), pool.size());
+}
+
+#[test]
+fn a_ring_of_mbufs_has_a_size() {
+    for capacity in [0, 1 << 21] {
+        let error = mbuf_ring(eal(), capacity, None, Vec::new()).expect_err("no such size");
+        assert!(matches!(error, Error::BadArgument(_)), "{error:?}");
+    }
 }

@@ -9,18 +9,6 @@ pub enum Error {
     /// DPDK, a device or memory.
     #[error(transparent)]
     Dpdk(#[from] dpdk::Error),
-    /// More workers than the device can spread frames over.
-    #[error(
-        "the device {device} (driver {driver}) cannot steer connections to {queues} queues by a key of ours: use one worker, or a device with receive-side scaling"
-    )]
-    CannotSteer {
-        /// The device.
-        device: String,
-        /// Its driver.
-        driver: String,
-        /// Queues asked for.
-        queues: u16,
-    },
     /// The link of a port did not come up.
     #[error("the link of {device} is down: is its other end there and running?")]
     LinkDown {

@@ -63,7 +63,7 @@ pub trait Publish {
 }
 
 /// The fields of the loop, in the order in which the worker writes them.
-pub(crate) const LOOP: [Field; 10] = [
+pub(crate) const LOOP: [Field; 13] = [
     Field::counter("loop_turns", "Turns of the worker's loop."),
     Field::counter(
         "loop_busy_turns",
@@ -82,6 +82,18 @@ pub(crate) const LOOP: [Field; 10] = [
     Field::counter(
         "drop_rx_segments",
         "Dropped: a received frame in several buffers that does not fit into the first.",
+    ),
+    Field::counter(
+        "handed_over",
+        "Received frames given to the worker that their connection belongs to.",
+    ),
+    Field::counter(
+        "taken_over",
+        "Frames that other workers received and gave to this one.",
+    ),
+    Field::counter(
+        "drop_handover_full",
+        "Dropped: a received frame of another worker's, to whom too many were on their way.",
     ),
     Field::counter("loop_commands", "Commands carried out."),
     Field::gauge(

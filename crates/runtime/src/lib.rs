@@ -58,10 +58,12 @@ mod line;
 pub mod link;
 mod monitor;
 mod pool;
-mod relay;
 mod seat;
 mod snapshot;
 mod steering;
+mod team;
+#[cfg(test)]
+mod testing;
 mod thread;
 mod worker;
 

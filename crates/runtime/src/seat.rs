@@ -11,8 +11,8 @@ use wire::MacAddr;
 use wire::toeplitz::Key;
 
 use crate::error::Error;
-use crate::relay::Relay;
 use crate::steering::Steering;
+use crate::team::{self, Team};
 
 /// What a port is to be.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct PortArgs {
     pub rx_descriptors: u16,
     /// Descriptors of each transmit queue; adjusted to what the device can do.
     pub tx_descriptors: u16,
-    /// The key by which the device spreads frames over the queues of several workers.
+    /// The key by which connections are spread over several workers.
     pub rss_key: Key,
 }
 
@@ -50,7 +50,7 @@ pub struct Seat {
     pub(crate) offload: Offload,
     pub(crate) owner: Option<Owner>,
     /// `None` for the only worker of a port.
-    pub(crate) relay: Option<Relay>,
+    pub(crate) team: Option<Team>,
     numa_socket: Option<u32>,
 }
 
@@ -69,7 +69,7 @@ impl Seat {
         pool: &Mempool,
         mac: MacAddr,
         offload: Offload,
-        relay: Option<Relay>,
+        team: Option<Team>,
     ) -> Seat {
         Seat {
             rx,
@@ -78,7 +78,7 @@ impl Seat {
             mac,
             offload,
             owner: None,
-            relay,
+            team,
             numa_socket: None,
         }
     }
@@ -102,28 +102,22 @@ const L2_OVERHEAD: u16 = 14 + 2 * 4;
 const TAP: &str = "net_tap";
 /// Receive buffers are multiples of this for every NIC.
 const ROOM_UNIT: u16 = 1024;
-/// Buffers that DPDK's caches and the workers' own stocks may hold while they are in no queue:
-/// two threads' caches of 1.5 times 256, a stock of 128 and 32 more, and bursts under way.
-const IDLE_BUFFERS: u32 = 2 * 384 + 160 + 2 * OUT_CAPACITY as u32;
+/// A thread's cache of a pool: 1.5 times 256.
+const CACHE: u32 = 384;
+/// What a worker keeps at hand: a stock of 128 and 32 more.
+const STOCK: u32 = 160;
 
-/// Starts `port` and makes a seat for each worker.
+/// Starts `port` and makes a seat for each worker. Where the device does not spread connections over its
+/// queues by our key, the workers hand over what belongs to another.
 ///
 /// # Errors
-/// [`Error::CannotSteer`] when there are several workers and the device cannot spread frames over
-/// them by a key of ours; or what DPDK says.
+/// What DPDK says, such as that the device has not as many queues.
 pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, Error> {
     let can = port.capabilities();
     let numa_socket = can.numa_socket;
     let shared = can.driver == TAP;
-    let cannot_steer = Error::CannotSteer {
-        device: can.device.clone(),
-        driver: can.driver.clone(),
-        queues: args.workers,
-    };
     let several = args.workers > 1;
-    if several && (can.reta_size == 0 || !can.rss.contains(RssFields::IPV4_TCP)) {
-        return Err(cannot_steer);
-    }
+    let spreads = can.reta_size > 0 && can.rss.contains(RssFields::IPV4_TCP);
     let pools = (0..args.workers)
         .map(|_| pool(eal, args, numa_socket))
         .collect::<Result<Vec<_>, _>>()?;
@@ -135,7 +129,7 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
         // Drivers that cannot set the MTU have this one.
         mtu: (args.mtu != 1500).then_some(args.mtu),
         offloads: Offloads::CHECKSUMS,
-        rss: several.then(|| Rss {
+        rss: (several && spreads).then(|| Rss {
             // Some devices want more than 40 octets; those do not touch the hash of four-tuples.
             key: args.rss_key.as_bytes().repeat(4),
             fields: RssFields::IPV4_TCP | RssFields::IPV6_TCP,
@@ -147,25 +141,25 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
     let queues = port.start(&config, &pools)?;
     let mac = address(port.mac()?, port.id(), shared);
     let enabled = port.enabled();
-    let steering = match enabled.and_then(Steering::of) {
-        Some(steering) if several => Some(Arc::new(steering)),
-        None if several => return Err(cannot_steer),
-        _ => None,
-    };
+    let steering = several.then(|| {
+        let by_device = enabled.and_then(Steering::of);
+        by_device.unwrap_or_else(|| Steering::by_software(args.rss_key, args.workers))
+    });
+    let steering = steering.map(Arc::new);
     let offload = enabled.map(offload).unwrap_or_default();
     let queues = queues.rx.into_iter().zip(queues.tx);
-    let relays = match several {
-        true => Relay::among(args.workers.into())
+    let teams: Vec<Option<Team>> = match &steering {
+        Some(steering) => Team::among(eal, steering, &pools, numa_socket)?
             .into_iter()
             .map(Some)
             .collect(),
-        false => vec![None],
+        None => vec![None],
     };
     Ok(queues
         .zip(pools)
-        .zip(relays)
-        .map(|(((rx, tx), pool), relay)| Seat {
-            relay,
+        .zip(teams)
+        .map(|(((rx, tx), pool), team)| Seat {
+            team,
             owner: owner(steering.as_ref(), rx.index()),
             rx,
             tx,
@@ -191,7 +185,7 @@ fn address(mac: [u8; 6], port: u16, shared: bool) -> MacAddr {
     }
 }
 
-/// The tuples whose frames arrive at `queue`; `None` for all.
+/// The tuples that belong to the worker of `queue`; `None` for all.
 fn owner(steering: Option<&Arc<Steering>>, queue: u16) -> Option<Owner> {
     let steering = Arc::clone(steering?);
     Some(Box::new(move |tuple| steering.queue(tuple) == queue))
@@ -207,7 +201,9 @@ fn offload(enabled: &Enabled) -> Offload {
 /// A pool for one queue each way: what both may hold, and what is under way between them.
 fn pool(eal: &Eal, args: &PortArgs, socket: Option<u32>) -> Result<Mempool, dpdk::Error> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let needed = u32::from(args.rx_descriptors) + u32::from(args.tx_descriptors) + IDLE_BUFFERS;
+    let needed = u32::from(args.rx_descriptors)
+        + u32::from(args.tx_descriptors)
+        + idle_buffers(args.workers.into());
     let octets = args.mtu.saturating_add(L2_OVERHEAD);
     let frame_room = octets.div_ceil(ROOM_UNIT).saturating_mul(ROOM_UNIT);
     Mempool::new(
@@ -221,6 +217,17 @@ fn pool(eal: &Eal, args: &PortArgs, socket: Option<u32>) -> Result<Mempool, dpdk
             socket,
         },
     )
+}
+
+/// Buffers of one pool that may be held while they are in no queue: by caches and stocks of all who free
+/// to it (the workers, and on a link in memory the other end), in bursts under way, and on their way to
+/// other workers.
+fn idle_buffers(workers: u32) -> u32 {
+    let others = workers.saturating_sub(1);
+    workers.max(2) * CACHE
+        + workers * STOCK
+        + 2 * OUT_CAPACITY as u32
+        + others * u32::from(team::RING)
 }
 
 #[cfg(test)]

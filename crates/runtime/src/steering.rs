@@ -1,18 +1,22 @@
-//! Which queue of a port the frames of a connection arrive at: one function per port.
+//! Which worker of a port a connection belongs to: one function per port.
 
 use dpdk::Enabled;
 use wire::FourTuple;
 use wire::toeplitz::{Key, Toeplitz};
 
-/// The device's own computation, in software: the Toeplitz hash of a received frame, and the
-/// redirection table.
+/// The Toeplitz hash of a received frame and the redirection table, as devices have them: the device's
+/// own, computed in software, or for a device without them some that only the workers know.
 #[derive(Clone, Debug)]
 pub struct Steering {
     hash: Toeplitz,
     reta: Vec<u16>,
-    /// The device hashes TCP over IPv6, too.
+    /// TCP over IPv6 is spread, too.
     v6: bool,
+    by_device: bool,
 }
+
+/// Entries of the redirection table where the device has none; as many as NICs of the first generations.
+const ENTRIES: u16 = 128;
 
 impl Steering {
     /// What `enabled` says that the device does; `None` if it does not spread TCP by a key of
@@ -28,10 +32,31 @@ impl Steering {
             hash: Toeplitz::new(key),
             reta: enabled.reta.clone(),
             v6: rss.fields.contains(dpdk::RssFields::IPV6_TCP),
+            by_device: true,
         })
     }
 
-    /// The queue at which frames of the peer of `tuple` arrive.
+    /// Connections spread by `key` over `workers`, who hand over what a device that cannot do this
+    /// delivers to the wrong ones.
+    #[must_use]
+    pub fn by_software(key: Key, workers: u16) -> Steering {
+        Steering {
+            hash: Toeplitz::new(key),
+            reta: (0..ENTRIES.max(workers))
+                .map(|i| i % workers.max(1))
+                .collect(),
+            v6: true,
+            by_device: false,
+        }
+    }
+
+    /// Whether the device itself delivers TCP segments where they belong.
+    #[must_use]
+    pub fn is_by_device(&self) -> bool {
+        self.by_device
+    }
+
+    /// The worker, and so the queue, that the connection `tuple` belongs to.
     #[inline]
     #[must_use]
     pub fn queue(&self, tuple: &FourTuple) -> u16 {
@@ -100,6 +125,34 @@ mod tests {
         assert_eq!(steering.queue(&tuple), (0x4020_7d3d % 128 % 4) as u16);
         let steering = Steering::of(&enabled(RssFields::IPV4_TCP, reta)).unwrap();
         assert_eq!(steering.queue(&tuple), 0);
+    }
+
+    #[test]
+    fn software_spreads_both_families_over_all_workers() {
+        let steering = Steering::by_software(Key::MICROSOFT, 3);
+        assert!(!steering.is_by_device());
+        let v6 = Ip::from("2001:db8::1".parse::<core::net::Ipv6Addr>().unwrap());
+        let mut shares = [0; 3];
+        for remote_port in 1024..=u16::MAX {
+            let address = match remote_port % 2 {
+                0 => Ip::v4([192, 0, 2, 1]),
+                _ => v6,
+            };
+            let queue = steering.queue(&FourTuple {
+                remote: address,
+                local: address,
+                remote_port,
+                local_port: 80,
+            });
+            shares[usize::from(queue)] += 1;
+        }
+        let fair = (65_536 - 1024) / 3;
+        assert!(
+            shares
+                .iter()
+                .all(|n| (fair * 9 / 10..fair * 11 / 10).contains(n)),
+            "{shares:?}"
+        );
     }
 
     #[test]

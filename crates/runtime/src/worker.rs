@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytemuck::allocation::TransparentWrapperAlloc;
-use dpdk::{RxQueue, TxQueue, tsc};
+use dpdk::{Mbuf, RxQueue, TxQueue, tsc};
 use stack::{Application, Config, ConfigError, Frame, FramePool, Secrets, Stack};
 use tcp::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::command::Commands;
 use crate::field::{LOOP, Publish, fields, usage_values};
 use crate::frame::MbufFrame;
 use crate::pool::MbufPool;
-use crate::relay::Relay;
 use crate::seat::Seat;
+use crate::team::Team;
 
 /// Frames received at once: enough for look-ups to overlap, few enough for the first cache.
 pub const RX_BURST: usize = 32;
@@ -67,7 +67,7 @@ pub struct Worker<A> {
     tx: TxQueue,
     stack: Stack<A, MbufPool>,
     frames: Vec<MbufFrame>,
-    relay: Option<Relay>,
+    team: Option<Team>,
     clock: Clock,
     /// The time of the last turn.
     now: Instant,
@@ -90,6 +90,9 @@ struct LoopCounters {
     rx_bursts: u64,
     tx_stalls: u64,
     drop_rx_segments: u64,
+    handed_over: u64,
+    taken_over: u64,
+    drop_handover_full: u64,
     commands: u64,
 }
 
@@ -118,7 +121,7 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             tx: seat.tx,
             stack,
             frames: Vec::with_capacity(RX_BURST),
-            relay: seat.relay,
+            team: seat.team,
             clock,
             now: Instant::ZERO,
             start: None,
@@ -163,12 +166,33 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             if chains > 0 {
                 self.linearise();
             }
-            if let Some(relay) = &self.relay {
-                self.frames.iter().for_each(|f| relay.pass_on(f.data()));
+            if let Some(team) = &mut self.team {
+                let handed_over = team.hand_over(&mut self.frames);
+                self.counters.handed_over += handed_over.frames;
+                self.counters.drop_handover_full += handed_over.dropped;
             }
             self.stack.receive(now, &mut self.frames);
         }
-        received
+        match self.team {
+            Some(_) => received + self.receive_from_team(now),
+            None => received,
+        }
+    }
+
+    /// Processes what other workers of the port have handed over; returns how many frames it was.
+    fn receive_from_team(&mut self, now: Instant) -> usize {
+        let Some(team) = &mut self.team else {
+            return 0;
+        };
+        let mut mbufs = MbufFrame::peel_vec(mem::take(&mut self.frames));
+        let taken = team.take_over(&mut mbufs);
+        mbufs.iter().for_each(Mbuf::prefetch_data);
+        self.frames = MbufFrame::wrap_vec(mbufs);
+        if taken > 0 {
+            self.counters.taken_over += taken as u64;
+            self.stack.receive(now, &mut self.frames);
+        }
+        taken
     }
 
     /// The stack reads frames in one piece.
@@ -197,7 +221,7 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
     #[cold]
     fn chores(&mut self, now: Instant) {
         self.next_chores = now + CHORES;
-        self.receive_relayed(now);
+        self.receive_news(now);
         while let Some(ip) = self.stack.take_duplicate() {
             tracing::error!(
                 "another host on the link has {ip}: this one does not use it; give one of them \
@@ -226,9 +250,9 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
         }
     }
 
-    /// Receives what other workers of the port have passed on.
-    fn receive_relayed(&mut self, now: Instant) {
-        while let Some(frame) = self.relay.as_ref().and_then(Relay::take) {
+    /// Receives what other workers of the port tell all.
+    fn receive_news(&mut self, now: Instant) {
+        while let Some(frame) = self.team.as_ref().and_then(Team::news) {
             let octets = frame.data();
             // Without a buffer it is lost, like any other frame.
             if let Some(mut copy) = self.stack.pool_mut().alloc(octets.len()) {
@@ -262,6 +286,9 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             c.rx_bursts,
             c.tx_stalls,
             c.drop_rx_segments,
+            c.handed_over,
+            c.taken_over,
+            c.drop_handover_full,
             c.commands,
             waiting,
             longest,

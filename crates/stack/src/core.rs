@@ -8,7 +8,7 @@ use tcp::{ChallengeLimit, Config as TcpConfig, Memory};
 use wire::{FourTuple, Ip, Seq};
 
 use crate::application::ListenerId;
-use crate::config::{Config, ConfigError, Secrets, TimeWaitConfig};
+use crate::config::{Config, ConfigError, Owner, Secrets, TimeWaitConfig};
 use crate::counters::Counters;
 use crate::detection::Detection;
 use crate::hash::{Keyed, configured};
@@ -117,6 +117,8 @@ pub(crate) struct Core {
     pub(crate) key: Keyed,
     pub(crate) secret: tcp::isn::Secret,
     pub(crate) real_time_at_zero_ns: u64,
+    /// Which tuples this shard owns; `None` for all.
+    pub(crate) owner: Option<Owner>,
     /// No new connections, passive or active.
     pub(crate) draining: bool,
     /// There are sockets that the application made itself, which may have taken a pool's pair.
@@ -244,6 +246,7 @@ impl Core {
             key,
             secret: secrets.isn,
             real_time_at_zero_ns: config.real_time_at_zero_ns,
+            owner: config.owner,
             draining: false,
             has_sockets: false,
             waiting: Lists::new(config.max_connections, config.max_neighbors.into()),

@@ -297,6 +297,9 @@ impl Core {
             local_port,
             remote_port,
         };
+        if self.owner.as_ref().is_some_and(|owns| !owns(&tuple)) {
+            return Err(ConfigError::AnotherWorkers(local, local_port).into());
+        }
         let hash = self.hash(&tuple);
         //= RFC 9293 3.10.1
         //# "error: connection already exists"

@@ -9,7 +9,8 @@ use super::quantity::Bytes;
 #[serde(deny_unknown_fields, default)]
 pub struct Eal {
     /// CPUs to run workers on, one worker and one queue each: a list of numbers as in
-    /// `/proc/cpuinfo`, 1 to 64 of them, none twice. Default `[0]`.
+    /// `/proc/cpuinfo`, 1 to 64 of them, none twice. The device must have as many queues; connections
+    /// are spread by the device (RSS), else by the workers. Default `[0]`.
     pub cpus: Vec<u16>,
     /// Whether memory is on huge pages: `"auto"` (if the machine has them free), `"no"`, or
     /// `"required"` (start only with them). Default `"auto"`.

@@ -1,12 +1,9 @@
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::*;
-use crate::relay::Relay;
-use dpdk::{
-    Eal, EalArgs, Mbuf, MbufCache, MemoryPolicy, Mempool, MempoolArgs, PortConfig, Queues, memif,
-    ring,
-};
+use crate::steering::Steering;
+use crate::testing::{eal, pool};
+use dpdk::{MbufCache, Mempool, PortConfig, Queues, memif, ring};
 use stack::{
     CloseReason, Context, DestinationConfig, DestinationId, Handle, InterfaceAddress, Offload,
     TimeWaitConfig,
@@ -53,35 +50,13 @@ const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 const OUR_IP: [u8; 4] = [192, 0, 2, 1];
 const PEER_IP: [u8; 4] = [192, 0, 2, 9];
 
-/// EAL exists once in a process.
-fn eal() -> &'static Eal {
-    static EAL: OnceLock<Eal> = OnceLock::new();
-    EAL.get_or_init(|| {
-        let args = EalArgs {
-            memory: MemoryPolicy::Plain,
-            memory_mb: 64,
-            ..EalArgs::default()
-        };
-        Eal::init(&args).expect("EAL")
-    })
-}
-
-fn pool(name: &str, frame_room: u16) -> Mempool {
-    let args = MempoolArgs {
-        name: name.into(),
-        n: 1023,
-        frame_room,
-        ..MempoolArgs::default()
-    };
-    Mempool::new(eal(), &args).expect("a pool")
-}
-
 /// A worker on each queue of a port.
 fn workers(queues: Queues, pools: &[Mempool]) -> Vec<Worker<Opener>> {
     let clock = Clock::start(eal());
-    let relays = Relay::among(pools.len());
+    let steering = Steering::by_software(wire::toeplitz::Key::MICROSOFT, pools.len() as u16);
+    let teams = Team::among(eal(), &Arc::new(steering), pools, None).expect("rings");
     let queues = queues.rx.into_iter().zip(queues.tx).zip(pools);
-    let workers = queues.zip(relays).map(|(((rx, tx), pool), relay)| {
+    let workers = queues.zip(teams).map(|(((rx, tx), pool), team)| {
         let address = InterfaceAddress {
             ip: Ip::v4(OUR_IP),
             prefix: 24,
@@ -100,7 +75,7 @@ fn workers(queues: Queues, pools: &[Mempool]) -> Vec<Worker<Opener>> {
         });
         config.max_connections = 16;
         config.time_wait_capacity = 1024;
-        let seat = Seat::for_test(rx, tx, pool, OURS, Offload::default(), Some(relay));
+        let seat = Seat::for_test(rx, tx, pool, OURS, Offload::default(), Some(team));
         let secrets = Secrets {
             isn: tcp::isn::Secret::new([1; 32]),
             table: [1, 2],
@@ -123,7 +98,7 @@ fn a_reply_that_another_worker_received_is_heard() {
         tx_queues: 2,
         ..PortConfig::default()
     };
-    let pools = [pool("a", 2048), pool("b", 2048)];
+    let pools = [pool(2048), pool(2048)];
     let queues = port.start(&config, &pools).expect("a port");
     let mut peer = other.start(&config, &pools).expect("a port");
     let mut workers = workers(queues, &pools);
@@ -171,7 +146,7 @@ fn a_reply_that_another_worker_received_is_heard() {
 #[test]
 fn a_frame_in_several_buffers_is_counted() {
     let (mut port, mut other) = memif::pair(eal()).expect("a link");
-    let (small, large) = (pool("small", 128), pool("large", 2048));
+    let (small, large) = (pool(128), pool(2048));
     let config = PortConfig {
         mtu: Some(100),
         ..PortConfig::default()

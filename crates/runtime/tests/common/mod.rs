@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use runtime::link::End;
-use runtime::{Clock, Eal, EalArgs, Field, MemoryPolicy, Publish, Worker};
+use runtime::{Clock, Eal, EalArgs, Field, MemoryPolicy, Publish, Seat, Worker};
 use stack::{
     Application, CloseReason, Config, Context, DestinationConfig, DestinationId, Handle,
     InterfaceAddress, ListenerConfig, Secrets, TimeWaitConfig,
@@ -20,7 +20,7 @@ pub(crate) fn eal() -> &'static Eal {
     EAL.get_or_init(|| {
         let args = EalArgs {
             memory: MemoryPolicy::Plain,
-            memory_mb: 256,
+            memory_mb: 768,
             ..EalArgs::default()
         };
         Eal::init(&args).expect("EAL with plain memory")
@@ -179,15 +179,19 @@ fn secrets() -> Secrets {
     }
 }
 
-fn config(end: &End, ip: Ip) -> Config {
-    let mut config = Config::new(end.seat.mac(), InterfaceAddress { ip, prefix: 24 });
+fn config(seat: &Seat, ip: Ip) -> Config {
+    let mut config = Config::new(seat.mac(), InterfaceAddress { ip, prefix: 24 });
     config.max_connections = 4096;
     config.time_wait_capacity = 1 << 16;
     config
 }
 
 pub(crate) fn server(end: End, clock: Clock, app: Echo) -> (Worker<Echo>, runtime::Port) {
-    let mut config = config(&end, SERVER);
+    (server_on(end.seat, clock, app), end.port)
+}
+
+pub(crate) fn server_on(seat: Seat, clock: Clock, app: Echo) -> Worker<Echo> {
+    let mut config = config(&seat, SERVER);
     config.listeners.push(ListenerConfig {
         address: None,
         port: PORT,
@@ -195,12 +199,15 @@ pub(crate) fn server(end: End, clock: Clock, app: Echo) -> (Worker<Echo>, runtim
         tcp: tcp::Config::default(),
         time_wait: TimeWaitConfig::default(),
     });
-    let worker = Worker::new("server", end.seat, clock, config, secrets(), app);
-    (worker.expect("a good configuration"), end.port)
+    Worker::new("server", seat, clock, config, secrets(), app).expect("a good configuration")
 }
 
 pub(crate) fn client(end: End, clock: Clock, app: Client) -> (Worker<Client>, runtime::Port) {
-    let mut config = config(&end, CLIENT);
+    (client_on(end.seat, clock, app), end.port)
+}
+
+pub(crate) fn client_on(seat: Seat, clock: Clock, app: Client) -> Worker<Client> {
+    let mut config = config(&seat, CLIENT);
     config.destinations.push(DestinationConfig {
         address: SERVER,
         port: PORT,
@@ -212,6 +219,5 @@ pub(crate) fn client(end: End, clock: Clock, app: Client) -> (Worker<Client>, ru
         tcp: tcp::Config::default(),
         time_wait: TimeWaitConfig::default(),
     });
-    let worker = Worker::new("client", end.seat, clock, config, secrets(), app);
-    (worker.expect("a good configuration"), end.port)
+    Worker::new("client", seat, clock, config, secrets(), app).expect("a good configuration")
 }

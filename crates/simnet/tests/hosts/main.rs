@@ -18,3 +18,4 @@ mod replies;
 mod six_packets;
 mod time_wait;
 mod vanish;
+mod workers;

@@ -45,6 +45,11 @@ pub enum ConfigError {
     /// No local socket of this destination belongs to this shard.
     #[error("no source address and port for {0}:{1} belongs to this worker: widen the port range")]
     NoTuples(Ip, u16),
+    /// A local socket that was asked for, with which a connection would be another worker's.
+    #[error(
+        "a connection from {0}:{1} to there belongs to another worker: choose another local port"
+    )]
+    AnotherWorkers(Ip, u16),
     /// Two destinations would use one four-tuple.
     #[error("two destinations {0}:{1} share source addresses and ports: give them separate ranges")]
     DuplicateDestination(Ip, u16),
