@@ -1,7 +1,7 @@
 //! Texts as configuration files, and as `--set` flags (a line each) on top of one. Whatever is refused
 //! is refused with a reason; what is accepted makes a host's configuration.
 #![no_main]
-use tidewheel::config::{Source, resolve};
+use tidewheel::config::{Purpose, Source, resolve};
 
 libfuzzer_sys::fuzz_target!(|data: &str| {
     let (file, sets) = data.split_once('\0').unwrap_or((data, ""));
@@ -12,7 +12,7 @@ libfuzzer_sys::fuzz_target!(|data: &str| {
         }
         Ok(source)
     });
-    match source.and_then(|source| resolve(&source)) {
+    match source.and_then(|source| resolve(&source, Purpose::Serve)) {
         Ok(config) => {
             let host = config.host(
                 wire::MacAddr([2, 0, 0, 0, 0, 1]),

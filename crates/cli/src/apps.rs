@@ -160,18 +160,7 @@ impl Application for Apps {
     }
 
     fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
-        tracing::debug!(
-            tuple = ?event.tuple,
-            verdict = ?event.verdict,
-            allowed_at = ?event.allowed_at,
-            flags = ?event.header.flags,
-            seq = event.header.seq.0,
-            ack = event.header.ack.0,
-            len = event.text_len,
-            timestamps = ?event.header.options.timestamps,
-            entry = ?event.entry,
-            "TIME-WAIT"
-        );
+        trace(event);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
@@ -192,6 +181,22 @@ impl Publish for Apps {
     fn values(&self, put: &mut dyn FnMut(u64)) {
         self.shared.counters.values().into_iter().for_each(put);
     }
+}
+
+/// Tells those who trace it what a segment met in TIME-WAIT.
+pub(crate) fn trace(event: &TimeWaitEvent<'_>) {
+    tracing::debug!(
+        tuple = ?event.tuple,
+        verdict = ?event.verdict,
+        allowed_at = ?event.allowed_at,
+        flags = ?event.header.flags,
+        seq = event.header.seq.0,
+        ack = event.header.ack.0,
+        len = event.text_len,
+        timestamps = ?event.header.options.timestamps,
+        entry = ?event.entry,
+        "TIME-WAIT"
+    );
 }
 
 #[cfg(test)]

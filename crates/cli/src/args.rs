@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::bench::args::BenchArgs;
 use crate::config::quantity::Millis;
-use crate::config::{self, Config, ConfigError, Hugepages, Idle, Prefix, Source};
+use crate::config::{self, Config, ConfigError, Hugepages, Idle, Prefix, Purpose, Source};
+use crate::load::args::LoadArgs;
 
 /// A TCP endpoint on DPDK with compact TIME-WAIT and reuse of four-tuples.
 #[derive(Parser, Debug)]
@@ -22,6 +23,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve applications (echo, discard, http) on a DPDK device
     Serve(ConfigArgs),
+    /// Put load on a server: connections and requests at a pace, measured
+    Load(Box<LoadArgs>),
     /// Measure server and client over a link in memory
     #[command(args_override_self = true)]
     Bench(BenchArgs),
@@ -34,8 +37,21 @@ pub enum Command {
 pub struct ConfigArgs {
     /// Configuration file (TOML); flags come on top of it
     pub file: Option<PathBuf>,
+    /// Listener: [ADDRESS:]PORT=APP[,KEY=VALUE...], such as 80=http,body=1k; may be repeated, and
+    /// then replaces the listeners of the file
+    #[arg(short, long = "listen", value_name = "PORT=APP")]
+    listen: Vec<String>,
+    #[command(flatten)]
+    host: HostArgs,
+    #[command(flatten)]
+    set: SetArgs,
+}
+
+/// The device, the host on it, and the workers. Short names are left to what `load` is used to.
+#[derive(Args, Debug)]
+pub struct HostArgs {
     /// DPDK device: a PCI address or a virtual device, such as net_tap0,iface=tw0
-    #[arg(short, long, value_name = "DEVARGS")]
+    #[arg(long, value_name = "DEVARGS")]
     device: Option<String>,
     /// Address of the host with its prefix, such as 192.0.2.1/24 or 2001:db8::1/64; may be repeated
     #[arg(short, long = "address", value_name = "ADDRESS/PREFIX")]
@@ -43,12 +59,8 @@ pub struct ConfigArgs {
     /// Where packets go that are for no prefix of the host: one of each family at most
     #[arg(short, long = "gateway", value_name = "ADDRESS")]
     gateways: Vec<core::net::IpAddr>,
-    /// Listener: [ADDRESS:]PORT=APP[,KEY=VALUE...], such as 80=http,body=1k; may be repeated, and
-    /// then replaces the listeners of the file
-    #[arg(short, long = "listen", value_name = "PORT=APP")]
-    listen: Vec<String>,
     /// CPUs to run workers on, such as 2,3
-    #[arg(short, long, value_delimiter = ',', value_name = "CPU")]
+    #[arg(long, value_delimiter = ',', value_name = "CPU")]
     cpus: Vec<u16>,
     /// Whether to use huge pages
     #[arg(long)]
@@ -59,8 +71,6 @@ pub struct ConfigArgs {
     /// Length of TIME-WAIT, such as 60s or 250ms
     #[arg(long, value_name = "TIME")]
     time_wait: Option<Millis<0, 86_400_000>>,
-    #[command(flatten)]
-    set: SetArgs,
 }
 
 /// `--set`, for every command that has a configuration.
@@ -93,17 +103,31 @@ impl ConfigArgs {
     ///
     /// # Errors
     /// What is wrong and where.
-    pub fn config(&self) -> Result<Config, ConfigError> {
+    pub fn config(&self, purpose: Purpose) -> Result<Config, ConfigError> {
         let mut source = match &self.file {
             Some(file) => config::read_file(file)?,
             None => Source::empty(),
         };
-        self.flags(&mut source)?;
+        self.host.apply(&mut source)?;
+        if !self.listen.is_empty() {
+            source.set("--listen", "listen", "[]")?;
+        }
+        for spec in &self.listen {
+            let flag = format!("--listen {spec}");
+            let table = listener(spec).map_err(|e| ConfigError::flag(&flag, e))?;
+            source.push(&flag, "listen", &table)?;
+        }
         self.set.apply(&mut source)?;
-        config::resolve(&source)
+        config::resolve(&source, purpose)
     }
+}
 
-    fn flags(&self, source: &mut Source) -> Result<(), ConfigError> {
+impl HostArgs {
+    /// Puts the flags on top of `source`.
+    ///
+    /// # Errors
+    /// A path leads nowhere.
+    pub fn apply(&self, source: &mut Source) -> Result<(), ConfigError> {
         let mut set = |flag: &str, path: &str, value: Option<String>| match value {
             Some(value) => source.set(&format!("{flag} {}", bare(&value)), path, &value),
             None => Ok(()),
@@ -133,14 +157,6 @@ impl ConfigArgs {
             "time_wait.length",
             self.time_wait.map(|t| quoted(&t.to_string())),
         )?;
-        if !self.listen.is_empty() {
-            source.set("--listen", "listen", "[]")?;
-        }
-        for spec in &self.listen {
-            let flag = format!("--listen {spec}");
-            let table = listener(spec).map_err(|e| ConfigError::flag(&flag, e))?;
-            source.push(&flag, "listen", &table)?;
-        }
         Ok(())
     }
 }
@@ -179,23 +195,23 @@ fn listener(spec: &str) -> Result<String, String> {
 }
 
 /// `text` as a TOML string.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
 /// A TOML value as a user would write it on the command line.
-fn bare(value: &str) -> &str {
+pub(crate) fn bare(value: &str) -> &str {
     value.trim_matches(['"', '[', ']'])
 }
 
 /// The values as a TOML array; `None` if there are none.
-fn list<T>(values: &[T], show: impl Fn(&T) -> String) -> Option<String> {
+pub(crate) fn list<T>(values: &[T], show: impl Fn(&T) -> String) -> Option<String> {
     let values: Vec<String> = values.iter().map(show).collect();
     (!values.is_empty()).then(|| format!("[{}]", values.join(", ")))
 }
 
 /// The name that clap and TOML know a value by.
-fn name_of<T: clap::ValueEnum>(value: T) -> String {
+pub(crate) fn name_of<T: clap::ValueEnum>(value: T) -> String {
     let name = value.to_possible_value();
     quoted(name.as_ref().map_or("", |name| name.get_name()))
 }

@@ -13,6 +13,7 @@ pub use error::ConfigError;
 pub use host::{Host, Prefix};
 pub use limits::{Control, Limits, Secrets};
 pub use listen::{App, Close, Listen};
+pub use load::Load;
 pub use metrics::Metrics;
 pub use port::Port;
 pub use ports::Ports;
@@ -29,6 +30,7 @@ mod host;
 mod hosted;
 mod limits;
 mod listen;
+pub mod load;
 mod metrics;
 mod port;
 mod ports;
@@ -55,12 +57,25 @@ pub struct Config {
     pub limits: Limits,
     /// `[[listen]]`: listening sockets and their applications.
     pub listen: Vec<Listen>,
+    /// `[load]`: what `tidewheel load` does.
+    pub load: Load,
     /// `[control]`: the control thread.
     pub control: Control,
     /// `[metrics]`: what monitoring is told.
     pub metrics: Metrics,
     /// `[secrets]`: keys kept across restarts.
     pub secrets: Secrets,
+}
+
+/// What a configuration is to be used for, and has to have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// `serve`: listeners.
+    Serve,
+    /// `load`: targets.
+    Load,
+    /// `check`: either.
+    Either,
 }
 
 impl Config {
@@ -88,9 +103,9 @@ pub fn read_file(file: &Path) -> Result<Source, ConfigError> {
 ///
 /// # Errors
 /// The first thing that is wrong, with its file and line or its flag.
-pub fn resolve(source: &Source) -> Result<Config, ConfigError> {
+pub fn resolve(source: &Source, purpose: Purpose) -> Result<Config, ConfigError> {
     let config: Config = source.read()?;
-    check(&config, source)?;
+    check(&config, source, purpose)?;
     Ok(config)
 }
 

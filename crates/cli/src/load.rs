@@ -1,5 +1,15 @@
 //! `tidewheel load`: connections and requests to other hosts, at a pace, and what came of them.
 
+pub mod app;
+pub mod args;
+mod exchange;
+mod feasible;
 pub mod output;
 pub mod pass;
+pub mod plan;
+mod problems;
+mod run;
+mod team;
 pub mod unit;
+
+pub use run::run;

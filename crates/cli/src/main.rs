@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use clap::Parser;
 use tidewheel::args::{Cli, Command};
 use tidewheel::check::{self, Description};
-use tidewheel::config::ConfigError;
+use tidewheel::config::{ConfigError, Purpose};
 use tidewheel::load::output::NotPassed;
-use tidewheel::{bench, serve};
+use tidewheel::{bench, load, serve};
 use tracing_subscriber::EnvFilter;
 
 /// Exit status for a configuration or command line that cannot be used.
@@ -38,12 +38,13 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => {
-            let config = &args.config()?;
+            let config = &args.config(Purpose::Either)?;
             let usage = check::usage(config)?;
             write!(io::stdout(), "{}", Description { config, usage })
                 .context("cannot write the description")?;
         }
-        Command::Serve(args) => serve::run(&args.config()?)?,
+        Command::Serve(args) => serve::run(&args.config(Purpose::Serve)?)?,
+        Command::Load(args) => load::run(&args)?,
         Command::Bench(args) => bench::run(&args)?,
     }
     Ok(())

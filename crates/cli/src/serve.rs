@@ -11,7 +11,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::environment::{Environment, secrets};
 use crate::metrics::{self, server::Server};
 
-mod key;
+pub(crate) mod key;
 
 /// Serves until a signal, then drains. Statistics go to standard output, what is running to
 /// standard error.
@@ -102,7 +102,7 @@ fn services(config: &Config) -> anyhow::Result<Vec<Service>> {
     config.listen.iter().map(service).collect()
 }
 
-fn port_args(config: &Config) -> PortArgs {
+pub(crate) fn port_args(config: &Config) -> PortArgs {
     let narrow = |value: u64| u16::try_from(value).unwrap_or(u16::MAX);
     PortArgs {
         workers: narrow(config.eal.cpus.len() as u64),
@@ -113,7 +113,7 @@ fn port_args(config: &Config) -> PortArgs {
     }
 }
 
-fn idle(config: &Config) -> Idle {
+pub(crate) fn idle(config: &Config) -> Idle {
     match config.eal.idle {
         config::Idle::Poll => Idle::Poll,
         config::Idle::Yield => Idle::Yield,
@@ -121,7 +121,7 @@ fn idle(config: &Config) -> Idle {
 }
 
 /// The PCI devices that DPDK may touch: the configured one, if it is one.
-fn pci(config: &Config) -> Vec<String> {
+pub(crate) fn pci(config: &Config) -> Vec<String> {
     let device = &config.port.device;
     let address = device.split(',').next().unwrap_or_default();
     let is_address = address.contains(':')

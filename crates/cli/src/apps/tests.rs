@@ -74,7 +74,7 @@ listen = [
 /// A server of `config` and a client that connects to the listener at `place`.
 fn pair_of(config: &str, place: u16, script: Script) -> Pair<Script, Apps> {
     let source = Source::from_text("test.toml", config).unwrap();
-    let config: Config = crate::config::resolve(&source).unwrap();
+    let config: Config = crate::config::resolve(&source, crate::config::Purpose::Serve).unwrap();
     let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), stack::Offload::default(), 0);
     let services: Result<Vec<_>, _> = config.listen.iter().map(Service::new).collect();
     let apps = Apps::new(services.unwrap(), host.max_connections as usize);

@@ -4,7 +4,7 @@ use crate::config::App;
 fn check(flags: &[&str]) -> Result<Config, ConfigError> {
     let line = ["tidewheel", "check"].iter().chain(flags);
     match Cli::try_parse_from(line).unwrap().command {
-        Command::Check(args) => args.config(),
+        Command::Check(args) => args.config(Purpose::Serve),
         other => panic!("{other:?}"),
     }
 }

@@ -4,14 +4,14 @@ use core::net::IpAddr;
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::{App, Close, Config, ConfigError, Listen, Source};
+use super::{App, Close, Config, ConfigError, Listen, Purpose, Source};
 use ::http::MAX_HEAD;
 
 /// Checks `config` across keys; `source` gives the place of what is wrong.
 ///
 /// # Errors
 /// The first contradiction, at the line of one of its keys and naming the other's.
-pub fn check(config: &Config, source: &Source) -> Result<(), ConfigError> {
+pub fn check(config: &Config, source: &Source, purpose: Purpose) -> Result<(), ConfigError> {
     let fail = |path: &str, message: String| Err(source.error_at(path, message));
     if config.port.device.is_empty() {
         return fail(
@@ -36,7 +36,14 @@ pub fn check(config: &Config, source: &Source) -> Result<(), ConfigError> {
             ),
         );
     }
-    if config.listen.is_empty() {
+    let to_load = match purpose {
+        Purpose::Serve => false,
+        Purpose::Load => true,
+        Purpose::Either => config.listen.is_empty() && !config.load.targets.is_empty(),
+    };
+    if to_load {
+        super::load::check(config, source)?;
+    } else if config.listen.is_empty() {
         return fail(
             "listen",
             "nothing to serve: add a [[listen]] section or --listen PORT=APP".into(),
@@ -132,7 +139,7 @@ fn gateway(
     Ok(())
 }
 
-fn is_unicast(address: IpAddr) -> bool {
+pub(super) fn is_unicast(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(a) => !a.is_multicast() && !a.is_broadcast() && a.octets()[0] != 0,
         IpAddr::V6(a) => !a.is_multicast() && !a.is_unspecified() && !a.is_loopback(),

@@ -109,7 +109,7 @@ bounded!(u8, u16, u32, usize);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Source, resolve};
+    use crate::config::{Purpose, Source, resolve};
 
     #[test]
     fn a_host_says_what_the_configuration_says_and_is_valid() {
@@ -117,7 +117,7 @@ mod tests {
                     gateway = \"192.0.2.9\"\n[tcp]\nrto_min = \"300ms\"\nkeepalive = { count = 3 }\n\
                     [time_wait]\nlength = \"250ms\"\n[limits]\nconnections = 5\n\
                     [[listen]]\nport = 80\napp = \"http\"\naddress = \"192.0.2.1\"\nbacklog = 7\n";
-        let config = resolve(&Source::from_text("t", text).unwrap()).unwrap();
+        let config = resolve(&Source::from_text("t", text).unwrap(), Purpose::Serve).unwrap();
         let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), Offload::default(), 9);
         assert_eq!(host.validate(), Ok(()));
         assert_eq!(

@@ -1,10 +1,12 @@
 //! How the local sockets of active opens are chosen.
 
 use clap::ValueEnum;
+use serde::Deserialize;
 use stack::PortAlgorithm;
 
 /// Which of the free pairs of local address and port is next.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Deserialize, ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ports {
     /// The one that has rested longest.
     #[default]

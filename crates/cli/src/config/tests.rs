@@ -27,7 +27,7 @@ app = "echo"
 "#;
 
 fn load(text: &str) -> Result<Config, ConfigError> {
-    resolve(&Source::from_text("t.toml", text)?)
+    resolve(&Source::from_text("t.toml", text)?, Purpose::Serve)
 }
 
 /// `GOOD` with one line in place of another.

@@ -17,7 +17,7 @@ const LEN: usize = 32;
 ///
 /// # Errors
 /// The file cannot be read or made, or does not hold a key.
-pub(super) fn load_or_make(file: Option<&Path>) -> anyhow::Result<[u8; LEN]> {
+pub(crate) fn load_or_make(file: Option<&Path>) -> anyhow::Result<[u8; LEN]> {
     let Some(file) = file else {
         return random();
     };

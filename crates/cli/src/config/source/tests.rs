@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Config, resolve};
+use crate::config::{Config, Purpose, resolve};
 
 const FILE: &str = "[port]\ndevice = \"net_null0\"\n[host]\naddresses = [\"192.0.2.1/24\"]\n\
                     [[listen]]\nport = 80\napp = \"http\"\n";
@@ -11,7 +11,7 @@ fn source() -> Source {
 fn set(path: &str, value: &str) -> Result<Config, ConfigError> {
     let mut source = source();
     source.set(&format!("--set {path}={value}"), path, value)?;
-    resolve(&source)
+    resolve(&source, Purpose::Serve)
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn errors_name_the_flag() {
 fn an_error_of_the_file_after_a_flag_still_names_its_line() {
     let mut source = Source::from_text("t.toml", &FILE.replace("80", "0")).unwrap();
     source.set("--set tcp.mss=1000", "tcp.mss", "1000").unwrap();
-    let error = resolve(&source).unwrap_err();
+    let error = resolve(&source, Purpose::Serve).unwrap_err();
     assert_eq!(error.line_number(), Some(6), "{error}");
 }
 
@@ -131,7 +131,7 @@ fn a_flag_that_contradicts_the_file_names_both() {
     let file = FILE.replace("[host]", "mtu = 1000\n[host]");
     let mut source = Source::from_text("t.toml", &file).unwrap();
     source.set("--set tcp.mss=1400", "tcp.mss", "1400").unwrap();
-    let error = resolve(&source).unwrap_err().to_string();
+    let error = resolve(&source, Purpose::Serve).unwrap_err().to_string();
     assert!(error.starts_with("--set tcp.mss=1400: "), "{error}");
     assert!(error.ends_with("(port.mtu is at t.toml:3)"), "{error}");
 }

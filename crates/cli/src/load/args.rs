@@ -1,0 +1,147 @@
+//! The options of `tidewheel load`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::OutputArgs;
+use crate::args::{HostArgs, SetArgs, bare, list, name_of, quoted};
+use crate::config::load::{End, Mode, Ports, Rate, Url};
+use crate::config::quantity::{Count, Millis};
+use crate::config::{self, Config, ConfigError, Purpose, Source};
+
+/// `tidewheel load`: what it runs.
+#[derive(Args, Debug)]
+pub struct LoadArgs {
+    /// Where to: http://ADDRESS[:PORT]/PATH or tcp://ADDRESS:PORT; several share the connections evenly
+    #[arg(value_name = "URL")]
+    urls: Vec<String>,
+    /// Configuration file (TOML); flags come on top of it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Connections alive at a time
+    #[arg(short, long, value_name = "N")]
+    connections: Option<Count<1, { 1 << 24 }>>,
+    /// How long, such as 30s or 2m
+    #[arg(short, long, value_name = "TIME")]
+    duration: Option<Millis<1, 2_592_000_000>>,
+    /// Open loop: so many connections a second (requests with --mode requests), such as 250k or 1M
+    #[arg(short = 'R', long, value_name = "N")]
+    rate: Option<Rate>,
+    /// How long the rate takes to rise from 0
+    #[arg(long, value_name = "TIME")]
+    ramp: Option<Millis<0, 86_400_000>>,
+    /// Open so many connections and end
+    #[arg(short = 'n', long, value_name = "N")]
+    count: Option<Count<1, { 1 << 48 }>>,
+    /// What counts
+    #[arg(short, long)]
+    mode: Option<Mode>,
+    /// Requests a connection
+    #[arg(short, long, value_name = "N")]
+    requests: Option<Count<1, { u32::MAX as u64 }>>,
+    /// Pause between an answer and what follows on its connection
+    #[arg(long, value_name = "TIME")]
+    think: Option<Millis<0, 86_400_000>>,
+    /// How long an opening, an answer or a close may take
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Millis<1, 86_400_000>>,
+    /// Who closes first, and how
+    #[arg(long)]
+    close: Option<End>,
+    /// Addresses to connect from: 10.0.1.0/24, 10.0.2.1-10.0.2.9; may be repeated
+    #[arg(long = "source", value_name = "ADDRESSES")]
+    sources: Vec<String>,
+    /// Ports to connect from
+    #[arg(long, value_name = "FIRST-LAST")]
+    ports: Option<Ports>,
+    /// The least time between two connections of one four-tuple
+    #[arg(long, value_name = "TIME")]
+    reuse_interval: Option<Millis<0, 86_400_000>>,
+    /// What is written, and where to
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    host: HostArgs,
+    #[command(flatten)]
+    set: SetArgs,
+}
+
+impl LoadArgs {
+    /// The file, the flags on top of it, and every `--set` on top of those.
+    ///
+    /// # Errors
+    /// What is wrong and where.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let mut source = match &self.config {
+            Some(file) => config::read_file(file)?,
+            None => Source::empty(),
+        };
+        self.host.apply(&mut source)?;
+        self.apply(&mut source)?;
+        self.set.apply(&mut source)?;
+        config::resolve(&source, Purpose::Load)
+    }
+
+    fn apply(&self, source: &mut Source) -> Result<(), ConfigError> {
+        let shown = |value: &dyn ToString| quoted(&value.to_string());
+        let time = |value: Option<String>| value.map(|t| quoted(&t));
+        let flags = [
+            (
+                "--connections",
+                "connections",
+                self.connections.map(|n| n.to_string()),
+            ),
+            (
+                "--duration",
+                "duration",
+                time(self.duration.map(|t| t.to_string())),
+            ),
+            ("--rate", "rate", self.rate.map(|n| n.to_string())),
+            ("--ramp", "ramp", time(self.ramp.map(|t| t.to_string()))),
+            ("--count", "count", self.count.map(|n| n.to_string())),
+            ("--mode", "mode", self.mode.map(name_of)),
+            (
+                "--requests",
+                "requests",
+                self.requests.map(|n| n.to_string()),
+            ),
+            ("--think", "think", time(self.think.map(|t| t.to_string()))),
+            (
+                "--timeout",
+                "timeout",
+                time(self.timeout.map(|t| t.to_string())),
+            ),
+            ("--close", "close", self.close.map(name_of)),
+            ("--source", "sources", list(&self.sources, |s| quoted(s))),
+            (
+                "--ports",
+                "ports",
+                self.ports
+                    .map(|p| quoted(&format!("{}-{}", p.first, p.last))),
+            ),
+            (
+                "--reuse-interval",
+                "reuse_interval",
+                time(self.reuse_interval.map(|t| t.to_string())),
+            ),
+        ];
+        for (flag, key, value) in flags {
+            if let Some(value) = value {
+                let flag = format!("{flag} {}", bare(&value));
+                source.set(&flag, &format!("load.{key}"), &value)?;
+            }
+        }
+        // Each on its own, so that an error names the URL that it is about.
+        for url in &self.urls {
+            url.parse::<Url>().map_err(|e| ConfigError::flag(url, e))?;
+        }
+        if let Some(urls) = list(&self.urls, |url| shown(url)) {
+            source.set(&self.urls.join(" "), "load.targets", &urls)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+use clap::Parser;
+
+use super::*;
+use crate::args::{Cli, Command};
+
+fn load(flags: &[&str]) -> Result<Config, ConfigError> {
+    let base = ["--device", "net_null0", "--address", "10.0.0.1/24"];
+    let line = ["tidewheel", "load"].iter().chain(&base).chain(flags);
+    match Cli::try_parse_from(line).unwrap().command {
+        Command::Load(args) => args.config(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_line_of_habit() {
+    let config = load(&["http://10.0.0.2:80/", "-c", "400", "-d", "30s", "-R", "1M"]).unwrap();
+    let load = &config.load;
+    assert_eq!(load.targets[0].url.to_string(), "http://10.0.0.2:80/");
+    assert_eq!(
+        (load.connections.get(), load.rate.unwrap().get()),
+        (400, 1_000_000)
+    );
+    assert_eq!(load.duration_ms(), Some(30_000));
+    assert_eq!(load.mode, Mode::Connections);
+}
+
+#[test]
+fn every_flag_has_its_key() {
+    let config = load(&[
+        "tcp://10.0.0.2:7",
+        "tcp://10.0.0.3:7",
+        "--mode=requests",
+        "--requests=10",
+        "--count=5k",
+        "--ramp=1s",
+        "--rate=10",
+        "--think=5ms",
+        "--timeout=2s",
+        "--close=half",
+        "--source=10.0.0.16/29",
+        "--source=10.0.0.99",
+        "--ports=2000-2999",
+        "--reuse-interval=3s",
+        "--set=load.opening=9",
+    ]);
+    let load = config.unwrap().load;
+    assert_eq!(load.targets.len(), 2);
+    assert_eq!((load.mode, load.close), (Mode::Requests, End::Half));
+    assert_eq!(load.requests.unwrap().get(), 10);
+    assert_eq!(
+        (load.count.unwrap().get(), load.duration_ms()),
+        (5_000, None)
+    );
+    assert_eq!((load.think.get(), load.timeout.get()), (5, 2_000));
+    assert_eq!(load.source_addresses().unwrap().len(), 7);
+    assert_eq!(load.ports.count(), 1_000);
+    assert_eq!((load.reuse_interval.get(), load.opening()), (3_000, 9));
+    let profile = load.profile().unwrap();
+    assert_eq!(profile.segments.len(), 2);
+    assert_eq!((profile.segments[0].from, profile.peak()), (0.0, 10.0));
+}
+
+#[test]
+fn errors_name_the_flag() {
+    for (flags, message) in [
+        (
+            &["http://example.org/"][..],
+            "http://example.org/: `example.org` does not begin with",
+        ),
+        (&["10.0.0.2"], "write it as http://10.0.0.2/"),
+        (&["https://10.0.0.2/"], "TLS is not spoken"),
+        (&[], "nowhere to connect to"),
+        (&["http://10.0.0.1/"], "an address of this host itself"),
+        (&["http://10.9.0.1/"], "there is no gateway"),
+        (&["http://[2001:db8::1]/"], "no IPv6 address to connect"),
+        (
+            &["tcp://10.0.0.2:7", "--source=10.0.0.9/24"],
+            "write 10.0.0.0/24",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--ramp=1s"],
+            "--ramp 1s: a ramp needs the rate",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--set=load.every=1s"],
+            "`every` is for mode",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--source=2001:db8::/104"],
+            "16777215 IPv6 addresses to connect from: at most 65536",
+        ),
+    ] {
+        let error = load(flags).unwrap_err().to_string();
+        assert!(error.contains(message), "{flags:?}: {error}");
+    }
+}

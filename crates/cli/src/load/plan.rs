@@ -1,0 +1,221 @@
+//! A configuration in the words of the stack and of the generator.
+
+use core::net::IpAddr;
+use core::num::NonZeroU32;
+use std::sync::Arc;
+
+use load::{Caps, Close, Exchange, Mode, Pace, Spec, Target};
+use stack::{DestinationConfig, DestinationId, InterfaceAddress, Offload, PortSelection};
+use wire::{Ip, MacAddr};
+
+use super::exchange::exchange;
+use crate::config::load::{End, Load, Mode as Kind};
+use crate::config::{Config, ConfigError};
+
+/// What the workers are to do, and what is said.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// For all workers together.
+    pub spec: Spec,
+    /// What is said, by target.
+    pub exchanges: Arc<[Exchange]>,
+    /// Source addresses.
+    sources: Vec<Ip>,
+    /// Address and port of each destination.
+    destinations: Vec<(Ip, u16)>,
+}
+
+impl Plan {
+    /// What `config` says.
+    ///
+    /// # Errors
+    /// What cannot be done.
+    pub fn new(config: &Config) -> Result<Plan, ConfigError> {
+        let load = &config.load;
+        let mut destinations: Vec<(Ip, u16)> = Vec::new();
+        let mut targets = Vec::new();
+        let mut exchanges = Vec::new();
+        for (target, place) in load.targets.iter().zip(0..) {
+            let socket = (Ip::from(target.url.address), target.url.port);
+            // Several URLs may lead to one socket, which has one pool of local ones.
+            let known = destinations.iter().position(|d| *d == socket);
+            let at = known.unwrap_or_else(|| {
+                destinations.push(socket);
+                destinations.len() - 1
+            });
+            targets.push(Target {
+                destination: DestinationId(u16::try_from(at).unwrap_or(u16::MAX)),
+                weight: nonzero(target.weight.get()),
+                exchange: place,
+            });
+            exchanges.push(exchange(load, target)?);
+        }
+        let addresses = load.source_addresses().map_err(ConfigError::nowhere)?;
+        let plan = Plan {
+            spec: spec(load, targets),
+            exchanges: exchanges.into(),
+            sources: addresses.into_iter().map(Ip::from).collect(),
+            destinations,
+        };
+        plan.spec
+            .validate(&plan.exchanges)
+            .map_err(|e| ConfigError::nowhere(e.to_string()))?;
+        Ok(plan)
+    }
+
+    /// The host of the `n`th worker of `of`, on a port with the address `mac`.
+    #[must_use]
+    pub fn host(&self, config: &Config, mac: MacAddr, n: u16, of: u16) -> stack::Config {
+        let mut host = config.host(mac, Offload::default(), 0);
+        host.listeners.clear();
+        for &ip in &self.sources {
+            if host.addresses.iter().all(|a| a.ip != ip) {
+                host.addresses.push(on_link(&config.host.addresses, ip));
+            }
+        }
+        let (share, _) = self.spec.share(n, of);
+        // Connections that were reset are alive until their RST is sent.
+        let room = share.caps.connections.saturating_add(64);
+        host.max_connections = host.max_connections.max(room);
+        let destination = |&(address, port): &(Ip, u16)| self.destination(config, address, port);
+        host.destinations = self.destinations.iter().map(destination).collect();
+        host
+    }
+
+    fn destination(&self, config: &Config, address: Ip, port: u16) -> DestinationConfig {
+        let load = &config.load;
+        let sources = self.sources_for(config, address);
+        let ports = ports_of_each(load, sources.len() as u64);
+        let length = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
+        DestinationConfig {
+            address,
+            port,
+            sources,
+            first_port: load.ports.first,
+            // At most the last port of the range.
+            last_port: load.ports.first + (ports - 1) as u16,
+            limit: None,
+            selection: PortSelection {
+                algorithm: load.port_algorithm.into(),
+                min_interval_ms: length(load.reuse_interval.get()),
+            },
+            tcp: config.tcp.protocol(config.mss()),
+            time_wait: config.time_wait.stack(),
+        }
+    }
+
+    /// The addresses that `to` is connected to from: those that were given for it, or those of the host.
+    fn sources_for(&self, config: &Config, to: Ip) -> Vec<Ip> {
+        let of_family = |ip: &Ip| ip.is_v4() == to.is_v4();
+        if self.sources.is_empty() {
+            let host = config.host.addresses.iter().map(|p| Ip::from(p.address));
+            let link_local =
+                |ip: &Ip| matches!(IpAddr::from(*ip), IpAddr::V6(v6) if v6.is_unicast_link_local());
+            // Of the same scope, as far as there are such (RFC 6724 5).
+            let scope = link_local(&to);
+            let all: Vec<Ip> = host.filter(of_family).collect();
+            let same: Vec<Ip> = all
+                .iter()
+                .copied()
+                .filter(|ip| link_local(ip) == scope)
+                .collect();
+            return if same.is_empty() && !scope { all } else { same };
+        }
+        self.sources.iter().copied().filter(of_family).collect()
+    }
+
+    /// Pairs of local address and port of each destination, over all workers.
+    #[must_use]
+    pub fn pairs(&self, config: &Config) -> Vec<Pairs> {
+        let load = &config.load;
+        let of = |&(address, port): &(Ip, u16)| {
+            let sources = self.sources_for(config, address).len() as u64;
+            Pairs {
+                destination: (address, port),
+                sources,
+                ports: ports_of_each(load, sources).into(),
+            }
+        };
+        self.destinations.iter().map(of).collect()
+    }
+}
+
+/// How many local sockets there are for a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pairs {
+    /// The destination.
+    pub destination: (Ip, u16),
+    /// Local addresses.
+    pub sources: u64,
+    /// Ports of each.
+    pub ports: u64,
+}
+
+/// Ports of each source address: all, unless there would be more pairs than are remembered.
+fn ports_of_each(load: &Load, sources: u64) -> u32 {
+    let most = load.pairs.get() / sources.max(1);
+    load.ports
+        .count()
+        .min(u32::try_from(most).unwrap_or(u32::MAX))
+        .max(1)
+}
+
+/// `ip` on the prefix of the host that it is on, or else on none.
+fn on_link(prefixes: &[crate::config::Prefix], ip: Ip) -> InterfaceAddress {
+    let prefix = prefixes.iter().find(|p| p.contains(IpAddr::from(ip)));
+    let alone = if ip.is_v4() { 32 } else { 128 };
+    InterfaceAddress {
+        ip,
+        prefix: prefix.map_or(alone, |p| p.length),
+    }
+}
+
+fn nonzero(value: u64) -> NonZeroU32 {
+    let value = u32::try_from(value).unwrap_or(u32::MAX);
+    NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN)
+}
+
+fn spec(load: &Load, targets: Vec<Target>) -> Spec {
+    let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    let requests = load.requests.map(|n| nonzero(n.get()));
+    let bulk = |send, receive| Mode::Bulk {
+        send,
+        receive,
+        per_connection: None,
+    };
+    Spec {
+        mode: match load.mode {
+            Kind::Connections => Mode::Connections {
+                requests: requests.unwrap_or(NonZeroU32::MIN),
+            },
+            Kind::Requests => Mode::Requests {
+                per_connection: requests,
+            },
+            Kind::Held => Mode::Held {
+                every: load.every.map(|t| t.duration()),
+            },
+            Kind::Send => bulk(true, false),
+            Kind::Receive => bulk(false, true),
+            Kind::Both => bulk(true, true),
+        },
+        pace: load.profile().map_or(Pace::Closed, Pace::Open),
+        close: match load.close {
+            End::Fin => Close::Fin,
+            End::Reset => Close::Reset,
+            End::Half => Close::HalfClose,
+            End::Server => Close::Peer,
+        },
+        think: load.think.duration(),
+        timeout: Some(load.timeout.duration()),
+        caps: Caps {
+            connections: narrow(load.connections.get()),
+            opening: narrow(load.opening()),
+        },
+        duration: load.duration_ms().map(core::time::Duration::from_millis),
+        connections: load.count.map(|n| n.get()),
+        targets,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! What keeps the figures from meaning what they say, and what to do about it.
+
+use load::{Counts, Measured};
+use runtime::Snapshot;
+
+use crate::bench::summary::grouped;
+
+/// A count that should be 0, what it means, and the remedy.
+type Problem = (fn(&Counts) -> u64, &'static str, &'static str);
+
+const PROBLEMS: [Problem; 9] = [
+    (
+        |c| c.err_connect_timeout,
+        "SYNs were not answered in time",
+        "nobody is there, or a filter drops them, or the server has their four-tuples in TIME-WAIT from an earlier run and \
+         cannot know that they are new: keep secrets.file from run to run",
+    ),
+    (
+        |c| c.not_begun,
+        "events of the rate were due and not begun",
+        "the bounds, the server or this processor did not allow so much; lower the rate, or see below",
+    ),
+    (
+        |c| c.held_no_tuple,
+        "openings were put off for want of a local address and port",
+        "add addresses to load.sources, widen load.ports, or lower load.reuse_interval or time_wait.local_reuse",
+    ),
+    (
+        |c| c.held_connections,
+        "openings were put off because as many connections were alive as may be",
+        "raise load.connections (-c)",
+    ),
+    (
+        |c| c.held_opening,
+        "openings were put off because as many SYNs were unanswered as may be",
+        "raise load.opening",
+    ),
+    (
+        |c| c.held_no_connection,
+        "requests were put off because no connection was idle",
+        "raise load.connections (-c)",
+    ),
+    (
+        |c| c.held_table_full,
+        "openings were put off because the connection table was full",
+        "raise limits.connections",
+    ),
+    (
+        |c| c.held_no_neighbor,
+        "openings were put off because the neighbour table was full",
+        "raise host.neighbors",
+    ),
+    (
+        |c| c.cut_off,
+        "connections had not ended when the program did, and were reset",
+        "raise control.drain_timeout",
+    ),
+];
+
+/// All of them.
+pub(super) fn problems(m: &Measured, snapshot: &Snapshot) -> Vec<String> {
+    let told =
+        |count: u64, what: &str, remedy: &str| format!("{} {what}: {remedy}", grouped(count));
+    let mut problems: Vec<String> = PROBLEMS
+        .iter()
+        .map(|(count, what, remedy)| (count(&m.counts), what, remedy))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, what, remedy)| told(count, what, remedy))
+        .collect();
+    let evicted = snapshot.total("time_wait_evicted");
+    if evicted > 0 {
+        let what = "TIME-WAIT entries were evicted before their time";
+        problems.push(told(evicted, what, "raise time_wait.capacity"));
+    }
+    if let Some(why) = m.first_wrong {
+        problems.push(format!("the first wrong answer {why}"));
+    }
+    problems
+}
