@@ -92,7 +92,7 @@ impl Apps {
 macro_rules! service {
     ($self:ident, $cx:ident, $conn:ident) => {
         $cx.listener($conn)
-            .and_then(|id| $self.services.get(usize::from(id.0)))
+            .and_then(|id| $self.services.get(id.place()))
             .unwrap_or(&Service::Discard)
     };
 }

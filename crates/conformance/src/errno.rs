@@ -61,7 +61,9 @@ impl From<ConfigError> for Errno {
             ConfigError::DuplicateListener(_) => Errno::EADDRINUSE,
             ConfigError::NotOurs(_) | ConfigError::BadPorts(..) => Errno::EADDRNOTAVAIL,
             ConfigError::NotUnicast(_) | ConfigError::NoRoute(_) => Errno::ENETUNREACH,
-            ConfigError::TooManySockets(_) | ConfigError::TimeWait(_) => Errno::ENOBUFS,
+            ConfigError::TooManySockets(_)
+            | ConfigError::TooManyParameters
+            | ConfigError::TimeWait(_) => Errno::ENOBUFS,
             _ => Errno::EINVAL,
         }
     }

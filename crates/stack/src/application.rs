@@ -32,9 +32,32 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// A listening socket: its place in the stack's configuration.
+/// A listening socket. One that is kept after [`Context::unlisten`] is recognised and refused, never
+/// another listener.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub struct ListenerId(pub u16);
+pub struct ListenerId {
+    pub(crate) place: u16,
+    pub(crate) generation: u16,
+}
+
+impl ListenerId {
+    /// The listener at `place` of the stack's configuration; the first has 0.
+    #[must_use]
+    pub const fn configured(place: u16) -> ListenerId {
+        ListenerId {
+            place,
+            generation: 0,
+        }
+    }
+
+    /// Its place in the stack's configuration, if it is of that; one of run time may have the place of
+    /// one that was closed.
+    #[inline]
+    #[must_use]
+    pub fn place(self) -> usize {
+        self.place.into()
+    }
+}
 
 /// A destination for active opens: its place in the stack's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]

@@ -67,9 +67,12 @@ impl Core {
         }
         slot.flags &= !(flag::WAITING | flag::STARVED);
         self.neighbors.release(slot.neighbor);
+        if let Some(id) = slot.anchor.take() {
+            self.time_wait.release(slot.tuple.local, id);
+        }
         match slot.origin {
             Origin::Listener(id) if !slot.has(flag::ESTABLISHED) => {
-                let embryos = &mut self.listeners[usize::from(id.0)].embryos;
+                let embryos = &mut self.listeners[id.place()].embryos;
                 *embryos = embryos.saturating_sub(1);
             }
             Origin::Listener(_) | Origin::Socket => {}

@@ -9,6 +9,7 @@ use crate::parse::is_impossible_source_v6;
 pub use error::ConfigError;
 pub use ports::{PortAlgorithm, PortSelection};
 pub use time_wait::TimeWaitConfig;
+pub(crate) use time_wait::protocol;
 
 mod error;
 mod ports;

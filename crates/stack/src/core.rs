@@ -1,8 +1,9 @@
 //! The state of one shard that does not depend on the application or on the frame pool.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use tcp::time::Instant;
-use tcp::time_wait::Side;
+use tcp::time_wait::{AnchorId, Side};
 use tcp::wheel::Wheel;
 use tcp::{ChallengeLimit, Config as TcpConfig, Memory};
 use wire::{FourTuple, Ip, Seq};
@@ -29,6 +30,13 @@ pub(crate) struct Listener {
     /// Its connections in SYN-RECEIVED.
     pub(crate) embryos: u32,
     pub(crate) config: Places,
+    /// It was not closed.
+    pub(crate) open: bool,
+    /// It was made or changed at run time: its connections keep its anchors.
+    pub(crate) at_run_time: bool,
+    /// Tells it from those that had its place before.
+    pub(crate) generation: u16,
+    pub(crate) time_wait: TimeWaitConfig,
 }
 
 /// Places of the protocol's parameters for each family: a listener may serve both.
@@ -46,31 +54,71 @@ impl Places {
     }
 }
 
+/// A socket that is listened on.
+struct Listening {
+    ip: Ip,
+    port: u16,
+    id: ListenerId,
+    /// What its connections keep for TIME-WAIT, if that is not what the socket has had from the start.
+    anchor: Option<AnchorId>,
+}
+
 /// Listeners by local socket. Its keys are configuration, not the peers' choice, so its hash needs
 /// no secret.
 #[derive(Default)]
-pub(crate) struct Listeners(HashTable<(Ip, u16, ListenerId)>);
+pub(crate) struct Listeners(HashTable<Listening>);
 
 impl Listeners {
-    /// A socket that is there already becomes `id`'s.
-    pub(crate) fn insert(&mut self, ip: Ip, port: u16, id: ListenerId) {
-        let hash = |&(ip, port, _): &(Ip, u16, ListenerId)| socket_hash(ip, port);
-        let same = |l: &(Ip, u16, ListenerId)| l.1 == port && l.0 == ip;
-        let entry = self.0.entry(socket_hash(ip, port), same, hash);
-        entry.insert((ip, port, id));
+    /// A socket that is there already becomes `id`'s, with `anchor`. Returns the anchor that it had.
+    pub(crate) fn insert(
+        &mut self,
+        (ip, port): (Ip, u16),
+        id: ListenerId,
+        anchor: Option<AnchorId>,
+    ) -> Option<AnchorId> {
+        let hash = |l: &Listening| socket_hash(l.ip, l.port);
+        let same = |l: &Listening| l.port == port && l.ip == ip;
+        let listening = Listening {
+            ip,
+            port,
+            id,
+            anchor,
+        };
+        match self.0.entry(socket_hash(ip, port), same, hash) {
+            Entry::Occupied(mut entry) => ::core::mem::replace(entry.get_mut(), listening).anchor,
+            Entry::Vacant(entry) => {
+                entry.insert(listening);
+                None
+            }
+        }
     }
 
     #[inline]
     pub(crate) fn find(&self, ip: Ip, port: u16) -> Option<ListenerId> {
-        let same = |l: &(Ip, u16, ListenerId)| l.1 == port && l.0 == ip;
-        Some(self.0.find(socket_hash(ip, port), same)?.2)
+        Some(self.get(ip, port)?.id)
     }
 
-    /// Removes every socket of `id`; whether there was one.
-    pub(crate) fn remove(&mut self, id: ListenerId) -> bool {
-        let before = self.0.len();
-        self.0.retain(|l| l.2 != id);
-        self.0.len() < before
+    /// What connections that arrive for the tuple's local socket keep for TIME-WAIT.
+    pub(crate) fn anchor(&self, tuple: &FourTuple) -> Option<AnchorId> {
+        self.get(tuple.local, tuple.local_port)?.anchor
+    }
+
+    #[inline]
+    fn get(&self, ip: Ip, port: u16) -> Option<&Listening> {
+        let same = |l: &Listening| l.port == port && l.ip == ip;
+        self.0.find(socket_hash(ip, port), same)
+    }
+
+    /// The sockets of `id`.
+    pub(crate) fn sockets(&self, id: ListenerId) -> Vec<(Ip, u16)> {
+        let own = self.0.iter().filter(|l| l.id == id);
+        own.map(|l| (l.ip, l.port)).collect()
+    }
+
+    /// Removes every socket of `id`; what their connections keep.
+    pub(crate) fn remove(&mut self, id: ListenerId) -> Vec<(Ip, AnchorId)> {
+        let removed = self.0.extract_if(|l| l.id == id);
+        removed.filter_map(|l| Some((l.ip, l.anchor?))).collect()
     }
 }
 
@@ -105,7 +153,7 @@ pub(crate) struct Core {
     pub(crate) duplicates: Vec<Ip>,
     pub(crate) listeners: Vec<Listener>,
     /// Places in `listeners` of those that were closed.
-    pub(crate) free_listeners: Vec<ListenerId>,
+    pub(crate) free_listeners: Vec<u16>,
     /// Listeners by local address (every one of the host's, for a wildcard) and port.
     pub(crate) listen_index: Listeners,
     pub(crate) destinations: Vec<Destination>,
@@ -121,7 +169,8 @@ pub(crate) struct Core {
     pub(crate) owner: Option<Owner>,
     /// No new connections, passive or active.
     pub(crate) draining: bool,
-    /// There are sockets that the application made itself, which may have taken a pool's pair.
+    /// There are sockets that the application made or changed itself: they may have taken a pool's pair, and
+    /// TIME-WAIT's entries may be of other parameters than those in force.
     pub(crate) has_sockets: bool,
     /// Connections that wait for a neighbour, a list for each.
     pub(crate) waiting: Lists,
@@ -173,23 +222,28 @@ impl Core {
         let [k0, k1] = secrets.table;
         let key = Keyed::new(k0, k1);
         let mut listen_index = Listeners::default();
-        for (id, l) in config.listeners.iter().enumerate() {
+        for (place, l) in config.listeners.iter().enumerate() {
+            let id = ListenerId::configured(place as u16);
             let tcp = l.time_wait.protocol(&l.tcp);
-            let place = place_both(&mut tcp_configs, &tcp, config.mtu)?;
+            let places = place_both(&mut tcp_configs, &tcp, config.mtu)?;
             for &ip in ours.iter().filter(|ip| l.address.is_none_or(|a| a == **ip)) {
                 fixed.push(Fixed {
                     side: Side::Local,
                     ip,
                     port: l.port,
-                    config: place.of(ip),
+                    config: places.of(ip),
                     time_wait: l.time_wait,
                 });
-                listen_index.insert(ip, l.port, ListenerId(id as u16));
+                listen_index.insert((ip, l.port), id, None);
             }
             listeners.push(Listener {
                 backlog: l.backlog,
                 embryos: 0,
-                config: place,
+                config: places,
+                open: true,
+                at_run_time: false,
+                generation: 0,
+                time_wait: l.time_wait,
             });
         }
         let mut destinations = Vec::new();
@@ -317,7 +371,7 @@ pub(crate) fn place_config(
             configs.push(config);
             configs.len() - 1
         });
-    u16::try_from(place).map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))
+    u16::try_from(place).map_err(|_| ConfigError::TooManyParameters)
 }
 
 /// The places of `config` for both families.

@@ -52,7 +52,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             let slot = self.core.slab.get_mut(index);
             slot.flags |= flag::ESTABLISHED | flag::KNOWN;
             if let Origin::Listener(id) = slot.origin {
-                let embryos = &mut self.core.listeners[usize::from(id.0)].embryos;
+                let embryos = &mut self.core.listeners[id.place()].embryos;
                 *embryos = embryos.saturating_sub(1);
             }
             if slot.has(flag::SHADOW) {

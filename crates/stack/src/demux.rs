@@ -121,7 +121,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// Whether the listener takes one more connection; counts why not.
     pub(crate) fn may_accept(&mut self, id: ListenerId) -> bool {
-        let listener = &self.core.listeners[usize::from(id.0)];
+        let listener = &self.core.listeners[id.place()];
         let count = &mut self.core.counters.host;
         if self.core.draining {
             count.drop_draining += 1;
@@ -156,9 +156,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             core.counters.host.neighbor_table_full += 1;
             return None;
         };
-        let config = core.listeners[usize::from(id.0)]
-            .config
-            .of(frame.tuple.local);
+        let listener = &core.listeners[id.place()];
+        let config = listener.config.of(frame.tuple.local);
+        let anchor = match listener.at_run_time {
+            true => core.listen_index.anchor(&frame.tuple),
+            false => None,
+        };
         let mut env = env!(core, &mut self.receive_memory, now, config);
         let conn = Connection::accept(&mut env, segment, iss, ts_offset);
         let slot = Slot {
@@ -170,6 +173,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             generation: 0,
             origin: Origin::Listener(id),
             hash: frame.hash,
+            anchor,
             shadow: None,
         };
         let Some(index) = core.slab.insert(slot) else {
@@ -177,8 +181,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             core.counters.host.drop_table_full += 1;
             return None;
         };
+        if let Some(anchor) = anchor {
+            core.time_wait.share(frame.tuple.local, anchor);
+        }
         core.counters.host.passive_opens += 1;
-        core.listeners[usize::from(id.0)].embryos += 1;
+        core.listeners[id.place()].embryos += 1;
         core.mark_dirty(index);
         Some(index)
     }

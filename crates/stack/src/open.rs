@@ -74,6 +74,7 @@ impl Core {
             generation: 0,
             origin: Origin::Destination(id, pair),
             hash,
+            anchor: None,
             shadow: None,
         };
         let Some(index) = self.slab.insert(slot) else {

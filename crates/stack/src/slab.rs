@@ -6,6 +6,7 @@
 
 use hashbrown::HashTable;
 use tcp::prefetch::prefetch;
+use tcp::time_wait::AnchorId;
 use tcp::{CloseReason, Connection};
 use wire::FourTuple;
 
@@ -73,6 +74,8 @@ pub(crate) struct Slot {
     pub(crate) origin: Origin,
     /// The keyed hash of the tuple.
     pub(crate) hash: u64,
+    /// The fixed side that it keeps for TIME-WAIT; `None`: that which its socket has had from the start.
+    pub(crate) anchor: Option<AnchorId>,
     /// Where the entry of [`flag::SHADOW`] was last seen, if it is known.
     pub(crate) shadow: Option<Place>,
 }

@@ -6,12 +6,12 @@
 //! know their sockets beforehand.
 
 use tcp::time::Instant;
-use tcp::time_wait::Side;
+use tcp::time_wait::{AnchorId, Side};
 use tcp::{Config as TcpConfig, Connection, State};
 use wire::{FourTuple, Ip};
 
 use crate::application::{Application, Handle, ListenerId};
-use crate::config::{ConfigError, ListenerConfig, TimeWaitConfig, is_unicast};
+use crate::config::{ConfigError, ListenerConfig, TimeWaitConfig, is_unicast, protocol};
 use crate::context::{ConnectError, Context};
 use crate::core::{Core, Fixed, Listener, Places, env, place_both, place_config};
 use crate::frame::FramePool;
@@ -59,9 +59,10 @@ impl Context<'_> {
         self.core.unlisten(id);
     }
 
-    /// The most connections in SYN-RECEIVED that `id` may have from now on.
+    /// The most connections in SYN-RECEIVED that `id` may have from now on. Nothing, if it has been
+    /// closed.
     pub fn set_backlog(&mut self, id: ListenerId, backlog: u32) {
-        if let Some(listener) = self.core.listeners.get_mut(usize::from(id.0)) {
+        if let Ok(listener) = self.core.listener_mut(id) {
             listener.backlog = backlog;
         }
     }
@@ -69,17 +70,13 @@ impl Context<'_> {
     /// Changes the protocol's parameters of a listener: those of connections to come.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// What is wrong with them, or with `id`; then nothing has changed.
     pub fn set_listener_config(
         &mut self,
         id: ListenerId,
         tcp: &TcpConfig,
     ) -> Result<(), ConfigError> {
-        let place = self.core.place_both(tcp)?;
-        if let Some(listener) = self.core.listeners.get_mut(usize::from(id.0)) {
-            listener.config = place;
-        }
-        Ok(())
+        self.core.set_listener_config(id, tcp)
     }
 
     /// OPEN, active, from a chosen local socket.
@@ -105,8 +102,11 @@ impl Context<'_> {
         if self.core.slab.by_handle(conn).is_none() {
             return Ok(());
         }
-        let is_v4 = self.core.slab.get(conn.index).tuple.local.is_v4();
-        let place = self.core.place(tcp, is_v4)?;
+        let slot = self.core.slab.get(conn.index);
+        let is_v4 = slot.tuple.local.is_v4();
+        let rules = self.core.time_wait.rules(slot);
+        let tcp = rules.map_or_else(|| tcp.clone(), |rules| protocol(rules, tcp));
+        let place = self.core.place(&tcp, is_v4)?;
         let slot = self.core.slab.get_mut(conn.index);
         slot.config = place;
         let config = &self.core.tcp_configs[usize::from(place)];
@@ -203,35 +203,56 @@ impl Core {
         }
         l.time_wait.validate()?;
         let config = self.place_both(&l.time_wait.protocol(&l.tcp))?;
-        for &ip in &ips {
-            self.anchor((ip, l.port), config.of(ip), l.time_wait)?;
-        }
+        let reused = self.free_listeners.last().copied();
+        let place = match reused {
+            Some(place) => place,
+            None => u16::try_from(self.listeners.len())
+                .map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))?,
+        };
+        let sockets: Vec<(Ip, u16)> = ips.into_iter().map(|ip| (ip, l.port)).collect();
+        let anchors = self.anchors(&sockets, config, l.time_wait)?;
         let listener = Listener {
             backlog: l.backlog,
             embryos: 0,
             config,
+            open: true,
+            at_run_time: true,
+            generation: 0,
+            time_wait: l.time_wait,
         };
-        let id = match self.free_listeners.pop() {
-            Some(id) => {
-                self.listeners[usize::from(id.0)] = listener;
-                id
+        let id = match self.listeners.get_mut(usize::from(place)) {
+            Some(former) => {
+                let generation = former.generation + 1;
+                *former = Listener {
+                    generation,
+                    ..listener
+                };
+                ListenerId { place, generation }
             }
             None => {
-                let id = u16::try_from(self.listeners.len())
-                    .map_err(|_| ConfigError::TooManySockets(usize::from(u16::MAX)))?;
                 self.listeners.push(listener);
-                ListenerId(id)
+                ListenerId {
+                    place,
+                    generation: 0,
+                }
             }
         };
-        for ip in ips {
-            self.listen_index.insert(ip, l.port, id);
+        if reused.is_some() {
+            self.free_listeners.pop();
+        }
+        for (socket, anchor) in sockets.into_iter().zip(anchors) {
+            self.listen_index.insert(socket, id, Some(anchor));
         }
         Ok(id)
     }
 
     fn unlisten(&mut self, id: ListenerId) {
-        if !self.listen_index.remove(id) {
+        let Ok(listener) = self.listener_mut(id) else {
             return;
+        };
+        listener.open = false;
+        for (ip, anchor) in self.listen_index.remove(id) {
+            self.time_wait.release(ip, anchor);
         }
         let embryos: Vec<u32> = self
             .slab
@@ -244,11 +265,61 @@ impl Core {
         for index in embryos {
             let slot = self.slab.get_mut(index);
             slot.conn.abort();
-            // The number may be another listener's soon.
+            // The place may be another listener's soon.
             slot.origin = Origin::Socket;
             self.mark_dirty(index);
         }
-        self.free_listeners.push(id);
+        // A place whose generations are used up is not used again.
+        if id.generation < u16::MAX {
+            self.free_listeners.push(id.place);
+        }
+    }
+
+    fn set_listener_config(&mut self, id: ListenerId, tcp: &TcpConfig) -> Result<(), ConfigError> {
+        let time_wait = self.listener_mut(id)?.time_wait;
+        let config = self.place_both(&time_wait.protocol(tcp))?;
+        // Connections that are open keep theirs.
+        let sockets = self.listen_index.sockets(id);
+        let anchors = self.anchors(&sockets, config, time_wait)?;
+        for (socket, anchor) in sockets.into_iter().zip(anchors) {
+            if let Some(former) = self.listen_index.insert(socket, id, Some(anchor)) {
+                self.time_wait.release(socket.0, former);
+            }
+        }
+        let listener = self.listener_mut(id)?;
+        listener.config = config;
+        listener.at_run_time = true;
+        Ok(())
+    }
+
+    /// A listener that is open.
+    fn listener_mut(&mut self, id: ListenerId) -> Result<&mut Listener, ConfigError> {
+        let listener = self.listeners.get_mut(id.place());
+        listener
+            .filter(|l| l.open && l.generation == id.generation)
+            .ok_or(ConfigError::NoSuchListener)
+    }
+
+    /// One more user of TIME-WAIT of each of these sockets of ours, or of none.
+    fn anchors(
+        &mut self,
+        sockets: &[(Ip, u16)],
+        config: Places,
+        time_wait: TimeWaitConfig,
+    ) -> Result<Vec<AnchorId>, ConfigError> {
+        let mut anchors = Vec::with_capacity(sockets.len());
+        for &(ip, port) in sockets {
+            match self.anchor((ip, port), config.of(ip), time_wait) {
+                Ok(anchor) => anchors.push(anchor),
+                Err(why) => {
+                    for (&(ip, _), anchor) in sockets.iter().zip(anchors) {
+                        self.time_wait.release(ip, anchor);
+                    }
+                    return Err(why);
+                }
+            }
+        }
+        Ok(anchors)
     }
 
     fn anchor(
@@ -256,7 +327,7 @@ impl Core {
         (ip, port): (Ip, u16),
         config: u16,
         time_wait: TimeWaitConfig,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<AnchorId, ConfigError> {
         let fixed = Fixed {
             side: Side::Local,
             ip,
@@ -266,7 +337,7 @@ impl Core {
         };
         self.has_sockets = true;
         let tcp = &self.tcp_configs[usize::from(config)];
-        self.time_wait.add_fixed(&fixed, tcp)
+        self.time_wait.acquire_at_run_time(&fixed, tcp)
     }
 
     //= RFC 9293 3.10.1
@@ -317,9 +388,10 @@ impl Core {
         }
         open.time_wait.validate()?;
         let config = self.place(&open.time_wait.protocol(&open.tcp), local.is_v4())?;
-        self.anchor(open.local, config, open.time_wait)?;
+        let anchor = self.anchor(open.local, config, open.time_wait)?;
         // First, because what follows may end the TIME-WAIT of the four-tuple.
         let Some(neighbor) = self.neighbors.acquire(next_hop, now) else {
+            self.time_wait.release(local, anchor);
             self.counters.host.neighbor_table_full += 1;
             return Err(ConnectError::NoNeighbor.into());
         };
@@ -329,6 +401,7 @@ impl Core {
             Ok(opening) => opening,
             Err(at) => {
                 self.neighbors.release(neighbor);
+                self.time_wait.release(local, anchor);
                 let why = ConnectError::NoTupleFree {
                     in_use: 0,
                     resting: 1,
@@ -347,10 +420,12 @@ impl Core {
             generation: 0,
             origin: Origin::Socket,
             hash,
+            anchor: Some(anchor),
             shadow: None,
         };
         let Some(index) = self.slab.insert(slot) else {
             self.neighbors.release(neighbor);
+            self.time_wait.release(local, anchor);
             return Err(ConnectError::TableFull.into());
         };
         self.counters.host.active_opens += 1;

@@ -6,13 +6,13 @@ use ::core::time::Duration;
 
 use tcp::time::Instant;
 use tcp::time_wait::{
-    AckLimiter, AckLimits, AckReason, Anchor, Arrived, ClassId, Config as TableConfig, DropReason,
-    Entry, Epochs, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule, Rules, Verdict,
-    decide,
+    AckLimiter, AckLimits, AckReason, Anchor, AnchorId, Arrived, ClassId, Config as TableConfig,
+    DropReason, Entry, Epochs, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule,
+    Rules, Verdict, decide,
 };
 use tcp::{Config as TcpConfig, Segment, closed};
-use wire::FourTuple;
 use wire::tcp::{Flags, Header, Options, Timestamps};
+use wire::{FourTuple, Ip};
 
 use crate::application::Application;
 use crate::config::{Config, ConfigError, TimeWaitConfig};
@@ -28,7 +28,7 @@ mod tables;
 
 pub(crate) use reuse::Opening;
 pub(crate) use tables::Place;
-use tables::Tables;
+use tables::{Key, Tables};
 
 /// Cache lines of the table that one turn of the loop sweeps at most. At ten thousand turns a
 /// second that walks a hundred million entries four times in a minute.
@@ -42,17 +42,20 @@ pub(crate) struct TimeWait {
     durations_ms: Vec<u64>,
     acks: AckLimiter,
     probes: Probes,
+    /// Sockets were made at run time: a four-tuple may have an anchor on either side, and a socket
+    /// several.
+    several: bool,
 }
 
 /// What belongs to the fixed side of four-tuples.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Socket {
     rules: Rules,
     epochs: Epochs,
     msl_ms: u32,
     length_ms: u32,
-    /// The place of the protocol's parameters.
-    config: u16,
+    /// Whether its connections use timestamps.
+    timestamps: bool,
     /// How long FIN-WAIT-2 lasts in compact form; 0: there is none.
     fin_wait2_ms: u32,
 }
@@ -121,9 +124,10 @@ impl TimeWait {
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
+            several: false,
         };
         for f in fixed {
-            time_wait.add_fixed(f, &tcp_configs[usize::from(f.config)])?;
+            time_wait.acquire(f, &tcp_configs[usize::from(f.config)])?;
         }
         Ok(time_wait)
     }
@@ -134,8 +138,8 @@ impl TimeWait {
         Some(ClassId(place as u8))
     }
 
-    /// Makes the fixed side of four-tuples known; one that is known already stays what it was.
-    pub(crate) fn add_fixed(&mut self, f: &Fixed, tcp: &TcpConfig) -> Result<(), ConfigError> {
+    /// One more user of the fixed side of four-tuples, with what it is to have in common.
+    fn acquire(&mut self, f: &Fixed, tcp: &TcpConfig) -> Result<AnchorId, ConfigError> {
         let TimeWaitConfig {
             length_ms, rules, ..
         } = f.time_wait;
@@ -163,10 +167,30 @@ impl TimeWait {
             epochs: Epochs::new(msl_ms, length_ms),
             msl_ms,
             length_ms,
-            config: f.config,
+            timestamps: tcp.timestamps,
             fin_wait2_ms: fin_wait2.map_or(0, |(_, ms)| ms),
         };
-        self.tables.add_anchor(anchor, socket)
+        self.tables.acquire(anchor, socket)
+    }
+
+    /// The same for a socket of run time; what it gets is to be given back.
+    pub(crate) fn acquire_at_run_time(
+        &mut self,
+        f: &Fixed,
+        tcp: &TcpConfig,
+    ) -> Result<AnchorId, ConfigError> {
+        self.several = true;
+        self.acquire(f, tcp)
+    }
+
+    /// One user more of a fixed side that has some.
+    pub(crate) fn share(&mut self, ip: Ip, id: AnchorId) {
+        self.tables.share(ip.is_v4(), id);
+    }
+
+    /// One user less. It is forgotten when its last entry has gone.
+    pub(crate) fn release(&mut self, ip: Ip, id: AnchorId) {
+        self.tables.release(ip.is_v4(), id);
     }
 
     /// When the entry of a four-tuple expires.
@@ -202,8 +226,26 @@ impl TimeWait {
     #[inline]
     fn find(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Found> {
         let key = self.tables.key(tuple)?;
-        let slot = self.tables.find(hash, &key, now)?;
-        let (anchor, &socket) = self.tables.anchor(&key)?;
+        match self.tables.find(hash, &key, now) {
+            Some(slot) => self.found(slot, &key),
+            None if self.several => self.find_elsewhere(hash, tuple, now),
+            None => None,
+        }
+    }
+
+    /// The entry of a four-tuple under whichever anchor.
+    #[cold]
+    fn find_elsewhere(&mut self, hash: u64, tuple: &FourTuple, now: Instant) -> Option<Found> {
+        let keys = self.tables.keys(tuple);
+        let (slot, key) = keys
+            .into_iter()
+            .find_map(|key| Some((self.tables.find(hash, &key, now)?, key)))?;
+        self.found(slot, &key)
+    }
+
+    #[inline]
+    fn found(&self, slot: Place, key: &Key) -> Option<Found> {
+        let (anchor, &socket) = self.tables.anchor(key)?;
         Some(Found {
             slot,
             window: anchor.window,
@@ -223,10 +265,8 @@ impl TimeWait {
 
     #[inline(never)]
     fn seek_and_end(&mut self, hash: u64, tuple: &FourTuple, now: Instant) {
-        if let Some(key) = self.tables.key(tuple)
-            && let Some(slot) = self.tables.find(hash, &key, now)
-        {
-            self.tables.remove(slot);
+        if let Some(found) = self.find(hash, tuple, now) {
+            self.tables.remove(found.slot);
         }
     }
 
@@ -249,7 +289,7 @@ impl Core {
 
     /// What the rules need to know of an entry.
     #[inline(always)] // its result is large
-    fn known(&self, found: &Found) -> Known {
+    fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
         // Only one rule asks for it.
         let age = match found.socket.rules.rst {
             RstRule::IgnoreBriefly => self.time_wait.tables.age(found.slot),
@@ -258,10 +298,23 @@ impl Core {
         Known {
             entry: self.time_wait.tables.entry(found.slot),
             window: found.window,
-            would_use_timestamps: self.tcp_configs[usize::from(found.socket.config)].timestamps,
+            would_use_timestamps: match self.has_sockets {
+                true => self.would_use_timestamps(tuple),
+                false => found.socket.timestamps,
+            },
             age,
             ts_recent_age: Duration::ZERO,
         }
+    }
+
+    /// Whether a SYN with timestamps would be answered with them: by who listens now, which may not
+    /// be who accepted the connection in TIME-WAIT.
+    #[cold]
+    fn would_use_timestamps(&self, tuple: &FourTuple) -> bool {
+        self.listener_for(tuple).is_some_and(|id| {
+            let config = self.listeners[id.place()].config.of(tuple.local);
+            self.tcp_configs[usize::from(config)].timestamps
+        })
     }
 }
 
@@ -277,7 +330,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
             return false;
         };
-        let known = core.known(&found);
+        let known = core.known(&found, &frame.tuple);
         let arrived = Arrived {
             header: segment.header,
             text_len: segment.payload.len() as u32,

@@ -15,6 +15,7 @@
 pub mod ack_limit;
 pub mod anchor;
 pub mod bound;
+mod collect;
 pub mod config;
 pub mod counters;
 pub mod expiry;

@@ -215,6 +215,11 @@ impl Outcome {
                 measured.counts.wrong_bytes
             ),
         );
+        let early = measured.fill.errors();
+        say(
+            early > 0,
+            format!("{early} errors when the four-tuples were used for the first time"),
+        );
         let late = measured.latency.as_ref().map_or(0, |l| l.counts.errors());
         say(late > 0, format!("{late} errors in the run for latency"));
         say(

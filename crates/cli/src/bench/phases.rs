@@ -64,6 +64,8 @@ pub struct Measured {
     /// What the client did from the window's beginning to the end of the last connection that
     /// began in it.
     pub counts: Counts,
+    /// What the client did when each tuple was used for the first time.
+    pub fill: Counts,
     /// Counters before the window, when no connection was alive.
     pub before: Sample,
     /// Counters at two moments within the window, soon after its beginning and shortly before its end.
@@ -114,6 +116,7 @@ pub fn run<T: Testbed>(
     run.bed.follow(at_full_speed(Some(tuples)))?;
     run.until(Phase::Fill, &begun, |counts| counts.launched == tuples)?;
     run.drain()?;
+    let fill = run.bed.counts()?.since(&begun);
 
     let before = run.bed.sample()?;
     let begun = run.bed.counts()?;
@@ -130,6 +133,7 @@ pub fn run<T: Testbed>(
     Ok(Measured {
         window,
         counts,
+        fill,
         before,
         within: [early, late],
         after,

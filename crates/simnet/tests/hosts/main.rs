@@ -16,6 +16,7 @@ mod old_duplicates;
 mod recycling;
 mod replies;
 mod six_packets;
+mod sockets;
 mod time_wait;
 mod vanish;
 mod workers;

@@ -2,6 +2,9 @@
 //! casts, FIN-WAIT-2 without a reader, and lengths from nothing to an hour side by side.
 
 use crate::common;
+use crate::common::forge::{
+    closes_second, forge, in_time_wait, in_time_wait_with, last_sent, segment, syn,
+};
 use crate::common::plain::{End, Plain, Told};
 use crate::common::recycle::{count_sent, once, protocol, recycled, time_wait};
 use crate::common::{CLIENT, SERVER, configs, ip, mac, pair};
@@ -9,95 +12,7 @@ use simnet::{Action, Network, Which, craft};
 use stack::{CloseReason, DestinationId, OpenConfig, TimeWaitConfig};
 use tcp::time_wait::{Counters, Policy, Rules};
 use wire::Seq;
-use wire::tcp::{Flags, Header, Timestamps};
-
-/// A server by `rules` that answers one byte and closes, a client of one tuple; one connection over.
-fn in_time_wait(rules: Rules, timestamps: bool) -> (Network<Plain>, Header) {
-    in_time_wait_with(rules, &protocol(timestamps))
-}
-
-fn in_time_wait_with(rules: Rules, tcp: &tcp::Config) -> (Network<Plain>, Header) {
-    let (mut server, client) = configs(1, tcp);
-    server.listeners[0].time_wait.rules = rules;
-    let server_app = Plain {
-        reply: b"r".to_vec(),
-        after_reply: End::Close,
-        ..Plain::default()
-    };
-    let client_app = Plain {
-        greeting: b"q".to_vec(),
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    };
-    let mut net = pair((server, client), (server_app, client_app));
-    net.run_ms(5);
-    once(&mut net).unwrap();
-    assert_eq!(net.host(SERVER).usage().time_wait, 1);
-    let last = last_sent(&net, CLIENT);
-    (net, last)
-}
-
-/// A client that says nothing and closes when the server has.
-fn closes_second() -> Plain {
-    Plain {
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    }
-}
-
-/// The header of the last segment that `from` sent.
-fn last_sent(net: &Network<Plain>, from: simnet::StationId) -> Header {
-    let sent = net.log().sent_segments().filter(|(id, _)| *id == from);
-    sent.last().expect("it sent something").1.header
-}
-
-/// What the server sent since `before` segments were in the log.
-fn answers(net: &Network<Plain>, before: usize) -> Vec<Header> {
-    let sent = net.log().sent_segments().skip(before);
-    let servers = sent.filter(|(id, _)| *id == SERVER);
-    servers.map(|(_, s)| s.header).collect()
-}
-
-/// Lets a segment from the client's socket arrive at the server, out of which the client hears
-/// nothing; returns what the server answered.
-fn forge(net: &mut Network<Plain>, header: &Header) -> Vec<Header> {
-    let to = craft::Addresses {
-        src_mac: mac(2),
-        dst_mac: mac(1),
-        src: ip(2),
-        dst: ip(1),
-    };
-    let deaf = net.add_rule(Action::Drop, Which::All, |seen| {
-        seen.from == SERVER && seen.segment().is_some()
-    });
-    let before = net.log().sent_segments().count();
-    let now = net.now();
-    net.inject(now, &craft::tcp(&to, header, b""));
-    net.run_ms(5);
-    net.end_rule(deaf);
-    answers(net, before)
-}
-
-/// A segment of the client's with its last timestamp.
-fn segment(last: &Header, flags: Flags, seq: Seq, ack: Seq) -> Header {
-    Header {
-        seq,
-        ack,
-        flags,
-        ..*last
-    }
-}
-
-/// A SYN `ahead` of the last number, its timestamp `newer` than the last.
-fn syn(last: &Header, ahead: i32, newer: u32) -> Header {
-    let next = last.seq + 1;
-    let mut syn = segment(last, Flags::SYN, next + ahead as u32, Seq(0));
-    if let Some(Timestamps { val, ecr }) = &mut syn.options.timestamps {
-        *val = val.wrapping_add(newer);
-        *ecr = 0;
-    }
-    syn
-}
+use wire::tcp::{Flags, Header};
 
 fn counted(net: &Network<Plain>, count: impl Fn(&Counters) -> u64) -> u64 {
     time_wait(net, |c| count(&c.time_wait))

@@ -62,8 +62,16 @@ pub enum ConfigError {
     #[error("{0} is neither on-link nor is there a gateway")]
     NoRoute(Ip),
     /// More sockets than the TIME-WAIT table can name.
-    #[error("more than {0} listeners and destinations")]
+    #[error(
+        "there are {0} sockets already, of listeners, destinations and connections, or with connections in TIME-WAIT: close some, and wait until TIME-WAIT is over"
+    )]
     TooManySockets(usize),
+    /// More sets of the protocol's parameters than can be told apart.
+    #[error("65,535 different sets of TCP parameters have been in use: use one of them again")]
+    TooManyParameters,
+    /// A listener that was closed.
+    #[error("this listener has been closed: use the id of one that is open")]
+    NoSuchListener,
     /// A TIME-WAIT length out of range.
     #[error("a TIME-WAIT length of {0} ms is out of range: 0 to 86400000")]
     BadTimeWait(u32),

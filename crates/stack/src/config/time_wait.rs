@@ -67,10 +67,7 @@ impl TimeWaitConfig {
     /// The protocol's parameters with what the rules say of them.
     #[must_use]
     pub(crate) fn protocol(&self, tcp: &TcpConfig) -> TcpConfig {
-        TcpConfig {
-            ack_check: tcp.ack_check && self.rules.ack_check,
-            ..tcp.clone()
-        }
+        protocol(&self.rules, tcp)
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
@@ -84,5 +81,14 @@ impl TimeWaitConfig {
         }
         self.rules.validate()?;
         Ok(())
+    }
+}
+
+/// The protocol's parameters with what `rules` say of them.
+#[must_use]
+pub(crate) fn protocol(rules: &Rules, tcp: &TcpConfig) -> TcpConfig {
+    TcpConfig {
+        ack_check: tcp.ack_check && rules.ack_check,
+        ..tcp.clone()
     }
 }

@@ -3,12 +3,12 @@
 use tcp::State;
 use tcp::time::Instant;
 use tcp::time_wait::bound::UNCOUNTED;
-use tcp::time_wait::{Entry, Movement, Positions};
+use tcp::time_wait::{Entry, Movement, Positions, Rules, Side};
 
 use super::Socket;
 use super::tables::{Kept, Key};
 use crate::core::Core;
-use crate::slab::{Slot, flag};
+use crate::slab::{Origin, Slot, flag};
 
 impl Core {
     /// Whether a connection is over for its control block: in TIME-WAIT, or in FIN-WAIT-2 with nobody to
@@ -55,10 +55,19 @@ impl Core {
 }
 
 impl super::TimeWait {
+    /// The rules of a connection.
+    pub(crate) fn rules(&self, slot: &Slot) -> Option<&Rules> {
+        Some(&self.socket(slot)?.0.rules)
+    }
+
     /// The socket that a connection belongs to, and the key of its entry.
     #[inline]
     fn socket(&self, slot: &Slot) -> Option<(&Socket, Key)> {
-        let key = self.tables.key(&slot.tuple)?;
+        let key = match (slot.anchor, slot.origin) {
+            (Some(id), _) => self.tables.key_under(id, &slot.tuple)?,
+            (None, Origin::Destination(..)) => self.tables.key_of(Side::Remote, &slot.tuple)?,
+            (None, _) => self.tables.key_of(Side::Local, &slot.tuple)?,
+        };
         let (_, socket) = self.tables.anchor(&key)?;
         Some((socket, key))
     }

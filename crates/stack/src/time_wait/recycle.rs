@@ -148,7 +148,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
             return false;
         };
-        let known = core.known(&found);
+        let known = core.known(&found, &frame.tuple);
         let arrived = Arrived {
             header: segment.header,
             text_len: segment.payload.len() as u32,

@@ -4,8 +4,11 @@
 use ::core::time::Duration;
 
 use tcp::time::Instant;
-use tcp::time_wait::{Anchor, Config, Entry, Family, Inserted, Slot, Table, V4, V6};
-use wire::FourTuple;
+use tcp::time_wait::{
+    Anchor, AnchorError, AnchorId, Anchors, Config, Entry, Family, Inserted, Side, Slot, Table, V4,
+    V6,
+};
+use wire::{FourTuple, Ip};
 
 use crate::config::ConfigError;
 
@@ -14,8 +17,14 @@ pub(super) struct Tables<S> {
     config: Config,
     v4: Option<Table<V4>>,
     v6: Option<Table<V6>>,
-    sockets_v4: Vec<S>,
-    sockets_v6: Vec<S>,
+    sockets_v4: Vec<Used<S>>,
+    sockets_v6: Vec<Used<S>>,
+}
+
+/// What belongs to an anchor, and how many sockets and connections keep it.
+struct Used<S> {
+    socket: S,
+    users: u32,
 }
 
 /// A connection's name in the table of its family.
@@ -68,7 +77,7 @@ macro_rules! at {
     };
 }
 
-impl<S> Tables<S> {
+impl<S: PartialEq> Tables<S> {
     /// None yet.
     pub(super) fn new(config: Config) -> Tables<S> {
         Tables {
@@ -80,28 +89,74 @@ impl<S> Tables<S> {
         }
     }
 
-    /// Adds a fixed side to the table of its family, which is made for the first. One that is there
-    /// already stays what it was.
-    pub(super) fn add_anchor(&mut self, anchor: Anchor, socket: S) -> Result<(), ConfigError> {
-        if anchor.ip.is_v4() {
-            add(
-                &mut self.v4,
-                &self.config,
-                anchor,
-                socket,
-                &mut self.sockets_v4,
-            )
-        } else {
-            add(
-                &mut self.v6,
-                &self.config,
-                anchor,
-                socket,
-                &mut self.sockets_v6,
-            )
+    /// One more user of a fixed side, in the table of its family, which is made for the first: of one that
+    /// is there already with all that belongs to it, or else of a new one.
+    pub(super) fn acquire(&mut self, anchor: Anchor, socket: S) -> Result<AnchorId, ConfigError> {
+        let config = &self.config;
+        match anchor.ip.is_v4() {
+            true => acquire(&mut self.v4, config, anchor, socket, &mut self.sockets_v4),
+            false => acquire(&mut self.v6, config, anchor, socket, &mut self.sockets_v6),
         }
     }
 
+    /// One user more of what has some.
+    pub(super) fn share(&mut self, is_v4: bool, id: AnchorId) {
+        let sockets = match is_v4 {
+            true => &mut self.sockets_v4,
+            false => &mut self.sockets_v6,
+        };
+        if let Some(used) = sockets.get_mut(id.index()) {
+            used.users += 1;
+        }
+    }
+
+    /// One user less. Without any, it goes when its last entry has gone.
+    pub(super) fn release(&mut self, is_v4: bool, id: AnchorId) {
+        match is_v4 {
+            true => release(&mut self.v4, id, &mut self.sockets_v4),
+            false => release(&mut self.v6, id, &mut self.sockets_v6),
+        }
+    }
+
+    fn anchors(&self, is_v4: bool) -> Option<&Anchors> {
+        match is_v4 {
+            true => Some(self.v4.as_ref()?.anchors()),
+            false => Some(self.v6.as_ref()?.anchors()),
+        }
+    }
+
+    /// The key of a connection that began with the first anchor of its socket on this side.
+    #[inline]
+    pub(super) fn key_of(&self, side: Side, tuple: &FourTuple) -> Option<Key> {
+        let (ip, port) = match side {
+            Side::Local => (tuple.local, tuple.local_port),
+            Side::Remote => (tuple.remote, tuple.remote_port),
+        };
+        let id = self.anchors(ip.is_v4())?.find(side, ip, port)?;
+        self.key_under(id, tuple)
+    }
+
+    /// The key of a connection that began with the anchor `id`.
+    #[inline]
+    pub(super) fn key_under(&self, id: AnchorId, tuple: &FourTuple) -> Option<Key> {
+        let anchors = self.anchors(tuple.local.is_v4())?;
+        let (ip, port) = match anchors.get(id)?.side {
+            Side::Local => (tuple.remote, tuple.remote_port),
+            Side::Remote => (tuple.local, tuple.local_port),
+        };
+        key(id, ip, port)
+    }
+
+    /// Every key that a connection of the four-tuple may have.
+    pub(super) fn keys(&self, tuple: &FourTuple) -> Vec<Key> {
+        let anchors = self.anchors(tuple.local.is_v4());
+        let candidates = anchors.into_iter().flat_map(|a| a.candidates(tuple));
+        candidates
+            .filter_map(|(id, ip, port)| key(id, ip, port))
+            .collect()
+    }
+
+    /// The first of [`Tables::keys`]: the only one as long as sockets are known at start.
     #[inline]
     pub(super) fn key(&self, tuple: &FourTuple) -> Option<Key> {
         match tuple.local.is_v4() {
@@ -112,7 +167,8 @@ impl<S> Tables<S> {
 
     /// What belongs to the fixed sides, in no particular order.
     pub(super) fn sockets(&self) -> impl Iterator<Item = &S> {
-        self.sockets_v4.iter().chain(&self.sockets_v6)
+        let all = self.sockets_v4.iter().chain(&self.sockets_v6);
+        all.map(|used| &used.socket)
     }
 
     /// The anchor of a key of these tables, and what belongs to it.
@@ -120,12 +176,12 @@ impl<S> Tables<S> {
     pub(super) fn anchor(&self, key: &Key) -> Option<(&Anchor, &S)> {
         match key {
             Key::V4(key) => {
-                let socket = self.sockets_v4.get(V4::parts(key).0.index())?;
-                Some((self.v4.as_ref()?.anchor(key)?, socket))
+                let used = self.sockets_v4.get(V4::parts(key).0.index())?;
+                Some((self.v4.as_ref()?.anchor(key)?, &used.socket))
             }
             Key::V6(key) => {
-                let socket = self.sockets_v6.get(V6::parts(key).0.index())?;
-                Some((self.v6.as_ref()?.anchor(key)?, socket))
+                let used = self.sockets_v6.get(V6::parts(key).0.index())?;
+                Some((self.v6.as_ref()?.anchor(key)?, &used.socket))
             }
         }
     }
@@ -287,21 +343,56 @@ impl<S> Tables<S> {
     }
 }
 
-fn add<F: Family, S>(
+#[inline]
+fn key(id: AnchorId, ip: Ip, port: u16) -> Option<Key> {
+    match ip.is_v4() {
+        true => Some(Key::V4(V4::key(id, ip, port)?)),
+        false => Some(Key::V6(V6::key(id, ip, port)?)),
+    }
+}
+
+fn acquire<F: Family, S: PartialEq>(
     table: &mut Option<Table<F>>,
     config: &Config,
     anchor: Anchor,
     socket: S,
-    sockets: &mut Vec<S>,
-) -> Result<(), ConfigError> {
-    let error = |e: &dyn core::fmt::Display| ConfigError::TimeWait(e.to_string());
+    sockets: &mut Vec<Used<S>>,
+) -> Result<AnchorId, ConfigError> {
     let made = match table.take() {
         Some(made) => made,
-        None => Table::new(config, Instant::ZERO).map_err(|e| error(&e))?,
+        None => {
+            Table::new(config, Instant::ZERO).map_err(|e| ConfigError::TimeWait(e.to_string()))?
+        }
     };
-    let id = table.insert(made).add_anchor(anchor);
-    if id.map_err(|e| error(&e))?.index() == sockets.len() {
-        sockets.push(socket);
+    let table = table.insert(made);
+    let anchors = table.anchors();
+    let mut known = anchors.of(anchor.side, anchor.ip, anchor.port);
+    let same = known.find(|id| {
+        let used = sockets.get(id.index());
+        anchors.get(*id) == Some(&anchor) && used.is_some_and(|used| used.socket == socket)
+    });
+    drop(known);
+    if let Some(id) = same.filter(|id| table.revive_anchor(*id)) {
+        sockets[id.index()].users += 1;
+        return Ok(id);
     }
-    Ok(())
+    let id = table.add_anchor(anchor).map_err(|why| match why {
+        AnchorError::Full => ConfigError::TooManySockets(Anchors::MAX),
+        _ => ConfigError::TimeWait(why.to_string()),
+    })?;
+    let used = Used { socket, users: 1 };
+    match sockets.get_mut(id.index()) {
+        Some(place) => *place = used,
+        None => sockets.push(used),
+    }
+    Ok(id)
+}
+
+fn release<F: Family, S>(table: &mut Option<Table<F>>, id: AnchorId, sockets: &mut [Used<S>]) {
+    if let (Some(table), Some(used)) = (table, sockets.get_mut(id.index())) {
+        used.users = used.users.saturating_sub(1);
+        if used.users == 0 {
+            table.retire_anchor(id);
+        }
+    }
 }

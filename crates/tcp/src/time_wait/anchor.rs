@@ -5,6 +5,7 @@ use core::fmt;
 use hashbrown::HashTable;
 use wire::{FourTuple, Ip};
 
+use super::collect::Collector;
 use super::expiry::ClassId;
 
 /// Which side of the four-tuple an [`Anchor`] fixes.
@@ -44,6 +45,10 @@ impl Anchor {
         let scaled = self.window.checked_shr(self.window_shift.into());
         u16::try_from(scaled.unwrap_or(0)).unwrap_or(u16::MAX)
     }
+
+    fn socket_hash(&self) -> u64 {
+        socket_hash(self.side, self.ip, self.port)
+    }
 }
 
 /// Names an [`Anchor`] of one [`Anchors`].
@@ -51,7 +56,7 @@ impl Anchor {
 pub struct AnchorId(pub(super) u16);
 
 impl AnchorId {
-    /// Its place, in the order of adding.
+    /// A small number that no other anchor of the table has.
     #[inline]
     #[must_use]
     pub fn index(self) -> usize {
@@ -62,7 +67,7 @@ impl AnchorId {
 /// Why an anchor was not added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AnchorError {
-    /// There are [`Anchors::MAX`] already.
+    /// There are [`Anchors::MAX`] already that are in use or have entries.
     Full,
     /// The table has no such duration class.
     UnknownClass,
@@ -73,7 +78,9 @@ pub enum AnchorError {
 impl fmt::Display for AnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            AnchorError::Full => "there are 16,383 TIME-WAIT anchors already",
+            AnchorError::Full => {
+                "there are 16,383 TIME-WAIT anchors already, all with users or entries"
+            }
             AnchorError::UnknownClass => "no such TIME-WAIT duration class",
             AnchorError::WrongFamily => "the anchor's address is of the other family",
         })
@@ -82,17 +89,22 @@ impl fmt::Display for AnchorError {
 
 impl core::error::Error for AnchorError {}
 
-/// The anchors of a table. They are few, known at start, and never removed.
+/// The anchors of a table.
 ///
-/// A tuple's anchor is its local socket if that is one, else its remote socket. An anchor that is
-/// added while entries exist hides those that it would have named differently until they expire:
-/// add listeners before the first connection, and do not listen on ports of the ephemeral range.
+/// A connection keeps the anchor that it began with. One socket may have several, if what its
+/// connections have in common has changed, and a tuple may have one on either side: whoever looks
+/// for an entry tries [`Anchors::resolve`] first, and if it could be another, all of
+/// [`Anchors::candidates`]. One that no connection will use again is given back with
+/// [`Table::retire_anchor`](super::Table::retire_anchor).
 #[derive(Debug)]
 pub struct Anchors {
     list: Vec<Anchor>,
-    /// Places in `list`, by side and socket. Its keys are configuration, not the peers' choice, so
-    /// its hash needs no secret.
+    /// The next anchor of the same socket, for each; [`VACANT`]: none.
+    others: Vec<u16>,
+    /// The first anchor of each socket. Its keys are configuration, not the peers' choice, so its
+    /// hash needs no secret.
     index: HashTable<u16>,
+    collector: Collector,
     /// The class of each anchor and state, for every `u16`: the sweep looks up without a branch.
     classes: Box<[u8; 1 << 16]>,
 }
@@ -124,39 +136,118 @@ impl Anchors {
     pub fn new() -> Anchors {
         Anchors {
             list: Vec::new(),
+            others: Vec::new(),
             index: HashTable::new(),
+            collector: Collector::new(),
             classes: Box::new([0; 1 << 16]),
         }
     }
 
-    /// Adds `anchor`, or finds it if its side, address and port are known already; then its class
-    /// and window stay what they were.
+    /// Adds `anchor`, after those that its socket has.
     ///
     /// # Errors
     /// [`AnchorError::Full`] at [`Anchors::MAX`].
     pub fn add(&mut self, anchor: Anchor) -> Result<AnchorId, AnchorError> {
-        if let Some(id) = self.find(anchor.side, anchor.ip, anchor.port) {
-            return Ok(id);
+        if self.list.len() == Anchors::MAX && self.collector.free() == 0 {
+            self.reap(1);
         }
-        if self.list.len() >= Anchors::MAX {
-            return Err(AnchorError::Full);
-        }
-        let id = self.list.len() as u16;
-        self.list.push(anchor);
+        let id = match self.collector.take() {
+            Some(free) => {
+                self.list[usize::from(free)] = anchor;
+                free
+            }
+            None if self.list.len() < Anchors::MAX => {
+                self.list.push(anchor);
+                self.others.push(VACANT);
+                self.collector.push();
+                (self.list.len() - 1) as u16
+            }
+            None => return Err(AnchorError::Full),
+        };
         for recycled in [0, RECYCLED] {
             self.classes[usize::from(id | recycled)] = anchor.class.0;
             self.classes[usize::from(id | recycled | FIN_WAIT2)] = anchor.fin_wait2_class.0;
         }
-        let list = &self.list;
-        let hash = socket_hash(anchor.side, anchor.ip, anchor.port);
-        self.index.insert_unique(hash, id, |&i| {
-            let a = &list[usize::from(i)];
-            socket_hash(a.side, a.ip, a.port)
-        });
+        match self.find(anchor.side, anchor.ip, anchor.port) {
+            Some(first) => {
+                let next = &mut self.others[first.index()];
+                let after = core::mem::replace(next, id);
+                self.others[usize::from(id)] = after;
+            }
+            None => self.index(id),
+        }
         Ok(AnchorId(id))
     }
 
-    /// The anchor with this fixed side.
+    fn index(&mut self, id: u16) {
+        let list = &self.list;
+        let hash = |&i: &u16| list[usize::from(i)].socket_hash();
+        self.index.insert_unique(hash(&id), id, hash);
+    }
+
+    /// Its socket has the anchor no more.
+    fn unlink(&mut self, id: u16) {
+        let next = core::mem::replace(&mut self.others[usize::from(id)], VACANT);
+        let socket = self.list[usize::from(id)];
+        if let Ok(first) = self.index.find_entry(socket.socket_hash(), |&i| i == id) {
+            first.remove();
+            if next != VACANT {
+                self.index(next);
+            }
+            return;
+        }
+        let mut before = self.find(socket.side, socket.ip, socket.port);
+        while let Some(AnchorId(at)) = before {
+            let link = &mut self.others[usize::from(at)];
+            if *link == id {
+                *link = next;
+                return;
+            }
+            before = self.after(AnchorId(at));
+        }
+    }
+
+    /// What finds out which anchors have no entry.
+    #[inline]
+    pub(super) fn collector(&mut self) -> &mut Collector {
+        &mut self.collector
+    }
+
+    /// Sets some anchors free that have no entry.
+    pub(super) fn reap(&mut self, budget: usize) {
+        for _ in 0..budget {
+            let Some(id) = self.collector.reap() else {
+                return;
+            };
+            self.unlink(id);
+        }
+    }
+
+    /// The anchors of a socket, that which it has had longest first.
+    pub fn of(&self, side: Side, ip: Ip, port: u16) -> impl Iterator<Item = AnchorId> {
+        core::iter::successors(self.find(side, ip, port), |id| self.after(*id))
+    }
+
+    fn after(&self, id: AnchorId) -> Option<AnchorId> {
+        let next = *self.others.get(id.index())?;
+        (next != VACANT).then_some(AnchorId(next))
+    }
+
+    /// Every anchor that an entry of the four-tuple may have, with its variable side.
+    pub fn candidates(&self, tuple: &FourTuple) -> impl Iterator<Item = (AnchorId, Ip, u16)> {
+        let FourTuple {
+            local,
+            remote,
+            local_port,
+            remote_port,
+        } = *tuple;
+        let ours = self.of(Side::Local, local, local_port);
+        let theirs = self.of(Side::Remote, remote, remote_port);
+        ours.map(move |id| (id, remote, remote_port))
+            .chain(theirs.map(move |id| (id, local, local_port)))
+    }
+
+    /// The first anchor with this fixed side.
     #[inline]
     #[must_use]
     pub fn find(&self, side: Side, ip: Ip, port: u16) -> Option<AnchorId> {
@@ -167,7 +258,7 @@ impl Anchors {
         Some(AnchorId(*found))
     }
 
-    /// The anchor of a four-tuple with its variable side, the local socket first.
+    /// The first of [`Anchors::candidates`]: the only one as long as sockets are known at start.
     #[inline(always)] // or the sixteen octets of the address are moved twice more
     #[must_use]
     pub fn resolve(&self, tuple: &FourTuple) -> Option<(AnchorId, Ip, u16)> {
@@ -228,13 +319,13 @@ impl Anchors {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.list.len() - self.collector.free()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.len() == 0
     }
 
     /// The duration class of anchor number `anchor` with its entry's state; class 0 for numbers that

@@ -12,6 +12,9 @@ use super::family::{Bucket, Family};
 use super::table::{PROBE_LIMIT, Table};
 use crate::time::Instant;
 
+/// Anchors that one sweep gives back at most.
+const REAPED_AT_ONCE: usize = 16;
+
 /// One walk through the table.
 #[derive(Debug)]
 pub(super) struct Pass {
@@ -57,9 +60,18 @@ impl<F: Family> Table<F> {
                 bucket.set_flags(bucket.flags().with_overflow(needed));
             }
         }
+        if self.anchors.collector().wants_to_see() {
+            for bucket in &self.memory.buckets()[self.pass.cursor..self.pass.cursor + due] {
+                for anchor in bucket.anchors() {
+                    self.anchors.collector().see(anchor);
+                }
+            }
+        }
+        self.anchors.reap(REAPED_AT_ONCE);
         self.pass.cursor += due;
         if self.pass.cursor == buckets {
             self.expiry.all_current();
+            self.anchors.collector().pass_ended();
             self.begin_pass();
         }
         expired
@@ -127,6 +139,7 @@ impl<F: Family> Table<F> {
     }
 
     fn begin_pass(&mut self) {
+        self.anchors.collector().pass_begins();
         self.expiry.begin_generation();
         self.pass = Pass::new(self.expiry.now());
     }

@@ -178,7 +178,21 @@ impl<F: Family> Table<F> {
         if F::key(AnchorId(0), anchor.ip, anchor.port).is_none() {
             return Err(AnchorError::WrongFamily);
         }
+        if self.live == 0 {
+            self.anchors.collector().no_entries();
+        }
         self.anchors.add(anchor)
+    }
+
+    /// No connection will be inserted under `id` until [`Table::revive_anchor`]. When its last entry is
+    /// gone, which a whole pass of the sweep shows, the anchor is given back.
+    pub fn retire_anchor(&mut self, id: AnchorId) {
+        self.anchors.collector().retire(id.0);
+    }
+
+    /// Connections may be inserted under `id` again; `false`: it has been given back.
+    pub fn revive_anchor(&mut self, id: AnchorId) -> bool {
+        self.anchors.collector().revive(id.0)
     }
 
     /// The fixed sides.

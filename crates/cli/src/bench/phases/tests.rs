@@ -342,3 +342,38 @@ fn launches_that_a_stall_held_up_are_in_the_latency() {
     assert!(latency.latency.min() >= 800_000_000);
     assert!(latency.latency.max() >= 1_000_000_000);
 }
+
+#[test]
+fn errors_before_the_window_are_told() {
+    let args = options(&[
+        "--tuples",
+        "50",
+        "--concurrency",
+        "4",
+        "--duration",
+        "100ms",
+    ]);
+    let measured = run(&mut bed(&args), &args, &mut |_| {}).unwrap();
+    assert_eq!(
+        (
+            measured.fill.launched,
+            measured.fill.completed,
+            measured.fill.errors()
+        ),
+        (50, 50, 0)
+    );
+    let fill = Counts {
+        timeouts: 3,
+        ..measured.fill
+    };
+    let baseline = Baseline {
+        before: 1e6,
+        after: 1e6,
+    };
+    let o = Outcome::new(&args, &Measured { fill, ..measured }, baseline, 20);
+    assert!(
+        o.problems[0].starts_with("3 errors when"),
+        "{:?}",
+        o.problems
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+pub(crate) mod forge;
 pub(crate) mod plain;
 pub(crate) mod recycle;
 pub(crate) mod stream;

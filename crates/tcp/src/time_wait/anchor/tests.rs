@@ -44,21 +44,37 @@ fn the_local_socket_comes_first_and_the_tuple_comes_back() {
 }
 
 #[test]
-fn one_anchor_a_socket_and_side() {
+fn a_socket_keeps_the_anchors_that_it_had() {
     let mut anchors = Anchors::new();
-    let a = anchor(Side::Local, Ip::v4([10, 0, 0, 1]), 80);
+    let ip = Ip::v4([10, 0, 0, 1]);
+    let a = anchor(Side::Local, ip, 80);
     let first = anchors.add(a).unwrap();
-    let again = anchors.add(Anchor { window: 1, ..a }).unwrap();
-    assert_eq!(first, again);
-    assert_eq!(anchors.get(first).unwrap().window, 65_535);
-    let other = anchors
-        .add(Anchor {
-            side: Side::Remote,
-            ..a
-        })
-        .unwrap();
-    assert_ne!(first, other);
-    assert_eq!(anchors.len(), 2);
+    let second = anchors.add(Anchor { window: 1, ..a }).unwrap();
+    let third = anchors.add(Anchor { window: 2, ..a }).unwrap();
+    let other = Anchor {
+        side: Side::Remote,
+        ..a
+    };
+    let other = anchors.add(other).unwrap();
+    assert_eq!(anchors.len(), 4);
+    assert_eq!(anchors.find(Side::Local, ip, 80), Some(first));
+    let all = |anchors: &Anchors| anchors.of(Side::Local, ip, 80).collect::<Vec<_>>();
+    assert_eq!(all(&anchors), [first, third, second]);
+    let window = |id| anchors.get(id).unwrap().window;
+    assert_eq!([first, second, third].map(window), [65_535, 1, 2]);
+    // The tuple may be of any of them, on either side.
+    let tuple = tuple([10, 0, 0, 1], 80, [10, 0, 0, 1], 80);
+    let candidates: Vec<_> = anchors.candidates(&tuple).map(|c| c.0).collect();
+    assert_eq!(candidates, [first, third, second, other]);
+    // The middle, the first and the last are taken out.
+    anchors.unlink(third.0);
+    assert_eq!(all(&anchors), [first, second]);
+    anchors.unlink(first.0);
+    assert_eq!(all(&anchors), [second]);
+    assert_eq!(anchors.find(Side::Local, ip, 80), Some(second));
+    anchors.unlink(second.0);
+    assert_eq!(all(&anchors), []);
+    assert_eq!(anchors.find(Side::Remote, ip, 80), Some(other));
 }
 
 #[test]
