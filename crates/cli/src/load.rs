@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod args;
+pub mod dperf;
 mod exchange;
 mod feasible;
 pub mod output;
@@ -9,6 +10,8 @@ pub mod pass;
 pub mod plan;
 mod problems;
 mod run;
+pub mod said;
+mod script;
 mod team;
 pub mod unit;
 

@@ -41,7 +41,7 @@ impl ConfigError {
     }
 
     /// About the byte at `offset` of `text`, the content of `file`.
-    pub(super) fn line(file: &str, text: &str, offset: usize, message: String) -> ConfigError {
+    pub(crate) fn line(file: &str, text: &str, offset: usize, message: String) -> ConfigError {
         let before = text.get(..offset).unwrap_or(text);
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         ConfigError {

@@ -1,17 +1,20 @@
 //! `[load]`: what `tidewheel load` does.
 
 use core::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::Ports as Algorithm;
 use super::quantity::{Count, Millis};
 
+pub use http::{ExpectStatus, Header, Http};
 pub use profile::{Rate, Step};
 pub use sources::Sources;
 pub use target::{Scheme, Target, Url};
 
 mod check;
+mod http;
 mod profile;
 mod sources;
 mod target;
@@ -70,6 +73,10 @@ pub struct Load {
     /// The least time between the end of a connection and the next one of the same four-tuple, 0s to 24h: so long the
     /// server, or something on the way, may remember it. Default `"0s"`.
     pub reuse_interval: Millis<0, 86_400_000>,
+    /// `tcp://`: a file with what is sent and expected, step by step. Default: `request_bytes` and `response_bytes`.
+    pub script: Option<PathBuf>,
+    /// `[load.http]`: requests and answers of targets that begin with `http://`.
+    pub http: Http,
     /// `tcp://`: octets of a request, 0 to 1G. Default 1.
     pub request_bytes: super::quantity::Bytes<0, { 1 << 30 }>,
     /// `tcp://`: octets of an answer, 0 to 1024G. Default 1.
@@ -101,6 +108,8 @@ impl Default for Load {
             pairs: Count::of(16_000_000),
             port_algorithm: Algorithm::LongestRest,
             reuse_interval: Millis::of(0),
+            script: None,
+            http: Http::default(),
             request_bytes: super::quantity::Bytes::of(1),
             response_bytes: super::quantity::Bytes::of(1),
         }

@@ -1,10 +1,13 @@
 //! The options of `tidewheel load`.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::dperf::Dperf;
 use super::output::OutputArgs;
+use super::said::SaidArgs;
 use crate::args::{HostArgs, SetArgs, bare, list, name_of, quoted};
 use crate::config::load::{End, Mode, Ports, Rate, Url};
 use crate::config::quantity::{Count, Millis};
@@ -19,6 +22,9 @@ pub struct LoadArgs {
     /// Configuration file (TOML); flags come on top of it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Configuration file of dperf, a client's, on top of that; says on standard error what has no meaning here
+    #[arg(long, value_name = "FILE")]
+    dperf: Option<PathBuf>,
     /// Connections alive at a time
     #[arg(short, long, value_name = "N")]
     connections: Option<Count<1, { 1 << 24 }>>,
@@ -58,6 +64,9 @@ pub struct LoadArgs {
     /// The least time between two connections of one four-tuple
     #[arg(long, value_name = "TIME")]
     reuse_interval: Option<Millis<0, 86_400_000>>,
+    /// What is said
+    #[command(flatten)]
+    said: SaidArgs,
     /// What is written, and where to
     #[command(flatten)]
     pub output: OutputArgs,
@@ -77,8 +86,15 @@ impl LoadArgs {
             Some(file) => config::read_file(file)?,
             None => Source::empty(),
         };
+        if let Some(file) = &self.dperf {
+            let dperf = Dperf::read(file)?;
+            // Whoever reads it may have gone: no reason not to run.
+            let _ = write!(io::stderr(), "{dperf}");
+            dperf.apply(&mut source)?;
+        }
         self.host.apply(&mut source)?;
         self.apply(&mut source)?;
+        self.said.apply(&mut source)?;
         self.set.apply(&mut source)?;
         config::resolve(&source, Purpose::Load)
     }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{End, Mode};
+use super::{End, Mode, Scheme};
 use crate::config::{Config, ConfigError, Source};
 
 /// Checks the load of `config`.
@@ -66,6 +66,17 @@ pub(in crate::config) fn check(config: &Config, source: &Source) -> Result<(), C
         return fail(
             "load.close",
             "there is no last request to send FIN behind: set load.requests".into(),
+        );
+    }
+    let has = |scheme| {
+        load.targets
+            .iter()
+            .any(|target| target.url.scheme == scheme)
+    };
+    if load.script.is_some() && !has(Scheme::Tcp) {
+        return fail(
+            "load.script",
+            "no target begins with tcp://, and a script is not for HTTP".into(),
         );
     }
     addresses(config, source)
