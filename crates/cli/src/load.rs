@@ -16,3 +16,6 @@ mod team;
 pub mod unit;
 
 pub use run::run;
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ pub struct Load {
     /// How long the rate takes to rise evenly from 0, 0s to 24h. Default `"0s"`.
     pub ramp: Millis<0, 86_400_000>,
     /// A rate that changes, instead of `rate`: `[{ time = "10s", from = 0, to = "100k" }, { time = "1m", to = "100k" }]`.
-    /// `from` is where the step before ended, unless it is given; the last rate stays.
+    /// `from` is where the step before ended, unless it is given; the last rate stays. Default: none.
     pub steps: Vec<Step>,
     /// How long, 1ms to 30d. Default `"10s"`, unless `count` is given.
     pub duration: Option<Millis<1, 2_592_000_000>>,

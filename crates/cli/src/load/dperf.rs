@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::config::{ConfigError, Source};
 
 mod file;
-mod keywords;
+pub(super) mod keywords;
 mod translate;
 
 /// A file that was understood.

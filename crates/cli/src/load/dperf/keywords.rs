@@ -7,7 +7,7 @@ use super::file::Line;
 use crate::config::ConfigError;
 
 /// Keywords that change nothing that is sent here, and why.
-pub(super) const WITHOUT_MEANING: [(&str, &str); 16] = [
+pub(in crate::load) const WITHOUT_MEANING: [(&str, &str); 16] = [
     ("clear_screen", "the line a second is one line"),
     (
         "client_hop",
@@ -48,7 +48,7 @@ pub(super) const WITHOUT_MEANING: [(&str, &str); 16] = [
 ];
 
 /// Keywords for traffic that is not made here, and why.
-pub(super) const REFUSED: [(&str, &str); 5] = [
+pub(in crate::load) const REFUSED: [(&str, &str); 5] = [
     (
         "change_dip",
         "flooding is not done here: every SYN belongs to a connection",
@@ -215,7 +215,7 @@ impl<'t> File<'t> {
 }
 
 /// Keywords that are understood, and how they are written.
-pub(super) const SYNTAX: [(&str, &str); 24] = [
+pub(in crate::load) const SYNTAX: [(&str, &str); 24] = [
     ("cc", "NUMBER"),
     ("client", "ADDRESS NUMBER"),
     ("client_port_range", "FIRST [LAST]"),
