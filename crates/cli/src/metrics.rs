@@ -10,6 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use runtime::{Field, Kind, Monitor, PortReport};
 
+mod limited;
 pub mod server;
 
 /// Before each name.

@@ -94,6 +94,10 @@ impl Core {
     fn count_end(&mut self, index: u32, reason: CloseReason) {
         let slot = self.slab.get(index);
         let count = &mut self.counters.host;
+        if slot.conn.state() == State::FinWait2 {
+            // In TIME-WAIT's table now: it is counted when it is over.
+            return;
+        }
         let established = slot.has(flag::ESTABLISHED);
         if established {
             count.closed += 1;

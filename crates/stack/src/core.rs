@@ -12,7 +12,7 @@ use crate::application::ListenerId;
 use crate::config::{Config, ConfigError, Owner, Secrets, TimeWaitConfig};
 use crate::counters::Counters;
 use crate::detection::Detection;
-use crate::hash::{Keyed, configured};
+use crate::hash::{Keyed, Purpose, configured};
 use crate::link::{Link, number};
 use crate::lists::Lists;
 use crate::neighbor::Neighbors;
@@ -251,9 +251,8 @@ impl Core {
             let tcp = d.time_wait.protocol(&d.tcp);
             let place = place_config(&mut tcp_configs, &tcp, config.mtu, d.address.is_v4())?;
             let sources = link.sources_for(d.address);
-            // The same key for all, and what differs: a keyed hash of the destination.
             let number = destinations.len() as u64;
-            let seed = [k0 ^ k1.rotate_left(17), k1 ^ number << 48];
+            let seed = [false, true].map(|half| key.derived(Purpose::Ports(number, half)));
             let taken = |ip, port| listen_index.find(ip, port).is_some();
             fixed.push(Fixed {
                 side: Side::Remote,
@@ -269,7 +268,12 @@ impl Core {
                 time_wait: d.time_wait,
             });
         }
-        let time_wait = TimeWait::new(&config, &fixed, &tcp_configs, k0.rotate_left(32) ^ k1)?;
+        let time_wait = TimeWait::new(
+            &config,
+            &fixed,
+            &tcp_configs,
+            key.derived(Purpose::TimeWaitAcks),
+        )?;
         let chunks = |bytes: usize| u32::try_from(bytes.div_ceil(CHUNK)).unwrap_or(u32::MAX);
         let mut neighbors = Neighbors::new(config.max_neighbors, key);
         let detection = Detection::new(config.address_probes, &mut link);
@@ -284,7 +288,10 @@ impl Core {
             send_memory: Memory::new(chunks(config.send_memory), CHUNK as u32),
             tcp_configs,
             counters: Counters::default(),
-            challenge: ChallengeLimit::new(config.control_replies_per_second, k0 ^ k1),
+            challenge: ChallengeLimit::new(
+                config.control_replies_per_second,
+                key.derived(Purpose::ChallengeAcks),
+            ),
             time_wait,
             neighbors,
             detection,
@@ -293,7 +300,7 @@ impl Core {
             free_listeners: Vec::new(),
             listen_index,
             destinations,
-            next_ephemeral: (k0 >> 32) as u32,
+            next_ephemeral: key.derived(Purpose::NextEphemeral) as u32,
             resets: RateLimit::new(config.control_replies_per_second),
             icmp_errors: RateLimit::new(config.control_replies_per_second),
             echo_replies: RateLimit::new(config.control_replies_per_second),

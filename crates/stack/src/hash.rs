@@ -28,6 +28,21 @@ pub(crate) struct Keyed {
     /// Keys of NH: two words for each product.
     nh: [u64; 6],
     multilinear: [u128; 2],
+    /// What the multilinear hash adds: without it, it would be universal, but not strongly.
+    added: u128,
+}
+
+/// What a number is derived for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// The budget of acknowledgments out of TIME-WAIT.
+    TimeWaitAcks,
+    /// The budget of challenge ACKs (RFC 5961 7).
+    ChallengeAcks,
+    /// Where `next_ephemeral` begins (RFC 6056 3.3.3).
+    NextEphemeral,
+    /// The key of a destination's choice of ports: its place, and the first or the second half.
+    Ports(u64, bool),
 }
 
 impl Keyed {
@@ -40,7 +55,22 @@ impl Keyed {
             any,
             nh: [0, 1, 2, 3, 4, 5].map(word),
             multilinear: [wide(6), wide(8)],
+            added: wide(10),
         }
+    }
+
+    /// A number for a purpose of its own, such as the seed of a budget: independent of the hash's keys
+    /// and of the numbers for other purposes, so that what is seen of one tells nothing of the others.
+    pub(crate) fn derived(&self, purpose: Purpose) -> u64 {
+        let (label, number) = match purpose {
+            Purpose::TimeWaitAcks => (0u64, 0u64),
+            Purpose::ChallengeAcks => (1, 0),
+            Purpose::NextEphemeral => (2, 0),
+            Purpose::Ports(place, half) => (3 + u64::from(half), place),
+        };
+        // Twice as long as what the keys were made of.
+        let message = u128::from(label) << 64 | u128::from(number);
+        self.any.hash(&message.to_le_bytes())
     }
 
     /// The hash of a four-tuple: one a packet, for every table.
@@ -88,7 +118,8 @@ impl Keyed {
         let (low, high) = (wide as u64, (wide >> 64) as u64);
         let sum = m0
             .wrapping_mul(low.into())
-            .wrapping_add(m1.wrapping_mul(high.into()));
+            .wrapping_add(m1.wrapping_mul(high.into()))
+            .wrapping_add(self.added);
         let hash = (sum >> 64) as u64;
         (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }

@@ -10,7 +10,7 @@ use tcp::time_wait::{
     DropReason, Entry, Epochs, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule,
     Rules, Verdict, decide,
 };
-use tcp::{Config as TcpConfig, Segment, closed};
+use tcp::{CloseReason, Config as TcpConfig, Segment, closed};
 use wire::tcp::{Flags, Header, Options, Timestamps};
 use wire::{FourTuple, Ip};
 
@@ -42,6 +42,8 @@ pub(crate) struct TimeWait {
     durations_ms: Vec<u64>,
     acks: AckLimiter,
     probes: Probes,
+    /// Connections whose FIN-WAIT-2 expired in the tables, as far as they are counted.
+    orphans_expired: u64,
     /// Sockets were made at run time: a four-tuple may have an anchor on either side, and a socket
     /// several.
     several: bool,
@@ -124,6 +126,7 @@ impl TimeWait {
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
+            orphans_expired: 0,
             several: false,
         };
         for f in fixed {
@@ -280,11 +283,27 @@ impl Core {
     /// Ends entries whose time is over: a bounded slice of the table a turn.
     pub(crate) fn expire_time_wait(&mut self, now: Instant) {
         let key = self.key;
-        let expired = self
-            .time_wait
-            .tables
-            .sweep(now, SWEEP_BUDGET, |tuple| key.flow(tuple));
-        self.counters.host.time_wait_expired += expired as u64;
+        let tables = &mut self.time_wait.tables;
+        tables.sweep(now, SWEEP_BUDGET, |tuple| key.flow(tuple));
+        let (expired, fin_wait2) = tables.expired();
+        let timeouts = fin_wait2 - self.time_wait.orphans_expired;
+        self.time_wait.orphans_expired = fin_wait2;
+        self.counters.host.time_wait_expired = expired;
+        self.counters.tcp.fin_wait2_timeouts += timeouts;
+        self.counters.host.closed += timeouts;
+        self.counters.host.closed_timeout += timeouts;
+    }
+
+    /// A connection in FIN-WAIT-2 whose user was told of its end before is over.
+    fn count_orphan(&mut self, reason: CloseReason) {
+        let count = &mut self.counters.host;
+        count.closed += 1;
+        match reason {
+            CloseReason::Normal => count.closed_normal += 1,
+            CloseReason::Reset => count.closed_reset += 1,
+            CloseReason::DataLost => count.closed_data_lost += 1,
+            _ => count.closed_aborted += 1,
+        }
     }
 
     /// What the rules need to know of an entry.
@@ -342,9 +361,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             entry.ts_recent = Some(ts_recent);
         }
         if decision.verdict == Verdict::Ack(AckReason::FirstFin) {
-            core.time_wait.tables.finish(found.slot, now);
+            // Where there is no TIME-WAIT, the FIN is acknowledged all the same, this once.
+            let kept = core.time_wait.tables.finish(found.slot, now);
             entry.rcv_nxt += 1;
-            core.counters.host.time_wait_entered += 1;
+            core.counters.host.time_wait_entered += u64::from(kept);
+            core.count_orphan(CloseReason::Normal);
         } else if decision.restart {
             core.time_wait.tables.restart(found.slot, now);
         }
@@ -370,10 +391,16 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             Verdict::Drop(_) => decision.verdict,
             Verdict::Kill(_) => {
                 core.time_wait.tables.remove(found.slot);
+                if entry.fin_wait2 {
+                    core.count_orphan(CloseReason::Reset);
+                }
                 decision.verdict
             }
             Verdict::Reset(reason) => {
                 core.time_wait.tables.remove(found.slot);
+                if entry.fin_wait2 {
+                    core.count_orphan(CloseReason::DataLost);
+                }
                 let reset = match reason {
                     ResetReason::SynInWindow => closed::on_segment(segment),
                     // The connection's own, as long as it was one.

@@ -13,6 +13,8 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
+use super::limited::{Limited, Limits};
+
 /// The media type of what is served.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -34,6 +36,15 @@ impl Server {
         address: SocketAddr,
         registry: Registry,
         workers: &[usize],
+    ) -> anyhow::Result<Server> {
+        Server::start_with(address, registry, workers, Limits::default())
+    }
+
+    pub(super) fn start_with(
+        address: SocketAddr,
+        registry: Registry,
+        workers: &[usize],
+        limits: Limits,
     ) -> anyhow::Result<Server> {
         let cannot = || format!("cannot serve metrics on {address}");
         let listener = TcpListener::bind(address).with_context(cannot)?;
@@ -59,8 +70,9 @@ impl Server {
             io.block_on(async move {
                 match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => {
+                        let limited = Limited::new(listener, limits);
                         tokio::select! {
-                            ended = axum::serve(listener, router) => {
+                            ended = axum::serve(limited, router) => {
                                 tracing::error!("metrics: the endpoint ended: {ended:?}");
                             }
                             _ = stopped => {}

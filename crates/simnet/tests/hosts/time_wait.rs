@@ -316,12 +316,15 @@ fn fin_wait_2_without_a_reader_becomes_time_wait() {
         assert_eq!(entries(&net), (0, 1));
         assert_eq!(time_wait(&net, |c| c.host.fin_wait2_entered), 1);
         assert_eq!(net.host(SERVER).app().ended(CloseReason::Normal), 1);
+        assert_eq!(time_wait(&net, |c| c.host.closed), 0, "it is not over");
         // Its minute is its own: TIME-WAIT has another before it.
         net.run_ms(40_000);
         net.with_app(CLIENT, |app, cx| cx.close(app.last()));
         net.run_ms(50);
         assert_eq!(net.host(CLIENT).app().ended(CloseReason::Normal), 1);
         assert_eq!(counted(&net, |c| c.ack_first_fin), 1);
+        let closed = |c: &stack::Counters| (c.host.closed, c.host.closed_normal);
+        assert_eq!(closed(net.host(SERVER).counters()), (1, 1));
         net.run_ms(40_000);
         assert_eq!(entries(&net), (0, 1));
         assert_eq!(count_sent(&net, |f| f.contains(Flags::RST)), 0);
@@ -333,6 +336,48 @@ fn fin_wait_2_without_a_reader_becomes_time_wait() {
         once(&mut net).unwrap();
         assert_eq!(time_wait(&net, recycled), 1);
     }
+}
+
+/// The server closes first, the client does not; so much of TIME-WAIT has the server.
+fn orphaned(length_ms: u32) -> Network<Plain> {
+    let app = |end| Plain {
+        greeting: b"x".to_vec(),
+        after_greeting: end,
+        ..Plain::default()
+    };
+    let (mut server, client) = configs(1, &protocol(true));
+    server.listeners[0].time_wait.length_ms = length_ms;
+    let mut net = pair((server, client), (app(End::Close), Plain::default()));
+    net.run_ms(5);
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+    net.run_ms(1_000);
+    assert_eq!(entries(&net), (0, 1));
+    net
+}
+
+fn fin_wait_2_without_a_reader_that_nobody_ends_is_a_time_out() {
+    let mut net = orphaned(60_000);
+    net.run_ms(common::TIME_WAIT_GONE_MS);
+    assert_eq!(entries(&net), (0, 0));
+    let c = *net.host(SERVER).counters();
+    assert_eq!(c.tcp.fin_wait2_timeouts, 1);
+    let closed = (c.host.closed, c.host.closed_timeout, c.host.closed_normal);
+    assert_eq!(closed, (1, 1, 0));
+    assert_eq!((c.host.time_wait_entered, c.host.time_wait_expired), (0, 1));
+}
+
+fn fin_wait_2_without_a_reader_and_without_time_wait_ends_with_the_fin() {
+    let mut net = orphaned(0);
+    net.with_app(CLIENT, |app, cx| cx.close(app.last()));
+    net.run_ms(50);
+    // The FIN was acknowledged, and nothing is kept.
+    assert_eq!(net.host(CLIENT).app().ended(CloseReason::Normal), 1);
+    assert_eq!(net.host(CLIENT).usage().live, 0);
+    assert_eq!(entries(&net), (0, 0));
+    let c = *net.host(SERVER).counters();
+    assert_eq!((c.host.closed, c.host.closed_normal), (1, 1));
+    assert_eq!(c.host.time_wait_entered, 0);
+    assert_eq!(count_sent(&net, |f| f.contains(Flags::RST)), 0);
 }
 
 fn text_for_fin_wait_2_without_a_reader_is_reset() {
@@ -593,6 +638,8 @@ over_both! {
     fast_recovery_takes_no_ladder
     a_probe_is_answered_once_and_only_soon
     fin_wait_2_without_a_reader_becomes_time_wait
+    fin_wait_2_without_a_reader_that_nobody_ends_is_a_time_out
+    fin_wait_2_without_a_reader_and_without_time_wait_ends_with_the_fin
     text_for_fin_wait_2_without_a_reader_is_reset
     a_full_table_loses_the_oldest_and_a_stray_stream_pins_nothing
     acknowledgments_are_limited_but_for_the_fin

@@ -96,3 +96,30 @@ fn regular_tuples_spread_like_random_ones() {
         );
     }
 }
+
+/// Without the term that is added, the sum of nothing would be nothing, whatever the key.
+#[test]
+fn what_nh_makes_nothing_of_is_as_random_as_anything() {
+    let hashes: std::collections::HashSet<u64> = KEYS.map(|k| Keyed::new(k, 1).narrow(0)).collect();
+    assert_eq!(hashes.len() as u64, KEYS.end);
+}
+
+#[test]
+fn each_purpose_has_a_number_of_its_own() {
+    let purposes = |key: Keyed| {
+        let ports = (0..100).flat_map(|n| [false, true].map(|half| Purpose::Ports(n, half)));
+        let others = [
+            Purpose::TimeWaitAcks,
+            Purpose::ChallengeAcks,
+            Purpose::NextEphemeral,
+        ];
+        ports.chain(others).map(move |p| key.derived(p))
+    };
+    let mut seen = std::collections::HashSet::new();
+    // The halves of the secret are not interchangeable, and equal ones are as good as others.
+    for key in [(1, 2), (2, 1), (3, 3), (0, 0), (7, 7)] {
+        let key = Keyed::new(key.0, key.1);
+        assert!(purposes(key).all(|n| seen.insert(n)));
+        assert!(key.nh.iter().all(|n| seen.insert(*n)));
+    }
+}

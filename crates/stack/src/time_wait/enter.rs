@@ -1,9 +1,9 @@
 //! A connection gives its control block back and becomes an entry.
 
-use tcp::State;
 use tcp::time::Instant;
 use tcp::time_wait::bound::UNCOUNTED;
 use tcp::time_wait::{Entry, Movement, Positions, Rules, Side};
+use tcp::{CloseReason, State};
 
 use super::Socket;
 use super::tables::{Kept, Key};
@@ -39,9 +39,12 @@ impl Core {
         let entry = entry(slot, socket, now);
         match self.time_wait.tables.insert(slot.hash, &key, &entry, now) {
             Kept::No => return false,
-            Kept::Evicted { age } => {
+            Kept::Evicted { age, fin_wait2 } => {
                 self.counters.host.time_wait_evicted += 1;
                 self.counters.time_wait.evicted_age.record(age);
+                if fin_wait2 {
+                    self.count_orphan(CloseReason::Aborted);
+                }
             }
             Kept::Yes => {}
         }

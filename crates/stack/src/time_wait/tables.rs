@@ -5,8 +5,8 @@ use ::core::time::Duration;
 
 use tcp::time::Instant;
 use tcp::time_wait::{
-    Anchor, AnchorError, AnchorId, Anchors, Config, Entry, Family, Inserted, Side, Slot, Table, V4,
-    V6,
+    Anchor, AnchorError, AnchorId, Anchors, Config, Entry, Family, Inserted, Side, Slot, Stats,
+    Table, V4, V6,
 };
 use wire::{FourTuple, Ip};
 
@@ -48,7 +48,7 @@ pub(super) enum Kept {
     /// The entry is in the table.
     Yes,
     /// The entry is in the table, and another one had to go that had been there so long.
-    Evicted { age: Duration },
+    Evicted { age: Duration, fin_wait2: bool },
 }
 
 impl<K> From<Inserted<K>> for Kept {
@@ -56,7 +56,10 @@ impl<K> From<Inserted<K>> for Kept {
         match inserted {
             Inserted::NotKept => Kept::No,
             Inserted::Placed(_) | Inserted::Replaced(_) => Kept::Yes,
-            Inserted::Evicted(_, evicted) => Kept::Evicted { age: evicted.age },
+            Inserted::Evicted(_, evicted) => Kept::Evicted {
+                age: evicted.age,
+                fin_wait2: evicted.entry.fin_wait2,
+            },
         }
     }
 }
@@ -280,16 +283,14 @@ impl<S: PartialEq> Tables<S> {
     }
 
     /// The peer's FIN came for an entry in FIN-WAIT-2; see [`Table::finish`].
-    pub(super) fn finish(&mut self, place: Place, now: Instant) {
+    pub(super) fn finish(&mut self, place: Place, now: Instant) -> bool {
         at!(
             &mut self.v4,
             &mut self.v6,
             place,
-            |table, slot| {
-                table.finish(slot, now);
-            },
-            ()
-        );
+            |table, slot| table.finish(slot, now),
+            false
+        )
     }
 
     /// How long the entry has been there; see [`Table::age`].
@@ -321,15 +322,28 @@ impl<S: PartialEq> Tables<S> {
         v4.into_iter().chain(v6).min()
     }
 
-    /// Sweeps at most `budget` lines of each table; how many entries expired.
+    /// Sweeps at most `budget` lines of each table.
     pub(super) fn sweep(
         &mut self,
         now: Instant,
         budget: usize,
         hash: impl Fn(&FourTuple) -> u64 + Copy,
-    ) -> usize {
-        let v4 = self.v4.as_mut().map_or(0, |t| t.sweep(now, budget, hash));
-        v4 + self.v6.as_mut().map_or(0, |t| t.sweep(now, budget, hash))
+    ) {
+        if let Some(table) = &mut self.v4 {
+            table.sweep(now, budget, hash);
+        }
+        if let Some(table) = &mut self.v6 {
+            table.sweep(now, budget, hash);
+        }
+    }
+
+    /// Entries whose time was over since the start, and those of them that were in FIN-WAIT-2.
+    pub(super) fn expired(&self) -> (u64, u64) {
+        let v4 = self.v4.as_ref().map(Table::stats);
+        let v6 = self.v6.as_ref().map(Table::stats);
+        let both = || v4.into_iter().chain(v6);
+        let sum = |of: fn(&Stats) -> u64| both().map(of).sum();
+        (sum(|s| s.expired), sum(|s| s.expired_fin_wait2))
     }
 
     /// Entries held.

@@ -65,7 +65,7 @@ impl<F: Family> Table<F> {
         };
         match kind {
             Place::Vacant | Place::Full => self.live += 1,
-            Place::Over => self.stats.expired += 1,
+            Place::Over => self.count_expired(place),
             Place::Same => self.stats.replaced += 1,
         }
         let index = place.bucket as usize;
@@ -145,13 +145,20 @@ impl<F: Family> Table<F> {
         best.map(|(_, slot)| slot)
     }
 
+    /// The entry at `slot`, whose time is over, goes.
+    fn count_expired(&mut self, slot: Slot) {
+        let anchor = self.bucket(slot).anchors()[usize::from(slot.way)];
+        self.stats.expired += 1;
+        self.stats.expired_fin_wait2 += u64::from(anchor & FIN_WAIT2 != 0);
+    }
+
     /// Takes out the entry at `slot`; `None` if its time was over anyway.
     #[cold]
     fn evict(&mut self, slot: Slot) -> Option<Evicted<F::Key>> {
         let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
         if self.is_over(bucket, way) {
+            self.count_expired(slot);
             self.vacate(slot);
-            self.stats.expired += 1;
             return None;
         }
         let class = self.anchors.class(bucket.anchors()[way]);

@@ -6,7 +6,7 @@
 
 use wire::FourTuple;
 
-use super::anchor::VACANT;
+use super::anchor::{FIN_WAIT2, VACANT};
 use super::expiry::ClassId;
 use super::family::{Bucket, Family};
 use super::table::{PROBE_LIMIT, Table};
@@ -151,13 +151,14 @@ impl<F: Family> Table<F> {
         let bucket = self.memory.bucket_mut(index);
         let generation = bucket.flags().generation();
         let mut anchors = bucket.anchors();
-        let mut expired = 0;
+        let (mut expired, mut fin_wait2) = (0, 0);
         for (way, (anchor, &tick)) in anchors.iter_mut().zip(bucket.ticks()).enumerate() {
             // Without a branch: whether an entry is over is not predictable.
             let class = self.anchors.class(*anchor);
             let over = self.expiry.is_over(generation, class, tick)
                 & (*anchor != VACANT)
                 & (keep != Some(way));
+            fin_wait2 += u64::from(over & (*anchor & FIN_WAIT2 != 0));
             *anchor = if over { VACANT } else { *anchor };
             expired += usize::from(over);
         }
@@ -166,6 +167,7 @@ impl<F: Family> Table<F> {
         bucket.set_flags(bucket.flags().with_generation(current));
         self.live -= expired;
         self.stats.expired += expired as u64;
+        self.stats.expired_fin_wait2 += fin_wait2;
         expired
     }
 

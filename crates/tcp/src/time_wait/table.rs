@@ -103,6 +103,8 @@ pub struct Stats {
     pub removed: u64,
     /// Entries whose time was over, by the sweep or by an insertion that needed the place.
     pub expired: u64,
+    /// Those of them that were in FIN-WAIT-2.
+    pub expired_fin_wait2: u64,
     /// Entries whose timer was restarted.
     pub restarted: u64,
     /// Entries evicted because the table was at its capacity.
