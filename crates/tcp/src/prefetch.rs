@@ -2,13 +2,14 @@
 //!
 //! At millions of connections every table look-up is a cache miss of 100 ns and more; only
 //! starting the misses of a whole burst before the first look-up hides them. This is the one
-//! module of the crate with `unsafe` in it: the standard library has no portable prefetch.
+//! module of the crate, beside the memory of the TIME-WAIT table, with `unsafe` in it: the standard
+//! library has no portable prefetch.
 
 /// Starts to load the cache line at `r` for reading and writing, and does not wait for it.
 ///
 /// A hint: it changes no state and cannot fault. Nothing happens on processors other than x86-64.
 #[inline(always)]
-pub fn prefetch<T>(r: &T) {
+pub fn prefetch<T: ?Sized>(r: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

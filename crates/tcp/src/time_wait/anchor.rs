@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 use wire::{FourTuple, Ip};
 
 use super::collect::Collector;
-use super::expiry::ClassId;
+use super::expiry::{ClassId, NEVER};
 
 /// Which side of the four-tuple an [`Anchor`] fixes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -134,12 +134,14 @@ impl Anchors {
     /// None yet.
     #[must_use]
     pub fn new() -> Anchors {
+        let mut classes = Box::new([0; 1 << 16]);
+        classes[usize::from(VACANT)] = NEVER.0;
         Anchors {
             list: Vec::new(),
             others: Vec::new(),
             index: HashTable::new(),
             collector: Collector::new(),
-            classes: Box::new([0; 1 << 16]),
+            classes,
         }
     }
 
@@ -316,6 +318,15 @@ impl Anchors {
         self.list.get(id.index())
     }
 
+    /// Bytes that they take.
+    pub(super) fn allocated_bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Anchor>()
+            + self.others.capacity() * size_of::<u16>()
+            + self.index.allocation_size()
+            + self.collector.allocated_bytes()
+            + size_of_val(&*self.classes)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -328,9 +339,9 @@ impl Anchors {
         self.len() == 0
     }
 
-    /// The duration class of anchor number `anchor` with its entry's state; class 0 for numbers that
-    /// name none.
-    #[inline]
+    /// The duration class of anchor number `anchor` with its entry's state: [`NEVER`] of a vacant place,
+    /// class 0 for numbers that name none.
+    #[inline(always)]
     pub(super) fn class(&self, anchor: u16) -> ClassId {
         ClassId(self.classes[usize::from(anchor)])
     }

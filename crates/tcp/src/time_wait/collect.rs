@@ -47,6 +47,13 @@ impl Collector {
         }
     }
 
+    /// Bytes that it takes beside itself.
+    pub(super) fn allocated_bytes(&self) -> usize {
+        self.fates.capacity() * size_of::<Fate>()
+            + (self.ripe.capacity() + self.free.capacity()) * size_of::<u16>()
+            + size_of_val(&*self.seen)
+    }
+
     /// One more anchor.
     pub(super) fn push(&mut self) {
         self.fates.push(Fate::InUse);

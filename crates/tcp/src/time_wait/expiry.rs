@@ -23,6 +23,12 @@ pub const MAX_DURATION_MS: u64 = 24 * 60 * 60 * 1000;
 /// Generations that can be told apart in a line's flags.
 pub(super) const GENERATIONS: usize = 8;
 
+/// The class of a vacant place: nothing of it is ever over.
+pub(super) const NEVER: ClassId = ClassId(MAX_CLASSES as u8);
+
+/// Places for classes where a class is only looked up, so that no index is out of range.
+const CLASS_PLACES: usize = 1 << u8::BITS;
+
 /// Ticks in a duration of 160 ms or more.
 const TICKS: u64 = 160;
 const NS_PER_MS: u64 = 1_000_000;
@@ -38,27 +44,51 @@ struct Class {
     slack: u8,
     /// The tick in which `now` lies.
     tick: u64,
-    /// The expiry of an entry armed now.
-    armed: u8,
 }
 
-/// A generation as a class sees it.
+/// The expiries that are over, in lines of one generation and for one class.
 #[derive(Clone, Copy, Default, Debug)]
-struct Base {
-    /// The tick of the generation's start, low bits.
-    low: u8,
-    /// Ticks since the start, saturated.
-    age: u8,
-    /// The tick of the generation's start.
-    tick: u64,
+pub(super) struct Over {
+    /// The first: the tick of the generation's start, low bits.
+    from: u8,
+    /// How many: the ticks since then, that one included, at most 256.
+    count: u16,
 }
+
+impl Over {
+    /// All bits if it is over, else none: the sweep does without branches.
+    #[inline(always)]
+    fn mask(self, expires: u8) -> u32 {
+        let ticks = i32::from(expires.wrapping_sub(self.from));
+        ((ticks - i32::from(self.count)) >> 31) as u32
+    }
+}
+
+/// What is over in lines of one generation, by class.
+pub(super) type Overs = [Over; CLASS_PLACES];
+
+/// All bits if the entry that expires at `expires` is over, in a line of the generation that `overs` is of;
+/// else none.
+#[inline(always)]
+pub(super) fn over_mask(overs: &Overs, class: ClassId, expires: u8) -> u32 {
+    overs[usize::from(class.0)].mask(expires)
+}
+
+/// No expiry.
+const NOT_KEPT: u16 = u16::MAX;
 
 /// The classes and generations of a table, at one point in time.
 #[derive(Debug)]
 pub(super) struct Expiry {
     classes: [Class; MAX_CLASSES],
     count: usize,
-    bases: [[Base; MAX_CLASSES]; GENERATIONS],
+    /// The tick of each generation's start, for each class.
+    starts: [[u64; MAX_CLASSES]; GENERATIONS],
+    overs: Box<[Overs; GENERATIONS]>,
+    /// The classes, a bit each, of which an entry may be armed in a line of each generation.
+    armable: [u32; GENERATIONS],
+    /// For each class the expiry of an entry armed now; [`NOT_KEPT`] if it keeps nothing.
+    armed: [u16; 2 * MAX_CLASSES],
     generation: u8,
     /// Generations that some line may still name, the current one included.
     in_use: usize,
@@ -68,6 +98,9 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
+    /// Bytes that it takes beside itself.
+    pub(super) const ALLOCATED_BYTES: usize = size_of::<[Overs; GENERATIONS]>();
+
     /// Classes of these lengths in milliseconds; 0 is a class that keeps nothing. The caller has
     /// checked their number and size.
     pub(super) fn new(durations_ms: &[u64], now: Instant) -> Expiry {
@@ -82,7 +115,6 @@ impl Expiry {
                 lead,
                 slack: (u64::from(u8::MAX) - lead) as u8,
                 tick: 0,
-                armed: 0,
             }
         };
         let mut classes = [class(0); MAX_CLASSES];
@@ -92,7 +124,10 @@ impl Expiry {
         let mut expiry = Expiry {
             classes,
             count: durations_ms.len().min(MAX_CLASSES),
-            bases: [[Base::default(); MAX_CLASSES]; GENERATIONS],
+            starts: [[0; MAX_CLASSES]; GENERATIONS],
+            overs: Box::new([[Over::default(); CLASS_PLACES]; GENERATIONS]),
+            armable: [0; GENERATIONS],
+            armed: [NOT_KEPT; 2 * MAX_CLASSES],
             // The next one is 0, the generation of an empty bucket.
             generation: GENERATIONS as u8 - 1,
             in_use: 0,
@@ -110,7 +145,7 @@ impl Expiry {
     }
 
     /// Moves to `now`; a time before the last is taken as the last.
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, now: Instant) {
         if now > self.now {
             self.now = now;
@@ -129,16 +164,30 @@ impl Expiry {
     fn update(&mut self) {
         let now = self.now.as_nanos();
         let mut next = u64::MAX;
-        for class in &mut self.classes[..self.count] {
+        for (class, armed) in self.classes[..self.count].iter_mut().zip(&mut self.armed) {
             class.tick = now / class.tick_ns;
-            class.armed = (class.tick + class.lead) as u8;
+            if class.duration_ms != 0 {
+                *armed = u16::from((class.tick + class.lead) as u8);
+            }
             next = next.min((class.tick + 1).saturating_mul(class.tick_ns));
         }
         self.next_change = Instant::from_nanos(next);
-        for bases in &mut self.bases {
-            for (base, class) in bases.iter_mut().zip(&self.classes) {
-                base.age = class.tick.saturating_sub(base.tick).min(255) as u8;
-            }
+        for generation in 0..GENERATIONS {
+            self.measure(generation);
+        }
+    }
+
+    /// How old a generation is now.
+    fn measure(&mut self, generation: usize) {
+        let classes = self.classes.iter().zip(&self.starts[generation]);
+        self.armable[generation] = 0;
+        for (i, (class, &start)) in classes.enumerate() {
+            let age = class.tick.saturating_sub(start).min(255) as u8;
+            self.overs[generation][i] = Over {
+                from: start as u8,
+                count: u16::from(age) + 1,
+            };
+            self.armable[generation] |= u32::from(age <= class.slack) << i;
         }
     }
 
@@ -157,14 +206,9 @@ impl Expiry {
     pub(super) fn begin_generation(&mut self) {
         self.generation = (self.generation + 1) % GENERATIONS as u8;
         self.in_use += 1;
-        let bases = &mut self.bases[usize::from(self.generation)];
-        for (base, class) in bases.iter_mut().zip(&self.classes) {
-            *base = Base {
-                low: class.tick as u8,
-                age: 0,
-                tick: class.tick,
-            };
-        }
+        let generation = usize::from(self.generation);
+        self.starts[generation] = self.classes.map(|class| class.tick);
+        self.measure(generation);
     }
 
     /// Every line is of the current generation: the other names are free.
@@ -173,30 +217,36 @@ impl Expiry {
     }
 
     /// Whether an entry is over: `expires` as armed, in a line of `generation`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_over(&self, generation: u8, class: ClassId, expires: u8) -> bool {
-        let base = self.base(generation, class);
-        expires.wrapping_sub(base.low) <= base.age
+        over_mask(self.overs(generation), class, expires) != 0
+    }
+
+    /// What is over in lines of `generation`.
+    #[inline(always)]
+    pub(super) fn overs(&self, generation: u8) -> &Overs {
+        &self.overs[usize::from(generation) % GENERATIONS]
     }
 
     /// The expiry of an entry armed now, or `None` for a class that keeps nothing.
     #[inline]
     pub(super) fn arm(&self, class: ClassId) -> Option<u8> {
-        let class = self.class(class);
-        (class.duration_ms != 0).then_some(class.armed)
+        let armed = self.armed[usize::from(class.0) % (2 * MAX_CLASSES)];
+        (armed != NOT_KEPT).then_some(armed as u8)
     }
 
     /// Whether an entry may be armed now in a line of `generation`.
     #[inline]
     pub(super) fn may_arm(&self, generation: u8, class: ClassId) -> bool {
-        self.base(generation, class).age <= self.class(class).slack
+        self.armable[usize::from(generation) % GENERATIONS] >> (class.0 % 32) & 1 != 0
     }
 
     /// When an entry that is not over expires: the exact start of its tick.
     #[inline]
     pub(super) fn expires_at(&self, generation: u8, class: ClassId, expires: u8) -> Instant {
-        let base = self.base(generation, class);
-        let tick = base.tick + u64::from(expires.wrapping_sub(base.low));
+        let generation = usize::from(generation) % GENERATIONS;
+        let start = self.starts[generation][usize::from(class.0) % MAX_CLASSES];
+        let tick = start + u64::from(expires.wrapping_sub(start as u8));
         Instant::from_nanos(tick.saturating_mul(self.class(class).tick_ns))
     }
 
@@ -230,11 +280,6 @@ impl Expiry {
     #[inline]
     fn class(&self, class: ClassId) -> &Class {
         &self.classes[usize::from(class.0) % MAX_CLASSES]
-    }
-
-    #[inline]
-    fn base(&self, generation: u8, class: ClassId) -> &Base {
-        &self.bases[usize::from(generation) % GENERATIONS][usize::from(class.0) % MAX_CLASSES]
     }
 }
 

@@ -39,11 +39,19 @@ pub trait Bucket: Pod {
     const EMPTY: Self;
     /// The ways whose key is `key`, a bit each.
     fn matches(&self, key: &Self::Key) -> u32;
-    fn anchors(&self) -> [u16; WAYS];
+    fn anchors(&self) -> [u16; WAYS] {
+        core::array::from_fn(|way| self.anchor(way))
+    }
+    /// The anchor of a way with its entry's state; [`VACANT`] if there is none.
+    fn anchor(&self, way: usize) -> u16;
     fn key(&self, way: usize) -> Self::Key;
     fn entry(&self, way: usize) -> Entry;
     fn put(&mut self, way: usize, key: &Self::Key, entry: &Entry);
-    fn set_anchors(&mut self, anchors: [u16; WAYS]);
+    /// Takes out what is over by its way, anchor and tick (all bits, else none), which a vacant place
+    /// never is: how many entries, and how many of them were in FIN-WAIT-2.
+    fn clean(&mut self, is_over: impl Fn(usize, u16, u8) -> u32) -> Cleaned;
+    /// The ways without an entry, a bit each.
+    fn vacant(&self) -> u32;
     /// Takes the entry of a way out.
     fn vacate(&mut self, way: usize);
     fn set_ts_recent(&mut self, way: usize, ts: u32);
@@ -100,6 +108,43 @@ fn state_bits(entry: &Entry) -> u32 {
     let fin_wait2 = if entry.fin_wait2 { FIN_WAIT2 } else { 0 };
     let recycled = if entry.recycled { RECYCLED } else { 0 };
     u32::from(fin_wait2 | recycled)
+}
+
+/// How many entries were taken out; those in FIN-WAIT-2 count in the upper half as well.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Cleaned(u64);
+
+impl Cleaned {
+    pub(super) fn expired(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+
+    pub(super) fn fin_wait2(self) -> u64 {
+        self.0 >> 32
+    }
+}
+
+impl core::ops::AddAssign for Cleaned {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Cleaned) {
+        // There are fewer than 2^32 entries in a table.
+        self.0 += other.0;
+    }
+}
+
+/// Takes an entry out if it is over: `over` has all bits, or none. Without a branch: that is not
+/// predictable.
+#[inline(always)]
+fn take_out(anchor_port: &mut u32, over: u32) -> Cleaned {
+    let fin_wait2 = u64::from(*anchor_port & u32::from(FIN_WAIT2)) << (32 - 15);
+    *anchor_port |= over & u32::from(VACANT);
+    Cleaned((fin_wait2 | 1) & (over as i32 as u64))
+}
+
+#[inline(always)]
+fn is_vacant(anchor_port: u32) -> u32 {
+    u32::from(anchor_port as u16 == VACANT)
 }
 
 /// RCV.NXT, SND.NXT and TS.Recent as they are stored, and without timestamps the movement of
@@ -231,8 +276,8 @@ impl Bucket for BucketV4 {
     }
 
     #[inline]
-    fn anchors(&self) -> [u16; WAYS] {
-        self.entries.map(|e| e.key.anchor_port as u16)
+    fn anchor(&self, way: usize) -> u16 {
+        self.entries[way].key.anchor_port as u16
     }
 
     #[inline]
@@ -268,12 +313,21 @@ impl Bucket for BucketV4 {
         self.entries[way].key.anchor_port |= u32::from(VACANT);
     }
 
-    #[inline]
-    fn set_anchors(&mut self, anchors: [u16; WAYS]) {
-        for (entry, anchor) in self.entries.iter_mut().zip(anchors) {
-            let port = entry.key.anchor_port & 0xffff_0000;
-            entry.key.anchor_port = port | u32::from(anchor);
+    #[inline(always)]
+    fn clean(&mut self, is_over: impl Fn(usize, u16, u8) -> u32) -> Cleaned {
+        let mut count = Cleaned::default();
+        for way in 0..WAYS {
+            let anchor_port = &mut self.entries[way].key.anchor_port;
+            let over = is_over(way, *anchor_port as u16, self.ticks[way]);
+            count += take_out(anchor_port, over);
         }
+        count
+    }
+
+    #[inline(always)]
+    fn vacant(&self) -> u32 {
+        let bit = |way: usize| is_vacant(self.entries[way].key.anchor_port) << way;
+        bit(0) | bit(1) | bit(2)
     }
 
     #[inline]
@@ -382,8 +436,8 @@ impl Bucket for BucketV6 {
     }
 
     #[inline]
-    fn anchors(&self) -> [u16; WAYS] {
-        self.keys.map(|k| k.anchor_port as u16)
+    fn anchor(&self, way: usize) -> u16 {
+        self.keys[way].anchor_port as u16
     }
 
     #[inline]
@@ -417,11 +471,21 @@ impl Bucket for BucketV6 {
         self.keys[way].anchor_port |= u32::from(VACANT);
     }
 
-    #[inline]
-    fn set_anchors(&mut self, anchors: [u16; WAYS]) {
-        for (key, anchor) in self.keys.iter_mut().zip(anchors) {
-            key.anchor_port = key.anchor_port & 0xffff_0000 | u32::from(anchor);
+    #[inline(always)]
+    fn clean(&mut self, is_over: impl Fn(usize, u16, u8) -> u32) -> Cleaned {
+        let mut count = Cleaned::default();
+        for way in 0..WAYS {
+            let anchor_port = &mut self.keys[way].anchor_port;
+            let over = is_over(way, *anchor_port as u16, self.ticks[way]);
+            count += take_out(anchor_port, over);
         }
+        count
+    }
+
+    #[inline(always)]
+    fn vacant(&self) -> u32 {
+        let bit = |way: usize| is_vacant(self.keys[way].anchor_port) << way;
+        bit(0) | bit(1) | bit(2)
     }
 
     #[inline]

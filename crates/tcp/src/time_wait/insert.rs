@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::anchor::{FIN_WAIT2, VACANT};
+use super::expiry::ClassId;
 use super::family::{Bucket, Family, WAYS};
 use super::table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Table, slot};
 use crate::time::Instant;
@@ -30,7 +31,7 @@ impl<F: Family> Table<F> {
     ///
     /// Where not one entry lies in [`PROBE_LIMIT`] buckets (at the capacity, never in practice), none goes,
     /// and the table holds one more.
-    #[inline]
+    #[inline(always)]
     pub fn insert(
         &mut self,
         hash: u64,
@@ -46,11 +47,39 @@ impl<F: Family> Table<F> {
         };
         self.stats.inserted += 1;
         let home = self.home(hash);
+        let bucket = self.memory.home_bucket(hash);
+        let (flags, vacant) = (bucket.flags(), bucket.vacant());
+        if bucket.matches(key) == 0
+            && vacant != 0
+            && self.expiry.may_arm(flags.generation(), class)
+            && self.live < self.limit
+            && (!flags.overflow() || self.beyond(home, key).is_none())
+        {
+            let way = vacant.trailing_zeros() as usize;
+            let bucket = self.memory.home_bucket_mut(hash);
+            bucket.put(way, key, entry);
+            bucket.ticks_mut()[way] = tick;
+            self.live += 1;
+            return Inserted::Placed(slot(home, way));
+        }
+        self.insert_beyond(home, key, entry, class, tick)
+    }
+
+    /// What [`Table::insert`] does where the home bucket is full or too old, an entry of the key is there, or
+    /// the table is full.
+    fn insert_beyond(
+        &mut self,
+        home: usize,
+        key: &F::Key,
+        entry: &Entry,
+        class: ClassId,
+        tick: u8,
+    ) -> Inserted<F::Key> {
         let (place, kind) = self.place(home, key);
         let evicted = match kind {
             Place::Vacant if self.live >= self.limit => {
                 // Near, but not in the end of the table, where no entry is at home.
-                let from = |window| home.min(self.homes.saturating_sub(window));
+                let from = |window| home.min(self.memory.homes().saturating_sub(window));
                 let near = self.oldest(from(EVICTION_WINDOW), EVICTION_WINDOW);
                 let victim = near.or_else(|| self.oldest(from(PROBE_LIMIT), PROBE_LIMIT));
                 let evicted = victim.and_then(|slot| self.evict(slot));
@@ -68,20 +97,24 @@ impl<F: Family> Table<F> {
             Place::Over => self.count_expired(place),
             Place::Same => self.stats.replaced += 1,
         }
-        let index = place.bucket as usize;
-        self.make_ready(index, class, Some(place.way.into()));
-        for passed in home..index {
+        for passed in home..place.bucket as usize {
             let passed = self.memory.bucket_mut(passed);
             passed.set_flags(passed.flags().with_overflow(true));
         }
-        let bucket = self.memory.bucket_mut(index);
-        bucket.put(place.way.into(), key, entry);
-        bucket.ticks_mut()[usize::from(place.way)] = tick;
+        self.write(place, key, entry, class, tick);
         match evicted {
             Some(evicted) => Inserted::Evicted(place, evicted),
             None if kind == Place::Same => Inserted::Replaced(place),
             None => Inserted::Placed(place),
         }
+    }
+
+    fn write(&mut self, place: Slot, key: &F::Key, entry: &Entry, class: ClassId, tick: u8) {
+        let way = usize::from(place.way);
+        self.make_ready(place.bucket as usize, class, Some(way));
+        let bucket = self.bucket_mut(place);
+        bucket.put(way, key, entry);
+        bucket.ticks_mut()[way] = tick;
     }
 
     /// Where an entry of this key is to go, as near to home as possible.
@@ -112,9 +145,9 @@ impl<F: Family> Table<F> {
     /// A way of `bucket` that is empty, or else one whose entry is over.
     #[inline]
     fn vacancy(&self, bucket: &F::Bucket) -> Option<(usize, Place)> {
-        let empty = bucket.anchors().iter().position(|&a| a == VACANT);
-        if let Some(way) = empty {
-            return Some((way, Place::Vacant));
+        let vacant = bucket.vacant();
+        if vacant != 0 {
+            return Some((vacant.trailing_zeros() as usize, Place::Vacant));
         }
         let over = (0..WAYS).find(|&way| self.is_over(bucket, way))?;
         Some((over, Place::Over))
@@ -147,7 +180,7 @@ impl<F: Family> Table<F> {
 
     /// The entry at `slot`, whose time is over, goes.
     fn count_expired(&mut self, slot: Slot) {
-        let anchor = self.bucket(slot).anchors()[usize::from(slot.way)];
+        let anchor = self.bucket(slot).anchor(usize::from(slot.way));
         self.stats.expired += 1;
         self.stats.expired_fin_wait2 += u64::from(anchor & FIN_WAIT2 != 0);
     }
@@ -161,7 +194,7 @@ impl<F: Family> Table<F> {
             self.vacate(slot);
             return None;
         }
-        let class = self.anchors.class(bucket.anchors()[way]);
+        let class = self.anchors.class(bucket.anchor(way));
         let generation = bucket.flags().generation();
         let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
         let whole = Duration::from_millis(self.expiry.duration_ms(class));

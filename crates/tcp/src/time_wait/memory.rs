@@ -1,10 +1,14 @@
 //! The memory of a table: one allocation, on huge pages where they can be had, touched at start.
+//!
+//! Beside [`crate::prefetch`] the one module of the crate with `unsafe` in it: where the buckets lie is worked
+//! out and checked once. To cast them from the map's octets at each look, with its checks of length and
+//! alignment, was measured to take a tenth of the instructions of a connection's life.
 
+use core::ptr::NonNull;
 use std::io;
 
 use super::family::Bucket;
-#[cfg(not(miri))]
-use crate::prefetch::prefetch_slice_elem;
+use crate::prefetch::prefetch;
 
 /// What pages a table lies on, from the best to the least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,33 +25,48 @@ pub enum Pages {
 #[cfg(not(miri))]
 const HUGE_PAGE: usize = 2 << 20;
 
-#[cfg(not(miri))]
 const CACHE_LINE: usize = 64;
 
-/// `count` buckets.
+/// What holds the buckets. Miri knows neither anonymous maps nor pages.
+#[cfg(not(miri))]
+type Backing<B> = (memmap2::MmapMut, core::marker::PhantomData<B>);
+#[cfg(miri)]
+type Backing<B> = Vec<B>;
+
+/// The buckets of a table.
 #[derive(Debug)]
 pub(super) struct Memory<B> {
-    #[cfg(not(miri))]
-    map: memmap2::MmapMut,
-    #[cfg(not(miri))]
-    bytes: core::ops::Range<usize>,
-    #[cfg(not(miri))]
-    bucket: core::marker::PhantomData<B>,
-    #[cfg(miri)]
-    buckets: Vec<B>,
+    /// The first of `count` buckets in `backing`.
+    first: NonNull<B>,
+    count: usize,
+    /// How many of them, from the first on, can be home; at least 1.
+    homes: usize,
     pages: Pages,
+    /// Bytes that are resident.
+    bytes: usize,
+    /// Never touched but by way of `first`.
+    _backing: Backing<B>,
 }
 
-#[cfg(not(miri))]
+// SAFETY: `first` points into what `_backing` owns, and nothing else does; it is read through `&self` and
+// written through `&mut self` only.
+#[allow(unsafe_code)]
+unsafe impl<B: Bucket + Send> Send for Memory<B> {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl<B: Bucket + Sync> Sync for Memory<B> {}
+
 impl<B: Bucket> Memory<B> {
-    /// Maps and writes `count` empty buckets: after that there is no page fault.
+    /// Maps and writes `homes` empty buckets and `more` after them: after that there is no page fault.
     ///
     /// The kernel places a page on the NUMA node of the core that writes it first, so call this on
     /// the core that will use it.
-    pub(super) fn new(count: usize, wanted: Pages) -> io::Result<Memory<B>> {
-        use memmap2::{Advice, MmapMut, MmapOptions};
+    #[cfg(not(miri))]
+    pub(super) fn new(homes: usize, more: usize, wanted: Pages) -> io::Result<Memory<B>> {
+        use memmap2::{MmapMut, MmapOptions};
 
         let too_large = || io::Error::new(io::ErrorKind::OutOfMemory, "size overflows");
+        let count = homes.checked_add(more).ok_or_else(too_large)?;
         let len = count.checked_mul(size_of::<B>()).ok_or_else(too_large)?;
         // One page more, so that the buckets can begin on a huge page's boundary.
         let padded = len
@@ -61,127 +80,161 @@ impl<B: Bucket> Memory<B> {
                 .huge(Some(21))
                 .map_anon()
         });
-        let (map, pages) = match explicit {
-            Some(Ok(map)) => (map, Pages::Explicit),
+        let (mut map, pages, bytes) = match explicit {
+            Some(Ok(map)) => (map, Pages::Explicit, padded - HUGE_PAGE),
             _ => {
                 let map = MmapMut::map_anon(padded)?;
-                let advised = wanted != Pages::Base && advise_huge(&map);
-                let pages = if advised {
-                    Pages::Transparent
-                } else {
-                    Pages::Base
-                };
-                (map, pages)
+                match wanted != Pages::Base && advise_huge(&map) {
+                    true => (map, Pages::Transparent, len),
+                    false => (map, Pages::Base, len),
+                }
             }
         };
         let address = map.as_ptr().addr();
         let start = address.next_multiple_of(HUGE_PAGE) - address;
-        let mut memory = Memory {
-            map,
-            bytes: start..start + len,
-            bucket: core::marker::PhantomData,
-            pages,
-        };
-        memory.buckets_mut().fill(B::EMPTY);
-        return Ok(memory);
+        let buckets: &mut [B] = bytemuck::cast_slice_mut(&mut map[start..start + len]);
+        let first = Memory::fill(buckets, count);
+        let backing = (map, core::marker::PhantomData);
+        Memory::of(first, homes, count, pages, bytes, backing)
+    }
 
-        #[cfg(target_os = "linux")]
-        fn advise_huge(map: &MmapMut) -> bool {
-            map.advise(Advice::HugePage).is_ok()
-        }
-        #[cfg(not(target_os = "linux"))]
-        fn advise_huge(_map: &MmapMut) -> bool {
-            false
-        }
+    /// The same in ordinary memory.
+    #[cfg(miri)]
+    pub(super) fn new(homes: usize, more: usize, _wanted: Pages) -> io::Result<Memory<B>> {
+        let count = homes + more;
+        let mut buckets = vec![B::EMPTY; count];
+        let first = Memory::fill(&mut buckets, count);
+        let bytes = size_of_val(&*buckets);
+        Memory::of(first, homes, count, Pages::Base, bytes, buckets)
+    }
+
+    /// Empties the buckets, and says where they are.
+    fn fill(buckets: &mut [B], count: usize) -> NonNull<B> {
+        assert_eq!(buckets.len(), count);
+        buckets.fill(B::EMPTY);
+        NonNull::from(buckets).cast()
+    }
+
+    fn of(
+        first: NonNull<B>,
+        homes: usize,
+        count: usize,
+        pages: Pages,
+        bytes: usize,
+        backing: Backing<B>,
+    ) -> io::Result<Memory<B>> {
+        assert!(0 < homes && homes <= count);
+        Ok(Memory {
+            first,
+            count,
+            homes,
+            pages,
+            bytes,
+            _backing: backing,
+        })
     }
 
     #[inline(always)]
     pub(super) fn buckets(&self) -> &[B] {
-        bytemuck::cast_slice(&self.map[self.bytes.clone()])
+        // SAFETY: `first` is the first of `count` buckets, checked and written in `new`, which the backing
+        // holds at the same place as long as this value lives. They are borrowed with it.
+        #[allow(unsafe_code)]
+        unsafe {
+            NonNull::slice_from_raw_parts(self.first, self.count).as_ref()
+        }
     }
 
-    fn buckets_mut(&mut self) -> &mut [B] {
-        bytemuck::cast_slice_mut(&mut self.map[self.bytes.clone()])
-    }
-
-    /// `n` buckets from `index` on. With a constant `n` it costs one range check, where
-    /// [`Memory::buckets`] works its length out first.
     #[inline(always)]
-    pub(super) fn run(&self, index: usize, n: usize) -> &[B] {
-        bytemuck::cast_slice(&self.map[self.place(index, n)])
+    pub(super) fn buckets_mut(&mut self) -> &mut [B] {
+        // SAFETY: as in `buckets`, and borrowed for writing.
+        #[allow(unsafe_code)]
+        unsafe {
+            NonNull::slice_from_raw_parts(self.first, self.count).as_mut()
+        }
+    }
+
+    /// How many buckets can be home.
+    #[inline(always)]
+    pub(super) fn homes(&self) -> usize {
+        self.homes
+    }
+
+    /// The bucket that an entry of this hash prefers: its upper bits, scaled.
+    #[inline(always)]
+    pub(super) fn home(&self, hash: u64) -> usize {
+        home(hash, self.homes)
+    }
+
+    /// The home bucket of a hash. Its index needs no check.
+    #[inline(always)]
+    pub(super) fn home_bucket(&self, hash: u64) -> &B {
+        let index = self.home(hash);
+        debug_assert!(index < self.count);
+        // SAFETY: `home` is less than `homes`, which is at most `count`; else as in `buckets`.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.first.add(index).as_ref()
+        }
+    }
+
+    /// The same, for writing.
+    #[inline(always)]
+    pub(super) fn home_bucket_mut(&mut self, hash: u64) -> &mut B {
+        let index = self.home(hash);
+        debug_assert!(index < self.count);
+        // SAFETY: as in `home_bucket`, and borrowed for writing.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.first.add(index).as_mut()
+        }
+    }
+
+    /// `N` buckets from `index` on.
+    #[inline(always)]
+    pub(super) fn run<const N: usize>(&self, index: usize) -> &[B] {
+        &self.buckets()[index..index + N]
     }
 
     #[inline(always)]
     pub(super) fn bucket(&self, index: usize) -> &B {
-        bytemuck::from_bytes(&self.map[self.place(index, 1)])
+        &self.buckets()[index]
     }
 
     #[inline(always)]
     pub(super) fn bucket_mut(&mut self, index: usize) -> &mut B {
-        let place = self.place(index, 1);
-        bytemuck::from_bytes_mut(&mut self.map[place])
-    }
-
-    /// Asks for the cache lines of a bucket.
-    #[inline(always)]
-    pub(super) fn prefetch(&self, index: usize) {
-        let start = self.place(index, 1).start;
-        for line in (0..size_of::<B>()).step_by(CACHE_LINE) {
-            prefetch_slice_elem(&self.map, start + line);
-        }
-    }
-
-    /// Where `n` buckets lie in the map.
-    #[inline(always)]
-    fn place(&self, index: usize, n: usize) -> core::ops::Range<usize> {
-        let start = self.bytes.start + index * size_of::<B>();
-        start..start + n * size_of::<B>()
+        &mut self.buckets_mut()[index]
     }
 
     /// Bytes that are resident.
     pub(super) fn bytes(&self) -> usize {
-        match self.pages {
-            Pages::Explicit => self.map.len(),
-            Pages::Transparent | Pages::Base => self.bytes.len(),
-        }
-    }
-}
-
-/// Miri knows neither anonymous maps nor pages.
-#[cfg(miri)]
-impl<B: Bucket> Memory<B> {
-    pub(super) fn new(count: usize, _wanted: Pages) -> io::Result<Memory<B>> {
-        Ok(Memory {
-            buckets: vec![B::EMPTY; count],
-            pages: Pages::Base,
-        })
+        self.bytes
     }
 
-    pub(super) fn buckets(&self) -> &[B] {
-        &self.buckets
-    }
-
-    pub(super) fn run(&self, index: usize, n: usize) -> &[B] {
-        &self.buckets[index..index + n]
-    }
-
-    pub(super) fn bucket(&self, index: usize) -> &B {
-        &self.buckets[index]
-    }
-
-    pub(super) fn bucket_mut(&mut self, index: usize) -> &mut B {
-        &mut self.buckets[index]
-    }
-
-    pub(super) fn prefetch(&self, _index: usize) {}
-
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.buckets)
-    }
-}
-
-impl<B> Memory<B> {
     pub(super) fn pages(&self) -> Pages {
         self.pages
     }
+}
+
+/// The bucket of `homes`, at least 1, that an entry of this hash prefers: less than `homes`.
+#[inline(always)]
+pub(super) fn home(hash: u64, homes: usize) -> usize {
+    ((u128::from(hash) * homes as u128) >> 64) as usize
+}
+
+/// Asks for the cache lines of a bucket.
+#[inline(always)]
+pub(super) fn prefetch_bucket<B: Bucket>(bucket: &B) {
+    for line in bytemuck::bytes_of(bucket).chunks(CACHE_LINE) {
+        prefetch(line);
+    }
+}
+
+#[cfg(all(not(miri), target_os = "linux"))]
+fn advise_huge(map: &memmap2::MmapMut) -> bool {
+    map.advise(memmap2::Advice::HugePage).is_ok()
+}
+
+#[cfg(all(not(miri), not(target_os = "linux")))]
+fn advise_huge(_map: &memmap2::MmapMut) -> bool {
+    false
 }

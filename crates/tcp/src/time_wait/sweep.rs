@@ -4,16 +4,23 @@
 //! each bucket it removes what has expired, moves the bucket to the pass's generation, and takes
 //! the overflow mark back if no entry needs it.
 
+use core::ops::Range;
+
 use wire::FourTuple;
 
-use super::anchor::{FIN_WAIT2, VACANT};
-use super::expiry::ClassId;
-use super::family::{Bucket, Family};
+use super::anchor::{Anchors, VACANT};
+use super::expiry::{ClassId, Expiry, over_mask};
+use super::family::{Bucket, Cleaned, Family};
+use super::memory::home;
 use super::table::{PROBE_LIMIT, Table};
 use crate::time::Instant;
 
 /// Anchors that one sweep gives back at most.
 const REAPED_AT_ONCE: usize = 16;
+
+/// Buckets that are cleaned in one go, before their overflow marks are looked at: the nearest cache
+/// holds them.
+const AT_ONCE: usize = 64;
 
 /// One walk through the table.
 #[derive(Debug)]
@@ -21,13 +28,17 @@ pub(super) struct Pass {
     /// The next bucket.
     cursor: usize,
     started: Instant,
+    /// Nanoseconds for a bucket; `None` if every length is 0.
+    pace_ns: Option<u64>,
 }
 
 impl Pass {
-    pub(super) fn new(now: Instant) -> Pass {
+    /// The first, through so many buckets.
+    pub(super) fn new(now: Instant, expiry: &Expiry, buckets: usize) -> Pass {
         Pass {
             cursor: 0,
             started: now,
+            pace_ns: expiry.pass_ns().map(|ns| (ns / buckets as u64).max(1)),
         }
     }
 }
@@ -50,16 +61,8 @@ impl<F: Family> Table<F> {
         if due == 0 {
             return 0;
         }
-        let buckets = self.memory.buckets().len();
-        let mut expired = 0;
-        for index in self.pass.cursor..self.pass.cursor + due {
-            expired += self.clean(index, None);
-            if self.memory.bucket(index).flags().overflow() {
-                let needed = self.is_passed(index, &hash);
-                let bucket = self.memory.bucket_mut(index);
-                bucket.set_flags(bucket.flags().with_overflow(needed));
-            }
-        }
+        let first = self.pass.cursor;
+        let expired = self.walk(first..first + due, &hash);
         if self.anchors.collector().wants_to_see() {
             for bucket in &self.memory.buckets()[self.pass.cursor..self.pass.cursor + due] {
                 for anchor in bucket.anchors() {
@@ -69,7 +72,7 @@ impl<F: Family> Table<F> {
         }
         self.anchors.reap(REAPED_AT_ONCE);
         self.pass.cursor += due;
-        if self.pass.cursor == buckets {
+        if self.pass.cursor == self.memory.buckets().len() {
             self.expiry.all_current();
             self.anchors.collector().pass_ended();
             self.begin_pass();
@@ -85,7 +88,7 @@ impl<F: Family> Table<F> {
             return None;
         }
         let target = (self.pass.cursor + budget.max(1)).min(self.memory.buckets().len());
-        let ns = self.pace()?.saturating_mul(target as u64);
+        let ns = self.pass.pace_ns?.saturating_mul(target as u64);
         let at = self.pass.started.as_nanos().saturating_add(ns);
         Some(Instant::from_nanos(at))
     }
@@ -122,15 +125,11 @@ impl<F: Family> Table<F> {
         self.pass.cursor
     }
 
-    /// Nanoseconds for a bucket.
-    fn pace(&self) -> Option<u64> {
-        let buckets = self.memory.buckets().len() as u64;
-        Some((self.expiry.pass_ns()? / buckets).max(1))
-    }
-
     /// Buckets of this pass that should have been swept by `now` and were not.
     fn due(&self, now: Instant) -> usize {
-        let Some(pace) = self.pace() else { return 0 };
+        let Some(pace) = self.pass.pace_ns else {
+            return 0;
+        };
         let elapsed = now.as_nanos().saturating_sub(self.pass.started.as_nanos());
         let target = usize::try_from(elapsed / pace).unwrap_or(usize::MAX);
         target
@@ -141,55 +140,63 @@ impl<F: Family> Table<F> {
     fn begin_pass(&mut self) {
         self.anchors.collector().pass_begins();
         self.expiry.begin_generation();
-        self.pass = Pass::new(self.expiry.now());
+        self.pass = Pass {
+            cursor: 0,
+            started: self.expiry.now(),
+            ..self.pass
+        };
     }
 
-    /// Removes what is over from a bucket and moves it to the current generation; returns how
-    /// many entries there were. The way `keep` is not looked at.
-    #[inline]
-    fn clean(&mut self, index: usize, keep: Option<usize>) -> usize {
+    /// Cleans these buckets and makes their overflow marks exact; returns how many entries expired.
+    fn walk(&mut self, range: Range<usize>, hash: &impl Fn(&FourTuple) -> u64) -> usize {
+        let (anchors, expiry, homes) = (&self.anchors, &self.expiry, self.memory.homes());
+        let current = expiry.generation();
+        let buckets = self.memory.buckets_mut();
+        let home = |tuple: &FourTuple| home(hash(tuple), homes);
+        let mut counted = Cleaned::default();
+        let mut from = range.start;
+        while from < range.end {
+            let to = range.end.min(from + AT_ONCE);
+            for bucket in &mut buckets[from..to] {
+                let flags = bucket.flags();
+                let overs = expiry.overs(flags.generation());
+                counted +=
+                    bucket.clean(|_, anchor, tick| over_mask(overs, anchors.class(anchor), tick));
+                bucket.set_flags(flags.with_generation(current));
+            }
+            for index in from..to {
+                let flags = buckets[index].flags();
+                if flags.overflow() {
+                    let rest = &buckets[index + 1..];
+                    let needed = is_passed::<F>(index, rest, anchors, expiry, home);
+                    buckets[index].set_flags(flags.with_overflow(needed));
+                }
+            }
+            from = to;
+        }
+        self.count_cleaned(counted);
+        counted.expired()
+    }
+
+    /// Removes what is over from a bucket and moves it to the current generation. The way `keep` is
+    /// not looked at.
+    fn clean(&mut self, index: usize, keep: Option<usize>) {
+        let (anchors, expiry) = (&self.anchors, &self.expiry);
         let bucket = self.memory.bucket_mut(index);
-        let generation = bucket.flags().generation();
-        let mut anchors = bucket.anchors();
-        let (mut expired, mut fin_wait2) = (0, 0);
-        for (way, (anchor, &tick)) in anchors.iter_mut().zip(bucket.ticks()).enumerate() {
-            // Without a branch: whether an entry is over is not predictable.
-            let class = self.anchors.class(*anchor);
-            let over = self.expiry.is_over(generation, class, tick)
-                & (*anchor != VACANT)
-                & (keep != Some(way));
-            fin_wait2 += u64::from(over & (*anchor & FIN_WAIT2 != 0));
-            *anchor = if over { VACANT } else { *anchor };
-            expired += usize::from(over);
-        }
-        bucket.set_anchors(anchors);
-        let current = self.expiry.generation();
+        let overs = expiry.overs(bucket.flags().generation());
+        let counted = bucket.clean(|way, anchor, tick| match keep == Some(way) {
+            true => 0,
+            false => over_mask(overs, anchors.class(anchor), tick),
+        });
+        let current = expiry.generation();
         bucket.set_flags(bucket.flags().with_generation(current));
-        self.live -= expired;
-        self.stats.expired += expired as u64;
-        self.stats.expired_fin_wait2 += fin_wait2;
-        expired
+        self.count_cleaned(counted);
     }
 
-    /// Whether an entry lies beyond bucket `index` because its home, this one or one before it,
-    /// was full.
-    fn is_passed(&self, index: usize, hash: &impl Fn(&FourTuple) -> u64) -> bool {
-        let rest = self.memory.buckets().get(index + 1..).unwrap_or_default();
-        for bucket in rest.iter().take(PROBE_LIMIT - 1) {
-            for (way, &anchor) in bucket.anchors().iter().enumerate() {
-                if anchor == VACANT || self.is_over(bucket, way) {
-                    continue;
-                }
-                let home = self.tuple(&bucket.key(way)).map(|t| self.home(hash(&t)));
-                if home.is_some_and(|home| home <= index) {
-                    return true;
-                }
-            }
-            if !bucket.flags().overflow() {
-                return false;
-            }
-        }
-        false
+    fn count_cleaned(&mut self, counted: Cleaned) {
+        self.live -= counted.expired();
+        self.stats.expired += counted.expired() as u64;
+        self.stats.expired_fin_wait2 += counted.fin_wait2();
     }
 
     /// Moves a bucket to a generation that is young enough to arm an entry of `class` in it. Only
@@ -209,4 +216,35 @@ impl<F: Family> Table<F> {
         }
         self.clean(index, keep);
     }
+}
+
+/// Whether an entry lies in `rest`, the buckets after bucket `index`, because its home, this one or one
+/// before it, was full.
+fn is_passed<F: Family>(
+    index: usize,
+    rest: &[F::Bucket],
+    anchors: &Anchors,
+    expiry: &Expiry,
+    home: impl Fn(&FourTuple) -> usize,
+) -> bool {
+    for bucket in rest.iter().take(PROBE_LIMIT - 1) {
+        let flags = bucket.flags();
+        let overs = expiry.overs(flags.generation());
+        for (way, (anchor, &tick)) in bucket.anchors().into_iter().zip(bucket.ticks()).enumerate() {
+            if anchor == VACANT || over_mask(overs, anchors.class(anchor), tick) != 0 {
+                continue;
+            }
+            let (id, ip, port) = F::parts(&bucket.key(way));
+            if anchors
+                .tuple(id, ip, port)
+                .is_some_and(|t| home(&t) <= index)
+            {
+                return true;
+            }
+        }
+        if !flags.overflow() {
+            return false;
+        }
+    }
+    false
 }

@@ -15,7 +15,7 @@ use super::bound::Movement;
 use super::config::{BuildError, Config};
 use super::expiry::{ClassId, Expiry, MAX_CLASSES, MAX_DURATION_MS};
 use super::family::{Bucket, Family, WAYS};
-use super::memory::{Memory, Pages};
+use super::memory::{Memory, Pages, prefetch_bucket};
 use super::sweep::Pass;
 use crate::time::Instant;
 
@@ -124,8 +124,6 @@ pub struct Stats {
 #[derive(Debug)]
 pub struct Table<F: Family> {
     pub(super) memory: Memory<F::Bucket>,
-    /// Buckets that can be home.
-    pub(super) homes: usize,
     pub(super) capacity: usize,
     /// Entries from which on one goes for each one that comes.
     pub(super) limit: usize,
@@ -155,15 +153,16 @@ impl<F: Family> Table<F> {
         if homes == 0 || u32::try_from(buckets).is_err() {
             return Err(BuildError::Capacity(config.capacity));
         }
+        let expiry = Expiry::new(&config.durations_ms, now);
         Ok(Table {
-            memory: Memory::new(buckets, config.pages).map_err(BuildError::Memory)?,
-            homes,
+            memory: Memory::new(homes, PROBE_LIMIT - 1, config.pages)
+                .map_err(BuildError::Memory)?,
             capacity: config.capacity,
             limit: config.capacity + config.capacity / 7,
             live: 0,
             anchors: Anchors::new(),
-            expiry: Expiry::new(&config.durations_ms, now),
-            pass: Pass::new(now),
+            pass: Pass::new(now, &expiry, buckets),
+            expiry,
             stats: Stats::default(),
         })
     }
@@ -230,7 +229,7 @@ impl<F: Family> Table<F> {
     /// read. Call it for a whole burst, then [`Table::prefetch_next`] for the whole burst.
     #[inline(always)]
     pub fn prefetch(&self, hash: u64) {
-        self.memory.prefetch(self.home(hash));
+        prefetch_bucket(self.memory.home_bucket(hash));
     }
 
     /// Starts loading the bucket after the home bucket if an entry overflowed into it.
@@ -241,27 +240,41 @@ impl<F: Family> Table<F> {
     /// once costs more than it gains.
     #[inline(always)]
     pub fn prefetch_next(&self, hash: u64) {
-        let home = self.home(hash);
-        if self.memory.bucket(home).flags().overflow() {
-            self.memory.prefetch(home + 1);
+        if self.memory.home_bucket(hash).flags().overflow() {
+            prefetch_bucket(self.memory.bucket(self.home(hash) + 1));
         }
     }
 
     /// The live entry of a connection. Reads at most [`PROBE_LIMIT`] buckets.
-    #[inline]
+    #[inline(always)]
     pub fn find(&mut self, hash: u64, key: &F::Key, now: Instant) -> Option<Slot> {
         if self.live == 0 {
             return None;
         }
         self.expiry.advance(now);
         let home = self.home(hash);
-        for (i, bucket) in self.probe(home).iter().enumerate() {
+        let bucket = self.memory.home_bucket(hash);
+        let found = bucket.matches(key);
+        if found != 0 {
+            // An expired entry never lies before a live one of the same connection: insertion
+            // would have taken its place.
+            let way = found.trailing_zeros() as usize;
+            return (!self.is_over(bucket, way)).then(|| slot(home, way));
+        }
+        if !bucket.flags().overflow() {
+            return None;
+        }
+        let found = self.beyond(home, key)?;
+        (!self.is_over(self.bucket(found), found.way.into())).then_some(found)
+    }
+
+    /// The entry of a key in the buckets after its home bucket, which has overflowed. Its time may be over.
+    #[inline(never)]
+    pub(super) fn beyond(&self, home: usize, key: &F::Key) -> Option<Slot> {
+        for (i, bucket) in self.probe(home).iter().enumerate().skip(1) {
             let found = bucket.matches(key);
             if found != 0 {
-                // An expired entry never lies before a live one of the same connection: insertion
-                // would have taken its place.
-                let way = found.trailing_zeros() as usize;
-                return (!self.is_over(bucket, way)).then(|| slot(home + i, way));
+                return Some(slot(home + i, found.trailing_zeros() as usize));
             }
             if !bucket.flags().overflow() {
                 return None;
@@ -303,7 +316,7 @@ impl<F: Family> Table<F> {
     #[must_use]
     pub fn expires_at(&self, slot: Slot) -> Instant {
         let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
-        let class = self.anchors.class(bucket.anchors()[way]);
+        let class = self.anchors.class(bucket.anchor(way));
         self.expiry
             .expires_at(bucket.flags().generation(), class, bucket.ticks()[way])
     }
@@ -320,7 +333,7 @@ impl<F: Family> Table<F> {
     pub fn restart(&mut self, slot: Slot, now: Instant) {
         self.expiry.advance(now);
         let way = usize::from(slot.way);
-        let class = self.anchors.class(self.bucket(slot).anchors()[way]);
+        let class = self.anchors.class(self.bucket(slot).anchor(way));
         if let Some(tick) = self.expiry.arm(class) {
             // First, so that making the bucket ready does not take the entry for an expired one.
             self.make_ready(slot.bucket as usize, class, Some(way));
@@ -356,7 +369,7 @@ impl<F: Family> Table<F> {
     #[must_use]
     pub fn age(&self, slot: Slot) -> Duration {
         let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
-        let class = self.anchors.class(bucket.anchors()[way]);
+        let class = self.anchors.class(bucket.anchor(way));
         let generation = bucket.flags().generation();
         let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
         let whole = self.expiry.duration_ms(class) * 1_000_000;
@@ -385,10 +398,11 @@ impl<F: Family> Table<F> {
         self.capacity
     }
 
-    /// Bytes of memory that the table takes, the bookkeeping of expiry included.
+    /// Bytes of memory that the table takes, those of its anchors and the bookkeeping of expiry included.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
-        self.memory.bytes() + size_of::<Self>()
+        let beside = self.anchors.allocated_bytes() + Expiry::ALLOCATED_BYTES;
+        self.memory.bytes() + beside + size_of::<Self>()
     }
 
     /// Bytes of an entry.
@@ -421,18 +435,18 @@ impl<F: Family> Table<F> {
     /// The bucket that an entry of this hash prefers: its upper bits, scaled.
     #[inline(always)]
     pub(super) fn home(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.homes as u128) >> 64) as usize
+        self.memory.home(hash)
     }
 
     /// The buckets in which an entry of this home can lie.
     #[inline(always)]
     pub(super) fn probe(&self, home: usize) -> &[F::Bucket] {
-        self.memory.run(home, PROBE_LIMIT)
+        self.memory.run::<PROBE_LIMIT>(home)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_over(&self, bucket: &F::Bucket, way: usize) -> bool {
-        let class = self.anchors.class(bucket.anchors()[way]);
+        let class = self.anchors.class(bucket.anchor(way));
         self.expiry
             .is_over(bucket.flags().generation(), class, bucket.ticks()[way])
     }
@@ -442,7 +456,7 @@ impl<F: Family> Table<F> {
     pub(super) fn vacate(&mut self, slot: Slot) -> bool {
         let bucket = self.bucket_mut(slot);
         let way = usize::from(slot.way);
-        let occupied = bucket.anchors()[way] != VACANT;
+        let occupied = bucket.anchor(way) != VACANT;
         bucket.vacate(way);
         self.live -= usize::from(occupied);
         occupied
@@ -469,7 +483,7 @@ impl<F: Family> Table<F> {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn slot(bucket: usize, way: usize) -> Slot {
     Slot {
         bucket: bucket as u32,
