@@ -7,8 +7,9 @@ use tcp::{CloseReason, State};
 use crate::application::Application;
 use crate::context::context;
 use crate::core::Core;
+use crate::counters::Counters;
 use crate::frame::FramePool;
-use crate::slab::{Origin, flag};
+use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
 use crate::tuples::LastUse;
 
@@ -17,7 +18,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// received before an orderly end.
     pub(crate) fn retire(&mut self, now: Instant, index: u32) {
         let core = &mut self.core;
-        let handle = core.slab.handle(index);
         let slot = core.slab.get_mut(index);
         let reason = slot.close_reason();
         if slot.conn.readable() > 0 && slot.has(flag::KNOWN) && reason == CloseReason::Normal {
@@ -29,8 +29,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             .release(&mut self.receive_memory, &mut core.send_memory);
         if slot.has(flag::KNOWN) {
             slot.flags &= !flag::KNOWN;
-            self.app
-                .on_closed(&mut context(&mut self.core, now), handle, reason);
+            let handle = core.slab.handle(index);
+            self.app.on_closed(&mut context(core, now), handle, reason);
         }
         self.core.slab.free(index);
     }
@@ -57,8 +57,8 @@ impl Core {
         } else {
             self.enter_time_wait(index, now)
         };
-        self.count_end(index, reason);
         let slot = self.slab.get_mut(index);
+        count_end(&mut self.counters, slot, reason);
         if slot.has(flag::WAITING) {
             self.waiting.remove(index);
         }
@@ -90,34 +90,33 @@ impl Core {
         }
         self.slab.detach(index);
     }
+}
 
-    fn count_end(&mut self, index: u32, reason: CloseReason) {
-        let slot = self.slab.get(index);
-        let count = &mut self.counters.host;
-        if slot.conn.state() == State::FinWait2 {
-            // In TIME-WAIT's table now: it is counted when it is over.
-            return;
-        }
-        let established = slot.has(flag::ESTABLISHED);
-        if established {
-            count.closed += 1;
-        } else if matches!(slot.origin, Origin::Listener(_)) {
-            count.embryo_failures += 1;
-            return;
-        }
-        match reason {
-            CloseReason::Normal => count.closed_normal += u64::from(established),
-            CloseReason::Reset => {
-                count.closed_reset += 1;
-                if slot.has(flag::UNPROVEN) {
-                    let incident = Incident::ResetUnproven;
-                    self.counters.time_wait.record_incident(incident);
-                }
+fn count_end(counters: &mut Counters, slot: &Slot, reason: CloseReason) {
+    let count = &mut counters.host;
+    if slot.conn.state() == State::FinWait2 {
+        // In TIME-WAIT's table now: it is counted when it is over.
+        return;
+    }
+    let established = slot.has(flag::ESTABLISHED);
+    if established {
+        count.closed += 1;
+    } else if matches!(slot.origin, Origin::Listener(_)) {
+        count.embryo_failures += 1;
+        return;
+    }
+    match reason {
+        CloseReason::Normal => count.closed_normal += u64::from(established),
+        CloseReason::Reset => {
+            count.closed_reset += 1;
+            if slot.has(flag::UNPROVEN) {
+                let incident = Incident::ResetUnproven;
+                counters.time_wait.record_incident(incident);
             }
-            CloseReason::Refused => count.closed_refused += 1,
-            CloseReason::Aborted => count.closed_aborted += 1,
-            CloseReason::DataLost => count.closed_data_lost += 1,
-            _ => count.closed_timeout += 1,
         }
+        CloseReason::Refused => count.closed_refused += 1,
+        CloseReason::Aborted => count.closed_aborted += 1,
+        CloseReason::DataLost => count.closed_data_lost += 1,
+        _ => count.closed_timeout += 1,
     }
 }

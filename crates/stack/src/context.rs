@@ -73,10 +73,9 @@ impl Context<'_> {
     #[inline]
     pub fn send(&mut self, conn: Handle, data: &[u8]) -> usize {
         let core = &mut *self.core;
-        if core.slab.by_handle(conn).is_none() {
+        let Some(slot) = core.slab.by_handle_mut(conn) else {
             return 0;
-        }
-        let slot = core.slab.get_mut(conn.index);
+        };
         if slot.has(flag::CLOSE) {
             return 0;
         }
@@ -88,7 +87,7 @@ impl Context<'_> {
             slot.flags |= flag::STARVED;
             core.starved.push(0, conn.index);
         }
-        core.mark_dirty(conn.index);
+        slot.mark_dirty(&mut core.dirty, conn.index);
         taken
     }
 
@@ -109,12 +108,14 @@ impl Context<'_> {
     }
 
     /// CLOSE (RFC 9293 3.10.4): sends FIN after what is queued; the application reads no more.
+    #[inline]
     pub fn close(&mut self, conn: Handle) {
         // Not at once: text that the application is being shown, and says by returning that it has
         // consumed, would count as lost.
-        if self.core.slab.by_handle(conn).is_some() {
-            self.core.slab.get_mut(conn.index).flags |= flag::CLOSE;
-            self.core.mark_dirty(conn.index);
+        let core = &mut *self.core;
+        if let Some(slot) = core.slab.by_handle_mut(conn) {
+            slot.flags |= flag::CLOSE;
+            slot.mark_dirty(&mut core.dirty, conn.index);
         }
     }
 

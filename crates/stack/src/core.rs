@@ -165,6 +165,7 @@ pub(crate) struct Core {
     pub(crate) key: Keyed,
     pub(crate) secret: tcp::isn::Secret,
     pub(crate) real_time_at_zero_ns: u64,
+    pub(crate) ts_clock: TsClock,
     /// Which tuples this shard owns; `None` for all.
     pub(crate) owner: Option<Owner>,
     /// No new connections, passive or active.
@@ -184,7 +185,7 @@ macro_rules! env {
     ($core:expr, $receive_memory:expr, $now:expr, $config:expr) => {
         ::tcp::Env {
             now: $now,
-            ts_clock: $crate::core::ts_clock($core.real_time_at_zero_ns, $now),
+            ts_clock: $core.ts_clock.at($now),
             config: &$core.tcp_configs[usize::from($config)],
             rcv_memory: $receive_memory,
             snd_memory: &mut $core.send_memory,
@@ -195,10 +196,37 @@ macro_rules! env {
 }
 pub(crate) use env;
 
-/// The timestamp clock: milliseconds of real time, before the tuple's offset (RFC 7323 5.4).
-#[inline]
-pub(crate) fn ts_clock(real_time_at_zero_ns: u64, now: Instant) -> u32 {
-    (real_time_at_zero_ns.wrapping_add(now.as_nanos()) / 1_000_000) as u32
+/// The timestamp clock: milliseconds of real time, before the tuple's offset (RFC 7323 5.4). Everything
+/// that happens in one turn happens at one time: it is divided for once, and not for every segment.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct TsClock {
+    real_time_at_zero_ns: u64,
+    now: Instant,
+    shows: u32,
+}
+
+impl TsClock {
+    fn new(real_time_at_zero_ns: u64) -> TsClock {
+        let mut clock = TsClock {
+            real_time_at_zero_ns,
+            ..TsClock::default()
+        };
+        clock.set(Instant::ZERO);
+        clock
+    }
+
+    /// It is `now`, until this is called again.
+    pub(crate) fn set(&mut self, now: Instant) {
+        self.now = now;
+        self.shows = (self.real_time_at_zero_ns.wrapping_add(now.as_nanos()) / 1_000_000) as u32;
+    }
+
+    /// What it shows, which is for `now`.
+    #[inline(always)]
+    pub(crate) fn at(&self, now: Instant) -> u32 {
+        debug_assert_eq!(now, self.now, "the turn's time was not set");
+        self.shows
+    }
 }
 
 /// What of a socket or a destination TIME-WAIT needs: the fixed side of its four-tuples.
@@ -307,6 +335,7 @@ impl Core {
             key,
             secret: secrets.isn,
             real_time_at_zero_ns: config.real_time_at_zero_ns,
+            ts_clock: TsClock::new(config.real_time_at_zero_ns),
             owner: config.owner,
             draining: false,
             has_sockets: false,

@@ -43,10 +43,14 @@ impl Scratch {
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Tells the application what happened, data and FIN apart.
+    #[inline]
     pub(crate) fn on_events(&mut self, now: Instant, index: u32, events: Events) {
-        if events.is_empty() {
-            return;
+        if events.intersects(Events::ESTABLISHED | Events::WRITABLE) {
+            self.tell_events(now, index, events);
         }
+    }
+
+    fn tell_events(&mut self, now: Instant, index: u32, events: Events) {
         let handle = self.core.slab.handle(index);
         if events.contains(Events::ESTABLISHED) {
             let slot = self.core.slab.get_mut(index);
@@ -61,10 +65,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.counters.host.established += 1;
             self.app.on_open(&mut context(&mut self.core, now), handle);
         }
-        let slot = self.core.slab.get(index);
-        if events.contains(Events::WRITABLE) && slot.has(flag::KNOWN) && !slot.has(flag::CLOSE) {
-            self.app
-                .on_writable(&mut context(&mut self.core, now), handle);
+        if events.contains(Events::WRITABLE) {
+            let slot = self.core.slab.get(index);
+            if slot.has(flag::KNOWN) && !slot.has(flag::CLOSE) {
+                self.app
+                    .on_writable(&mut context(&mut self.core, now), handle);
+            }
         }
     }
 

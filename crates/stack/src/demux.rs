@@ -1,7 +1,7 @@
 //! Where a segment belongs: a live connection, a TIME-WAIT entry, a listener, or nobody.
 
 use tcp::time::Instant;
-use tcp::{Connection, Events, Segment, State, closed, listen};
+use tcp::{Connection, Segment, State, closed, listen};
 use wire::tcp::Flags;
 use wire::{FourTuple, MacAddr, tcp as wire_tcp};
 
@@ -22,11 +22,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         };
         let mut live = self.core.slab.resolve(frame.hint, frame.hash, &frame.tuple);
         let is_syn = frame.header.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN;
-        if is_syn && let Some(index) = live {
+        if is_syn && let Some((index, _)) = live {
             live = self.make_way(now, index, frame);
         }
-        if let Some(index) = live {
-            let shadowed = self.core.slab.get(index).has(flag::SHADOW);
+        if let Some((index, flags)) = live {
+            let shadowed = flags & flag::SHADOW != 0;
             if !shadowed || !self.on_shadowed(now, index, frame, &segment) {
                 self.on_live(now, index, &segment);
             }
@@ -39,13 +39,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// there, to have its last segment sent: a SYN must not find it, but what a host would have that
     /// did not work in bursts, TIME-WAIT or the listener.
     #[cold]
-    fn make_way(&mut self, now: Instant, index: u32, frame: &Parsed) -> Option<u32> {
-        let state = self.core.slab.get(index).conn.state();
-        if matches!(state, State::Closed | State::TimeWait) {
+    fn make_way(&mut self, now: Instant, index: u32, frame: &Parsed) -> Option<(u32, u16)> {
+        let slot = self.core.slab.get(index);
+        let flags = slot.flags;
+        if matches!(slot.conn.state(), State::Closed | State::TimeWait) {
             self.flush_one(now, index);
-            return self.core.slab.find(frame.hash, &frame.tuple);
+            return self.core.slab.find_with_flags(frame.hash, &frame.tuple);
         }
-        Some(index)
+        Some((index, flags))
     }
 
     #[inline]
@@ -63,15 +64,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             slot.flags |= flag::DIRTY;
             core.dirty.push(index);
         }
-        if let Some(reset) = &outcome.reset {
-            self.reset_live(now, index, reset);
+        if outcome.reset {
+            self.reset_live(now, index, segment);
         }
-        if outcome
-            .events
-            .intersects(Events::ESTABLISHED | Events::WRITABLE)
-        {
-            self.on_events(now, index, outcome.events);
-        }
+        self.on_events(now, index, outcome.events);
         let direct = &segment.payload[outcome.text];
         if !direct.is_empty() {
             self.deliver(now, index, direct);
@@ -83,12 +79,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// A segment met a connection and deserves a RST all the same.
     #[cold]
-    fn reset_live(&mut self, now: Instant, index: u32, reset: &wire_tcp::Header) {
+    fn reset_live(&mut self, now: Instant, index: u32, segment: &Segment<'_>) {
+        let Some(reset) = closed::on_segment(segment) else {
+            return;
+        };
         let slot = self.core.slab.get(index);
         let (tuple, neighbor) = (slot.tuple, slot.neighbor);
         if let Resolution::Known(mac) = self.core.neighbors.resolve(neighbor, now) {
             if self.core.resets.allow(now) {
-                self.reply(mac, &tuple, reset);
+                self.reply(mac, &tuple, &reset);
             } else {
                 self.core.counters.host.replies_limited += 1;
             }
@@ -167,7 +166,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let slot = Slot {
             conn,
             tuple: frame.tuple,
-            flags: flag::LIVE,
+            flags: flag::LIVE | flag::DIRTY,
             neighbor,
             config,
             generation: 0,
@@ -186,7 +185,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         core.counters.host.passive_opens += 1;
         core.listeners[id.place()].embryos += 1;
-        core.mark_dirty(index);
+        core.dirty.push(index);
         Some(index)
     }
 

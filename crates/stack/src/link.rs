@@ -19,7 +19,7 @@ const LINK_LOCAL_PREFIX: u8 = 64;
 
 pub(crate) struct Link {
     pub(crate) mac: MacAddr,
-    /// The same as a number.
+    /// The same as a number, whose least byte is the first.
     pub(crate) mac_number: u64,
     pub(crate) vlan: Option<u16>,
     /// What was configured, and a link-local address if there is any other of IPv6.
@@ -41,7 +41,7 @@ impl Link {
         let [m0, m1, m2, m3, m4, m5] = config.mac.0;
         Link {
             mac: config.mac,
-            mac_number: u64::from_be_bytes([0, 0, m0, m1, m2, m3, m4, m5]),
+            mac_number: u64::from_le_bytes([m0, m1, m2, m3, m4, m5, 0, 0]),
             vlan: config.vlan,
             usable: addresses.iter().map(|a| a.ip).collect(),
             prefixes: Prefixes::new(&addresses),

@@ -149,11 +149,18 @@ impl Neighbors {
     }
 
     /// The place of `ip`, made if there is room, and one more user of it.
+    #[inline]
     pub(crate) fn acquire(&mut self, ip: Ip, now: Instant) -> Option<NeighborId> {
         if self.last.0 == ip {
             self.add_user(self.last.1);
             return Some(NeighborId(self.last.1));
         }
+        self.acquire_other(ip, now)
+    }
+
+    /// [`Neighbors::acquire`], of another one than last time.
+    #[inline(never)]
+    fn acquire_other(&mut self, ip: Ip, now: Instant) -> Option<NeighborId> {
         let id = match self.by_ip.get(&ip) {
             Some(&id) => id,
             None => {
@@ -195,6 +202,15 @@ impl Neighbors {
     /// The Ethernet address, if known. A failed neighbour is asked for again.
     #[inline]
     pub(crate) fn resolve(&mut self, id: NeighborId, now: Instant) -> Resolution {
+        let entry = &self.entries[usize::from(id.0)];
+        match entry.state {
+            State::Reachable => Resolution::Known(entry.mac),
+            _ => self.resolve_doubtful(id, now),
+        }
+    }
+
+    /// [`Neighbors::resolve`], of one that is not known to be reachable.
+    fn resolve_doubtful(&mut self, id: NeighborId, now: Instant) -> Resolution {
         let entry = &mut self.entries[usize::from(id.0)];
         match entry.state {
             State::Reachable | State::Delay | State::Probe(_) => Resolution::Known(entry.mac),

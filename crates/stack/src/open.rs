@@ -68,7 +68,7 @@ impl Core {
         let slot = Slot {
             conn,
             tuple,
-            flags: flag::LIVE | flag::KNOWN | flag::shadow(opening.shadow),
+            flags: flag::LIVE | flag::DIRTY | flag::KNOWN | flag::shadow(opening.shadow),
             neighbor,
             config,
             generation: 0,
@@ -85,7 +85,7 @@ impl Core {
             return Err(ConnectError::TableFull);
         };
         self.counters.host.active_opens += 1;
-        self.mark_dirty(index);
+        self.dirty.push(index);
         Ok(self.slab.handle(index))
     }
 

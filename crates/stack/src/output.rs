@@ -31,7 +31,7 @@ impl Link {
 
     /// A frame with one TCP segment, whose ports are filled in; `write_text` fills the text. `None`
     /// when the pool is empty.
-    #[inline(never)] // A function of its own keeps its values in registers.
+    #[inline(always)]
     pub(crate) fn tcp_frame<P: FramePool>(
         &self,
         pool: &mut P,
@@ -41,38 +41,77 @@ impl Link {
         text_len: usize,
         write_text: impl FnOnce(&mut [u8]),
     ) -> Option<P::Frame> {
-        let l2 = self.l2_len();
-        let options_len = header.options.len();
-        let is_v4 = tuple.local.is_v4();
-        let ip_len = match is_v4 {
-            true => ipv4::Header::LEN,
-            false => ipv6::Header::LEN,
-        };
-        let before_text = ip_len + wire_tcp::Header::LEN + options_len;
-        let mut frame = pool.alloc(l2 + before_text + text_len)?;
-        let buf = frame.data_mut();
-        let ethertype = match is_v4 {
-            true => ethernet::ETHERTYPE_IPV4,
-            false => ethernet::ETHERTYPE_IPV6,
-        };
-        self.emit_ethernet(buf, to, ethertype);
-        let packet = &mut buf[l2..];
-        if text_len > 0 {
-            write_text(&mut packet[before_text..]);
-        }
         header.src_port = tuple.local_port;
         header.dst_port = tuple.remote_port;
-        let written = if is_v4 {
-            let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
-            let checksums = Checksums {
-                ip: !self.offload.tx_ip,
-                tcp: !self.offload.tx_tcp,
-            };
-            tcp_ipv4::emit(packet, src, dst, header, options_len, checksums)
-        } else {
-            let (src, dst) = (tuple.local, tuple.remote);
-            tcp_ipv6::emit(packet, src, dst, header, options_len, !self.offload.tx_tcp)
+        match tuple.local.is_v4() {
+            true => self.tcp_frame_v4(pool, to, tuple, header, text_len, write_text),
+            false => self.tcp_frame_v6(pool, to, tuple, header, text_len, write_text),
+        }
+    }
+
+    #[inline(never)] // a function of its own keeps its values in registers
+    fn tcp_frame_v4<P: FramePool>(
+        &self,
+        pool: &mut P,
+        to: MacAddr,
+        tuple: &FourTuple,
+        header: &wire_tcp::Header,
+        text_len: usize,
+        write_text: impl FnOnce(&mut [u8]),
+    ) -> Option<P::Frame> {
+        let options_len = header.options.len();
+        let headers = ipv4::Header::LEN + wire_tcp::Header::LEN + options_len;
+        let l2 = self.l2_len();
+        let mut frame = pool.alloc(l2 + headers + text_len)?;
+        let buf = frame.data_mut();
+        self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV4);
+        let packet = &mut buf[l2..];
+        if text_len > 0 {
+            write_text(&mut packet[headers..]);
+        }
+        let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
+        let checksums = Checksums {
+            ip: !self.offload.tx_ip,
+            tcp: !self.offload.tx_tcp,
         };
+        let written = tcp_ipv4::emit(packet, src, dst, header, options_len, checksums);
+        self.finish_frame(pool, frame, written, ipv4::Header::LEN)
+    }
+
+    #[inline(never)]
+    fn tcp_frame_v6<P: FramePool>(
+        &self,
+        pool: &mut P,
+        to: MacAddr,
+        tuple: &FourTuple,
+        header: &wire_tcp::Header,
+        text_len: usize,
+        write_text: impl FnOnce(&mut [u8]),
+    ) -> Option<P::Frame> {
+        let options_len = header.options.len();
+        let headers = ipv6::Header::LEN + wire_tcp::Header::LEN + options_len;
+        let l2 = self.l2_len();
+        let mut frame = pool.alloc(l2 + headers + text_len)?;
+        let buf = frame.data_mut();
+        self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV6);
+        let packet = &mut buf[l2..];
+        if text_len > 0 {
+            write_text(&mut packet[headers..]);
+        }
+        let (src, dst) = (tuple.local, tuple.remote);
+        let written = tcp_ipv6::emit(packet, src, dst, header, options_len, !self.offload.tx_tcp);
+        self.finish_frame(pool, frame, written, ipv6::Header::LEN)
+    }
+
+    /// What is left to do for a frame whose headers are `written`.
+    #[inline(always)]
+    fn finish_frame<P: FramePool>(
+        &self,
+        pool: &mut P,
+        mut frame: P::Frame,
+        written: bool,
+        ip_len: usize,
+    ) -> Option<P::Frame> {
         if !written {
             // An MTU is at most 9,216, and the frame is as long as was asked for.
             debug_assert!(false, "headers that do not fit their frame");
@@ -80,11 +119,12 @@ impl Link {
             return None;
         }
         if self.offload.tx_ip || self.offload.tx_tcp {
+            let ipv4 = ip_len == ipv4::Header::LEN;
             frame.set_tx_offload(TxOffload {
-                l2_len: l2 as u8,
+                l2_len: self.l2_len() as u8,
                 l3_len: ip_len as u8,
-                ipv4: is_v4,
-                ip_checksum: self.offload.tx_ip && is_v4,
+                ipv4,
+                ip_checksum: self.offload.tx_ip && ipv4,
                 tcp_checksum: self.offload.tx_tcp,
             });
         }

@@ -76,43 +76,63 @@ impl Parsed {
     };
 }
 
-#[inline(always)]
-pub(crate) fn parse<F: Frame>(
-    frame: &F,
+/// Parses a burst, and shows `tcp` the tuple and hash of every segment in it as soon as they are known.
+#[inline(never)] // a function of its own keeps its values in registers
+pub(crate) fn parse_burst<F: Frame>(
+    frames: &[F],
     link: &Link,
     key: &Keyed,
     count: &mut Host,
-    parsed: &mut Parsed,
+    burst: &mut [Parsed],
+    tcp: impl Fn(bool, u64),
 ) {
-    count.rx_frames += 1;
-    count.rx_bytes += frame.data().len() as u64;
-    if let Some(hash) = short_way(frame, link, key, parsed) {
-        count.rx_segments += 1;
-        parsed.hash = hash;
-    } else {
-        long_way(frame, link, count, parsed);
-        if parsed.kind == Kind::Tcp {
-            parsed.hash = key.flow(&parsed.tuple);
+    count.rx_frames += frames.len() as u64;
+    let (mut bytes, mut segments) = (0, 0);
+    // Frames that come together are often for one address.
+    let mut ours = Ip::UNSPECIFIED_V6;
+    for (frame, parsed) in frames.iter().zip(burst) {
+        bytes += frame.data().len() as u64;
+        if let Some((is_v4, hash)) = short_way(frame, link, key, &mut ours, parsed) {
+            segments += 1;
+            parsed.hash = hash;
+            tcp(is_v4, hash);
+        } else {
+            long_way(frame, link, count, parsed);
+            if parsed.kind == Kind::Tcp {
+                parsed.hash = key.flow(&parsed.tuple);
+                tcp(parsed.tuple.local.is_v4(), parsed.hash);
+            }
         }
     }
+    count.rx_bytes += bytes;
+    count.rx_segments += segments;
 }
 
-/// The bit of a source address and EtherType, as one number, that marks a group.
-const GROUP: u64 = 1 << 56;
+/// The bit of an address, as a number of which the first byte is the least, that marks a group.
+const GROUP: u64 = 1;
+/// The address in such a number of eight bytes.
+const ADDRESS: u64 = (1 << 48) - 1;
 
 /// Reads what nearly every frame is: an intact TCP segment from one station to us, in the form
-/// that `wire::tcp_ipv4` or `wire::tcp_ipv6` knows; returns the hash of its four-tuple. `None` for anything else and for
-/// anything wrong: the long way finds out what it is. What is taken here, that would take too.
+/// that `wire::tcp_ipv4` or `wire::tcp_ipv6` knows; returns whether it is IPv4, and the hash of its
+/// four-tuple. `None` for anything else and for anything wrong: the long way finds out what it is. What is
+/// taken here, that would take too. `ours` is an address that is known to be ours, or `::`.
 #[inline(always)]
-fn short_way<F: Frame>(frame: &F, link: &Link, key: &Keyed, parsed: &mut Parsed) -> Option<u64> {
+fn short_way<F: Frame>(
+    frame: &F,
+    link: &Link,
+    key: &Keyed,
+    ours: &mut Ip,
+    parsed: &mut Parsed,
+) -> Option<(bool, u64)> {
     let data = frame.data();
     let (ethernet, packet) = data.split_first_chunk::<{ ethernet::Header::LEN }>()?;
     // Two words that overlap: the destination, and the source with the EtherType behind it.
     let (to, from) = (ethernet.first_chunk()?, ethernet.last_chunk()?);
-    let to = u64::from_be_bytes(*to) >> 16;
-    let from = u64::from_be_bytes(*from);
-    let mut ethertype = from as u16;
-    if to != link.mac_number || from >> 16 == to || from & GROUP != 0 {
+    let to = u64::from_le_bytes(*to) & ADDRESS;
+    let from = u64::from_le_bytes(*from);
+    let mut ethertype = ((from >> 48) as u16).swap_bytes();
+    if to != link.mac_number || from & ADDRESS == to || from & GROUP != 0 {
         return None;
     }
     let (mut packet, mut offset) = (packet, ethernet::Header::LEN);
@@ -126,21 +146,37 @@ fn short_way<F: Frame>(frame: &F, link: &Link, key: &Keyed, parsed: &mut Parsed)
         (packet, offset) = (rest, ethernet::Header::LEN_TAGGED);
     }
     let verdict = frame.rx_checksum();
-    let (text, hash) = match ethertype {
-        ethernet::ETHERTYPE_IPV4 => short_ipv4(packet, verdict, link, key, parsed)?,
-        ethernet::ETHERTYPE_IPV6 => short_ipv6(packet, verdict, link, key, parsed)?,
-        _ => return None,
+    let is_v4 = ethertype == ethernet::ETHERTYPE_IPV4;
+    let (text, hash) = if is_v4 {
+        short_ipv4(packet, verdict, link, key, ours, parsed)?
+    } else if ethertype == ethernet::ETHERTYPE_IPV6 {
+        short_ipv6(packet, verdict, link, key, ours, parsed)?
+    } else {
+        return None;
     };
     parsed.kind = Kind::Tcp;
-    let [s0, s1, s2, s3, s4, s5, ..] = from.to_be_bytes();
-    parsed.src_mac = MacAddr([s0, s1, s2, s3, s4, s5]);
+    let [_, _, _, _, _, _, src_mac @ .., _, _] = *ethernet;
+    parsed.src_mac = MacAddr(src_mac);
     parsed.offset = offset as u16;
     parsed.tuple.local_port = parsed.header.dst_port;
     parsed.tuple.remote_port = parsed.header.src_port;
     let offset = offset as u16;
     // Within a frame, whose length an mbuf keeps in 16 bits.
     parsed.text = offset.wrapping_add(text.start)..offset.wrapping_add(text.end);
-    Some(hash)
+    Some((is_v4, hash))
+}
+
+/// Whether the host has the address; it is remembered in `ours` then.
+#[inline(always)]
+fn is_ours(ip: Ip, link: &Link, ours: &mut Ip) -> bool {
+    if ip == *ours {
+        return true;
+    }
+    let is_ours = link.is_ours(ip);
+    if is_ours {
+        *ours = ip;
+    }
+    is_ours
 }
 
 /// Addresses and TCP header of an intact IPv4 packet to us; where its text lies in it, and the hash.
@@ -150,6 +186,7 @@ fn short_ipv4(
     verdict: RxChecksum,
     link: &Link,
     key: &Keyed,
+    ours: &mut Ip,
     parsed: &mut Parsed,
 ) -> Option<(Range<u16>, u64)> {
     if verdict.ip == Verdict::Bad || verdict.tcp == Verdict::Bad {
@@ -161,7 +198,7 @@ fn short_ipv4(
     };
     let read = tcp_ipv4::parse(packet, checksums, &mut parsed.header)?;
     let dst = Ip::v4(read.dst);
-    if is_impossible_source(read.src) || read.src == read.dst || !link.is_ours(dst) {
+    if is_impossible_source(read.src) || read.src == read.dst || !is_ours(dst, link, ours) {
         return None;
     }
     parsed.tuple.local = dst;
@@ -176,6 +213,7 @@ fn short_ipv6(
     verdict: RxChecksum,
     link: &Link,
     key: &Keyed,
+    ours: &mut Ip,
     parsed: &mut Parsed,
 ) -> Option<(Range<u16>, u64)> {
     if verdict.tcp == Verdict::Bad {
@@ -183,7 +221,13 @@ fn short_ipv6(
     }
     let verify = verdict.tcp == Verdict::Unknown;
     let read = tcp_ipv6::parse(packet, verify, &mut parsed.header)?;
-    if is_impossible_source_v6(read.src) || read.src == read.dst || !link.is_ours(read.dst) {
+    // `::` is nobody's, also where no address is known to be ours yet.
+    let unspecified = read.dst == Ip::UNSPECIFIED_V6;
+    if is_impossible_source_v6(read.src)
+        || read.src == read.dst
+        || unspecified
+        || !is_ours(read.dst, link, ours)
+    {
         return None;
     }
     parsed.tuple.local = read.dst;

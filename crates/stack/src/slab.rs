@@ -1,10 +1,5 @@
-//! Live connections: control blocks in a slab, found by four-tuple through an index table.
-//!
-//! The table holds four bytes a connection; it is made with four times the slots that it will
-//! ever hold, because a hash table of this kind that is fuller than a quarter is rehashed (a
-//! pause of milliseconds to seconds) when entries come and go for long enough.
+//! Live connections: control blocks in a slab, found by four-tuple through an index.
 
-use hashbrown::HashTable;
 use tcp::prefetch::prefetch;
 use tcp::time_wait::AnchorId;
 use tcp::{CloseReason, Connection};
@@ -14,6 +9,9 @@ use crate::application::{DestinationId, Handle, ListenerId};
 use crate::neighbor::NeighborId;
 use crate::time_wait::Place;
 use crate::tuples::TupleId;
+use index::Index;
+
+mod index;
 
 /// Where a connection came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +84,16 @@ impl Slot {
         self.flags & flag != 0
     }
 
+    /// Notes in `dirty` that the connection of number `index`, which is this one, may have something to
+    /// send.
+    #[inline]
+    pub(crate) fn mark_dirty(&mut self, dirty: &mut Vec<u32>, index: u32) {
+        if self.flags & (flag::DIRTY | flag::LIVE) == flag::LIVE {
+            self.flags |= flag::DIRTY;
+            dirty.push(index);
+        }
+    }
+
     /// Why it is over.
     //= RFC 9293 3.9.2.2
     //# it SHOULD make the information available to the application (SHLD-25).
@@ -100,7 +108,7 @@ impl Slot {
 pub(crate) struct Slab {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: Index,
     capacity: u32,
     /// Connections put in, ever; wraps.
     insertions: u32,
@@ -124,8 +132,7 @@ impl Slab {
         Slab {
             slots: Vec::with_capacity(n),
             free: Vec::with_capacity(n),
-            // `with_capacity` itself leaves one eighth free: 3.5 times make four times the slots.
-            index: HashTable::with_capacity(n * 7 / 2),
+            index: Index::new(n),
             capacity,
             insertions: 0,
         }
@@ -158,9 +165,7 @@ impl Slab {
             None => return None,
         };
         self.insertions = self.insertions.wrapping_add(1);
-        let slots = &self.slots;
-        self.index
-            .insert_unique(hash, index, |&i| slots[i as usize].hash);
+        self.index.insert(hash, index);
         Some(index)
     }
 
@@ -168,24 +173,17 @@ impl Slab {
     pub(crate) fn detach(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         slot.flags |= flag::DETACHED;
-        let hash = slot.hash;
-        if let Ok(entry) = self.index.find_entry(hash, |&i| i == index) {
-            entry.remove();
-        }
+        self.index.remove(slot.hash, index);
     }
 
     /// Gives a connection that is not detached another four-tuple.
     pub(crate) fn rename(&mut self, index: u32, tuple: FourTuple, hash: u64) {
         let slot = &mut self.slots[index as usize];
-        if let Ok(entry) = self.index.find_entry(slot.hash, |&i| i == index) {
-            entry.remove();
-        }
+        self.index.remove(slot.hash, index);
         slot.tuple = tuple;
         slot.hash = hash;
         self.insertions = self.insertions.wrapping_add(1);
-        let slots = &self.slots;
-        self.index
-            .insert_unique(hash, index, |&i| slots[i as usize].hash);
+        self.index.insert(hash, index);
     }
 
     /// Frees the slot of a detached connection. Its memory must have been released.
@@ -200,15 +198,14 @@ impl Slab {
     #[inline(never)] // to keep its callers' values in registers
     pub(crate) fn find(&self, hash: u64, tuple: &FourTuple) -> Option<u32> {
         self.index
-            .find(hash, |&i| self.slots[i as usize].tuple == *tuple)
-            .copied()
+            .find(hash, |i| self.slots[i as usize].tuple == *tuple)
     }
 
     /// Like [`Slab::find`] by hash alone, and starts fetching the control block: a hint.
     #[inline]
     pub(crate) fn hint(&self, hash: u64) -> Hint {
-        // Comparing tags only keeps this from touching the slot, which is what is fetched.
-        let Some(&index) = self.index.find(hash, |_| true) else {
+        // Comparing hashes only keeps this from touching the slot, which is what is fetched.
+        let Some(index) = self.index.find(hash, |_| true) else {
             return Hint::Nowhere {
                 insertions: self.insertions,
             };
@@ -220,22 +217,30 @@ impl Slab {
         Hint::At(index)
     }
 
-    /// The connection of `tuple`, of which [`Slab::hint`] said something earlier in the burst: it
-    /// may be stale, because a segment since then may have moved the tuple.
+    /// The connection of `tuple` with its flags, of which [`Slab::hint`] said something earlier in the
+    /// burst: it may be stale, because a segment since then may have moved the tuple.
     #[inline(always)] // as long as hints hold it is a comparison
-    pub(crate) fn resolve(&self, hint: Hint, hash: u64, tuple: &FourTuple) -> Option<u32> {
+    pub(crate) fn resolve(&self, hint: Hint, hash: u64, tuple: &FourTuple) -> Option<(u32, u16)> {
         match hint {
-            Hint::At(index) if self.confirms(index, tuple) => Some(index),
-            Hint::Nowhere { insertions } if insertions == self.insertions => None,
-            _ => self.find(hash, tuple),
+            Hint::At(index) => {
+                if let Some(slot) = self.slots.get(index as usize)
+                    && slot.flags & (flag::LIVE | flag::DETACHED) == flag::LIVE
+                    && slot.tuple == *tuple
+                {
+                    return Some((index, slot.flags));
+                }
+            }
+            Hint::Nowhere { insertions } if insertions == self.insertions => return None,
+            Hint::Nowhere { .. } => {}
         }
+        self.find_with_flags(hash, tuple)
     }
 
-    #[inline]
-    fn confirms(&self, index: u32, tuple: &FourTuple) -> bool {
-        self.slots.get(index as usize).is_some_and(|s| {
-            s.flags & (flag::LIVE | flag::DETACHED) == flag::LIVE && s.tuple == *tuple
-        })
+    /// [`Slab::find`], with the connection's flags.
+    #[inline(always)] // its result would be written to memory
+    pub(crate) fn find_with_flags(&self, hash: u64, tuple: &FourTuple) -> Option<(u32, u16)> {
+        let index = self.find(hash, tuple)?;
+        Some((index, self.get(index).flags))
     }
 
     #[inline]
@@ -264,6 +269,13 @@ impl Slab {
     }
 
     #[inline]
+    pub(crate) fn by_handle_mut(&mut self, handle: Handle) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(handle.index())
+            .filter(|s| s.has(flag::LIVE) && s.generation == handle.generation)
+    }
+
+    #[inline]
     pub(crate) fn handle(&self, index: u32) -> Handle {
         Handle {
             index,
@@ -283,6 +295,6 @@ impl Slab {
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Slot>()
             + self.free.capacity() * size_of::<u32>()
-            + self.index.allocation_size()
+            + self.index.allocated_bytes()
     }
 }

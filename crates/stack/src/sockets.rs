@@ -136,6 +136,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let slot = core.slab.get_mut(conn.index);
         let n = slot.conn.copy_readable(&self.receive_memory, 0, buf);
         if !peek && n > 0 {
+            core.ts_clock.set(now);
             let mut env = env!(core, &mut self.receive_memory, now, slot.config);
             slot.conn.consume(&mut env, n);
             core.mark_dirty(conn.index);
@@ -154,6 +155,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// Runs the timers of connections that are due, to the nanosecond, where [`Stack::advance`] may be
     /// a tick late. It looks at every connection.
     pub fn run_connection_timers(&mut self, now: Instant) {
+        self.core.ts_clock.set(now);
         let due = self.deadlines().filter(|&(_, at)| at <= now);
         let due: Vec<u32> = due.map(|(index, _)| index).collect();
         for index in due {

@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::counters::Counters;
 use crate::deliver::Scratch;
 use crate::frame::{Frame, FramePool};
-use crate::parse::{Kind, Parsed, parse};
+use crate::parse::{Kind, Parsed, parse_burst};
 use crate::slab::Hint;
 
 /// The most frames that wait to be taken by the queue. While a burst of replies still fits, the
@@ -63,6 +63,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// hashed as a whole, then prefetched, then looked up and processed in order. The frames go
     /// back to the pool. Segments that this makes due leave with [`Stack::transmit`].
     pub fn receive(&mut self, now: Instant, frames: &mut Vec<P::Frame>) {
+        self.core.ts_clock.set(now);
         let mut burst = ::core::mem::take(&mut self.burst);
         for frames in frames.chunks(BURST) {
             self.receive_burst(now, frames, &mut burst);
@@ -75,27 +76,22 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     fn receive_burst(&mut self, now: Instant, frames: &[P::Frame], burst: &mut [Parsed]) {
         self.core.time_wait.begin_burst();
-        for (frame, parsed) in frames.iter().zip(burst.iter_mut()) {
-            let core = &mut self.core;
-            parse(
-                frame,
-                &core.link,
-                &core.key,
-                &mut core.counters.host,
-                parsed,
-            );
-            if parsed.kind == Kind::Tcp {
-                self.core.time_wait.prefetch(&parsed.tuple, parsed.hash);
-            }
-        }
         let burst = &mut burst[..frames.len()];
+        let core = &mut self.core;
+        let time_wait = &core.time_wait;
+        parse_burst(
+            frames,
+            &core.link,
+            &core.key,
+            &mut core.counters.host,
+            burst,
+            |is_v4, hash| time_wait.prefetch(is_v4, hash),
+        );
         for parsed in burst.iter_mut() {
             if parsed.kind == Kind::Tcp {
-                parsed.hint = self.core.slab.hint(parsed.hash);
+                parsed.hint = core.slab.hint(parsed.hash);
                 if matches!(parsed.hint, Hint::Nowhere { .. }) {
-                    self.core
-                        .time_wait
-                        .prefetch_next(&parsed.tuple, parsed.hash);
+                    time_wait.prefetch_next(&parsed.tuple, parsed.hash);
                 }
             }
         }
@@ -106,13 +102,19 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     #[inline]
     fn process(&mut self, now: Instant, parsed: &Parsed, data: &[u8]) {
+        if parsed.kind == Kind::Tcp {
+            let text = usize::from(parsed.text.start)..usize::from(parsed.text.end);
+            self.on_tcp(now, parsed, &data[text]);
+        } else {
+            self.process_other(now, parsed, data);
+        }
+    }
+
+    #[cold]
+    fn process_other(&mut self, now: Instant, parsed: &Parsed, data: &[u8]) {
         let offset = usize::from(parsed.offset);
         match parsed.kind {
-            Kind::Dropped => {}
-            Kind::Tcp => {
-                let text = usize::from(parsed.text.start)..usize::from(parsed.text.end);
-                self.on_tcp(now, parsed, &data[text]);
-            }
+            Kind::Dropped | Kind::Tcp => {}
             Kind::Arp => self.on_arp(now, &data[offset..]),
             Kind::Ipv4 | Kind::Ipv4Broadcast => {
                 let broadcast = parsed.kind == Kind::Ipv4Broadcast;
@@ -128,6 +130,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// One turn of everything that time drives: timers, TIME-WAIT expiry, neighbours, and the
     /// application's own [`Application::poll`]. Call once per turn of the loop, bursts or not.
     pub fn advance(&mut self, now: Instant) {
+        self.core.ts_clock.set(now);
         if self.core.detection.deadline().is_some() {
             self.core.detect_duplicates(now);
             self.announce();
@@ -148,6 +151,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
 
     /// Turns what is due into frames, as far as the outgoing queue has room.
     pub fn transmit(&mut self, now: Instant) {
+        self.core.ts_clock.set(now);
         self.solicit();
         self.flush(now);
         if !self.core.neighbors.deadline().gt(&Instant::ZERO) {

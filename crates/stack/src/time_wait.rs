@@ -16,7 +16,7 @@ use wire::{FourTuple, Ip};
 
 use crate::application::Application;
 use crate::config::{Config, ConfigError, TimeWaitConfig};
-use crate::core::{Core, Fixed, ts_clock};
+use crate::core::{Core, Fixed};
 use crate::frame::FramePool;
 use crate::parse::Parsed;
 use crate::stack::Stack;
@@ -203,8 +203,8 @@ impl TimeWait {
     }
 
     #[inline]
-    pub(crate) fn prefetch(&self, tuple: &FourTuple, hash: u64) {
-        self.tables.prefetch(tuple, hash);
+    pub(crate) fn prefetch(&self, is_v4: bool, hash: u64) {
+        self.tables.prefetch(is_v4, hash);
     }
 
     /// The next line, where the first overflowed: once the whole burst's first lines are on the way.
@@ -451,7 +451,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             }
         }
         let timestamps = entry.ts_recent.map(|ecr| Timestamps {
-            val: ts_clock(core.real_time_at_zero_ns, now)
+            val: core
+                .ts_clock
+                .at(now)
                 .wrapping_add(core.secret.numbers(&frame.tuple).ts_offset),
             ecr,
         });

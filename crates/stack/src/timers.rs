@@ -17,7 +17,7 @@ const TICK_SHIFT: u32 = 20;
 
 /// The tick at which a deadline has passed.
 #[inline]
-fn tick_after(deadline: Instant) -> u64 {
+pub(crate) fn tick_after(deadline: Instant) -> u64 {
     deadline.as_nanos().div_ceil(1 << TICK_SHIFT)
 }
 

@@ -11,14 +11,7 @@ use crate::frame::{Frame, FramePool};
 use crate::neighbor::{NeighborId, Resolution};
 use crate::slab::flag;
 use crate::stack::{OUT_CAPACITY, Stack};
-
-/// How far a look at a connection came.
-enum Sent {
-    /// Nothing is due any more.
-    All,
-    /// The outgoing queue is full.
-    NoRoom,
-}
+use crate::timers::tick_after;
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Lets connections that have something to send do so, while there is room.
@@ -40,7 +33,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 let slot = self.core.slab.get_mut(index);
                 if slot.has(flag::DIRTY) {
                     slot.flags &= !flag::DIRTY;
-                    self.flush_one(now, index);
+                    self.send_due(now, index);
                 }
             }
             if seen < due.len() {
@@ -54,8 +47,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
-    /// Sends what the connection has due, sets its timer, and ends it if it is over.
+    /// Sends what a connection has due out of its turn.
+    #[cold]
     pub(crate) fn flush_one(&mut self, now: Instant, index: u32) {
+        self.send_due(now, index);
+    }
+
+    /// Sends what the connection has due, sets its timer, and ends it if it is over.
+    #[inline(always)] // into the loop, whose values are in registers
+    fn send_due(&mut self, now: Instant, index: u32) {
         if self.core.slab.get(index).has(flag::RESUME | flag::CLOSE) {
             self.carry_out(now, index);
         }
@@ -65,57 +65,18 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.retire(now, index);
             return;
         }
-        match core.neighbors.resolve(slot.neighbor, now) {
-            Resolution::Known(mac) => {
-                if let Sent::NoRoom = self.send_due(now, index, mac) {
-                    self.core.mark_dirty(index);
-                    return;
-                }
+        let mac = match core.neighbors.resolve(slot.neighbor, now) {
+            Resolution::Known(mac) => mac,
+            unresolved => {
+                self.flush_unresolved(now, index, unresolved);
+                return;
             }
-            //= RFC 1122 2.3.2.2
-            //# The link layer SHOULD save (rather than discard) at least one (the latest)
-            //# packet of each set of packets destined to the same unresolved IP address
-            // What is due stays due in the connection.
-            Resolution::Pending => core.wait_for_neighbor(index),
-            Resolution::Failed => self.neighbor_failed(now, index),
-        }
-        let core = &mut self.core;
-        let state = core.slab.get(index).conn.state();
-        if state == State::Closed || core.is_compact(index) {
-            core.detach(index, now);
-            self.retire(now, index);
-        } else {
-            core.arm(index);
-        }
-    }
-
-    /// Does what the application asked for and is not to be done within its callback.
-    fn carry_out(&mut self, now: Instant, index: u32) {
-        if self.core.slab.get(index).has(flag::RESUME) {
-            self.core.slab.get_mut(index).flags &= !flag::RESUME;
-            self.deliver_held(now, index);
-            self.tell_fin(now, index);
-        }
-        let slot = self.core.slab.get_mut(index);
-        if slot.has(flag::CLOSE) {
-            slot.flags &= !flag::CLOSE;
-            slot.conn.close();
-            if slot.has(flag::DETACHED) {
-                let memory = &mut self.core.send_memory;
-                slot.conn.release(&mut self.receive_memory, memory);
-            }
-        }
-    }
-
-    /// Sends everything that is due, as far as there is room.
-    #[inline]
-    fn send_due(&mut self, now: Instant, index: u32, mac: wire::MacAddr) -> Sent {
-        let core = &mut self.core;
-        let slot = core.slab.get_mut(index);
+        };
         let mut env = env!(core, &mut self.receive_memory, now, slot.config);
         while slot.conn.wants_transmit() {
             if self.out.len() >= OUT_CAPACITY {
-                return Sent::NoRoom;
+                core.mark_dirty(index);
+                return;
             }
             // Looked at where it lies: to move it costs as much as to make it.
             let mut polled = slot.conn.poll_transmit(&mut env);
@@ -145,7 +106,52 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 None => count.drop_tx_no_buffer += 1,
             }
         }
-        Sent::All
+        if core.time_wait.is_over(slot, &core.tcp_configs) {
+            core.detach(index, now);
+            self.retire(now, index);
+        } else if let Some(deadline) = slot.conn.deadline() {
+            core.wheel.schedule_by(index, tick_after(deadline));
+        }
+    }
+
+    /// [`Stack::send_due`] without a neighbour to send to.
+    #[cold]
+    fn flush_unresolved(&mut self, now: Instant, index: u32, resolution: Resolution) {
+        let core = &mut self.core;
+        match resolution {
+            //= RFC 1122 2.3.2.2
+            //# The link layer SHOULD save (rather than discard) at least one (the latest)
+            //# packet of each set of packets destined to the same unresolved IP address
+            // What is due stays due in the connection.
+            Resolution::Pending | Resolution::Known(_) => core.wait_for_neighbor(index),
+            Resolution::Failed => self.neighbor_failed(now, index),
+        }
+        let core = &mut self.core;
+        let slot = core.slab.get(index);
+        if core.time_wait.is_over(slot, &core.tcp_configs) {
+            core.detach(index, now);
+            self.retire(now, index);
+        } else {
+            core.arm(index);
+        }
+    }
+
+    /// Does what the application asked for and is not to be done within its callback.
+    fn carry_out(&mut self, now: Instant, index: u32) {
+        if self.core.slab.get(index).has(flag::RESUME) {
+            self.core.slab.get_mut(index).flags &= !flag::RESUME;
+            self.deliver_held(now, index);
+            self.tell_fin(now, index);
+        }
+        let slot = self.core.slab.get_mut(index);
+        if slot.has(flag::CLOSE) {
+            slot.flags &= !flag::CLOSE;
+            slot.conn.close();
+            if slot.has(flag::DETACHED) {
+                let memory = &mut self.core.send_memory;
+                slot.conn.release(&mut self.receive_memory, memory);
+            }
+        }
     }
 
     /// Nobody answers for the neighbour.
@@ -177,11 +183,7 @@ impl Core {
     /// Notes that the connection may have something to send.
     #[inline]
     pub(crate) fn mark_dirty(&mut self, index: u32) {
-        let slot = self.slab.get_mut(index);
-        if slot.flags & (flag::DIRTY | flag::LIVE) == flag::LIVE {
-            slot.flags |= flag::DIRTY;
-            self.dirty.push(index);
-        }
+        self.slab.get_mut(index).mark_dirty(&mut self.dirty, index);
     }
 
     #[cold]

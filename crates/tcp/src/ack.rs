@@ -7,7 +7,7 @@ use crate::congestion::NewAck;
 use crate::connection::{Connection, Flag};
 use crate::output::micros;
 use crate::time::Instant;
-use crate::{CloseReason, Env, Events, Outcome, Segment, State, closed};
+use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
 impl Connection {
     #[inline]
@@ -89,7 +89,7 @@ impl Connection {
         //# and send it.
         env.counters.unacceptable_acks += 1;
         env.counters.resets_sent += 1;
-        out.reset = Some(closed::reset_for(seg));
+        out.reset = true;
         Step::Done
     }
 

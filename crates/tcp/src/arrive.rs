@@ -4,7 +4,7 @@ use wire::Seq;
 use wire::tcp::{Flags, Header};
 
 use crate::connection::{Connection, Flag};
-use crate::{CloseReason, Env, Events, Outcome, Segment, State, closed};
+use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
 /// Whether the steps go on.
 pub(crate) enum Step {
@@ -20,7 +20,7 @@ impl Connection {
     pub fn on_segment(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
         match self.state {
             State::Closed => Outcome {
-                reset: closed::on_segment(seg),
+                reset: !seg.header.flags.contains(Flags::RST),
                 ..Outcome::default()
             },
             State::SynSent => self.on_segment_syn_sent(env, seg),

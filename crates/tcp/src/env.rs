@@ -84,8 +84,8 @@ pub struct Outcome {
     /// New in-order text: a range of the segment's payload, trimmed to the window, that begins at
     /// RCV.NXT. If not empty, [`crate::Connection::commit_text`] must follow.
     pub text: Range<usize>,
-    /// A RST to send in answer, complete with ports.
-    pub reset: Option<Header>,
+    /// The segment is to be answered with a RST: that of [`crate::closed::on_segment`].
+    pub reset: bool,
 }
 
 /// A segment to send.

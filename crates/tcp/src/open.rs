@@ -19,6 +19,7 @@ impl Connection {
     /// Active OPEN: a connection in SYN-SENT, its SYN due. `iss` from [`crate::isn`], or the
     /// larger number that the caller's memory of the four-tuple demands; `ts_offset` is added to
     /// the timestamp clock.
+    #[inline]
     #[must_use]
     pub fn connect(config: &Config, now: Instant, iss: Seq, ts_offset: u32) -> Connection {
         Connection::new(config, now, State::SynSent, iss, ts_offset)
@@ -45,6 +46,7 @@ impl Connection {
 
     /// A SYN for which [`crate::listen::on_segment`] says `Open`: a connection in SYN-RECEIVED, its
     /// SYN-ACK due.
+    #[inline(always)] // or the control block is made in one place and moved to another
     #[must_use]
     pub fn accept(env: &mut Env<'_>, syn: &Segment<'_>, iss: Seq, ts_offset: u32) -> Connection {
         let mut c = Connection::new(env.config, env.now, State::SynReceived, iss, ts_offset);
@@ -53,6 +55,7 @@ impl Connection {
         c
     }
 
+    #[inline(always)]
     fn new(config: &Config, now: Instant, state: State, iss: Seq, ts_offset: u32) -> Connection {
         let mut flags = Flag::SYN_DUE;
         flags.set(Flag::LINGER_ZERO, config.linger_zero);
@@ -99,6 +102,7 @@ impl Connection {
     }
 
     /// Takes the peer's SYN: its number, window and options.
+    #[inline(always)]
     pub(crate) fn receive_syn(&mut self, env: &mut Env<'_>, h: &Header) {
         let config = env.config;
         //= RFC 9293 3.10.7.2

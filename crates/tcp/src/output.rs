@@ -125,11 +125,10 @@ impl Connection {
             self.flags |= Flag::ACK_NOW;
             return self.transmit_ack(env);
         }
-        if self.flags.contains(Flag::HEAD_DUE) {
-            self.flags.remove(Flag::HEAD_DUE);
-            if let Some(head) = self.head() {
-                return Some(self.transmit_piece(env, &head));
-            }
+        if self.flags.contains(Flag::HEAD_DUE)
+            && let Some(head) = self.transmit_head(env)
+        {
+            return Some(head);
         }
         if let Some(piece) = self.next_piece(env) {
             return Some(self.transmit_piece(env, &piece));
@@ -151,6 +150,14 @@ impl Connection {
             return Some(control(self.ack_header(env, seq, Flags::ACK)));
         }
         self.transmit_ack(env)
+    }
+
+    /// The segment at SND.UNA again, if there is one.
+    #[cold]
+    fn transmit_head(&mut self, env: &mut Env<'_>) -> Option<Transmit> {
+        self.flags.remove(Flag::HEAD_DUE);
+        let head = self.head()?;
+        Some(self.transmit_piece(env, &head))
     }
 
     /// A segment with nothing but an acknowledgment, if one is due.
@@ -193,7 +200,7 @@ impl Connection {
     }
 
     /// What the windows and Nagle's algorithm allow to be sent from the cursor.
-    #[inline]
+    #[inline(always)]
     fn next_piece(&mut self, env: &mut Env<'_>) -> Option<Piece> {
         let end = self.snd_end();
         let seq = self.snd_cursor;
@@ -263,7 +270,7 @@ impl Connection {
         self.snd_cursor.lt(self.snd_nxt)
     }
 
-    #[inline]
+    #[inline(always)] // or the piece is written to memory and read again
     fn transmit_piece(&mut self, env: &mut Env<'_>, piece: &Piece) -> Transmit {
         let end = piece.seq + piece.len + u32::from(piece.fin);
         if piece.seq.lt(self.snd_nxt) {

@@ -162,6 +162,10 @@ impl Queue {
     /// Removes everything and gives every chunk back.
     #[inline]
     pub fn clear(&mut self, memory: &mut Memory) {
+        if self.head == NONE {
+            // It is as it was made.
+            return;
+        }
         let mut chunk = self.head;
         while chunk != NONE {
             chunk = memory.release(chunk);

@@ -4,7 +4,7 @@ use wire::tcp::Flags;
 
 use crate::connection::{Connection, Flag};
 use crate::output::micros;
-use crate::{CloseReason, Env, Events, Outcome, Segment, State, closed};
+use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
 impl Connection {
     pub(crate) fn on_segment_syn_sent(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
@@ -23,7 +23,7 @@ impl Connection {
             self.hurry_syn(env);
             env.counters.resets_sent += 1;
             return Outcome {
-                reset: Some(closed::reset_for(seg)),
+                reset: true,
                 ..Outcome::default()
             };
         }

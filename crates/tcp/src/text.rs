@@ -14,14 +14,18 @@ const GAP_SHARE: u64 = 4;
 
 impl Connection {
     /// The text and FIN of `seg`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive_text(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, out: &mut Outcome) {
+        let fin = seg.header.flags.contains(Flags::FIN);
+        if !seg.payload.is_empty() || fin {
+            self.take_text(env, seg, out);
+        }
+    }
+
+    fn take_text(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, out: &mut Outcome) {
         // What a SYN carries follows it.
         let seq = seg.header.seq + u32::from(seg.header.flags.contains(Flags::SYN));
         let fin = seg.header.flags.contains(Flags::FIN);
-        if seg.payload.is_empty() && !fin {
-            return;
-        }
         //= RFC 9293 3.10.7.4
         //# This should not occur since a FIN has been received from the
         //# remote side.  Ignore the segment text.

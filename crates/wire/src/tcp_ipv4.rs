@@ -115,8 +115,9 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
             return None;
         }
     }
-    header.src_port = be16(h, 20);
-    header.dst_port = be16(h, 22);
+    let ports = be32(h, 20);
+    header.src_port = (ports >> 16) as u16;
+    header.dst_port = ports as u16;
     header.seq = Seq(be32(h, 24));
     header.ack = Seq(be32(h, 28));
     header.flags = Flags::from_bits(h[33]);
@@ -125,7 +126,7 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
     Some(Packet {
         src: array(h, 12),
         dst: array(h, 16),
-        ports: be32(h, 20),
+        ports,
         text: start as u16..total_len,
     })
 }
@@ -153,36 +154,73 @@ pub fn emit(
     options_len: usize,
     checksums: Checksums,
 ) -> bool {
-    let Ok(total_len) = u16::try_from(packet.len()) else {
-        return false;
-    };
-    // Sums are of words as they lie in memory: nothing is turned round for them.
-    let (summed, options): (&[u8], u64);
-    let h: &mut [u8; LEN];
     match header.options.timestamps {
         Some(ts) if options_len == LEN_WITH_TIMESTAMPS - LEN && !header.options.sack_permitted => {
             let Some((b, text)) = packet.split_first_chunk_mut::<LEN_WITH_TIMESTAMPS>() else {
                 return false;
             };
-            options = put_word(b, LEN, NOP_NOP_TIMESTAMPS)
+            let options = put_word(b, LEN, NOP_NOP_TIMESTAMPS)
                 + put_word(b, LEN + 4, ts.val)
                 + put_word(b, LEN + 8, ts.ecr);
-            let Some(fixed) = b.first_chunk_mut() else {
+            let Some(h) = b.first_chunk_mut() else {
                 return false;
             };
-            (h, summed) = (fixed, text);
+            emit_fixed(
+                h,
+                (src, dst),
+                header,
+                (LEN_WITH_TIMESTAMPS - LEN, options),
+                text,
+                checksums,
+            )
         }
-        _ => {
-            let Some((fixed, rest)) = packet.split_first_chunk_mut::<LEN>() else {
-                return false;
-            };
-            let Some((o, text)) = rest.split_at_mut_checked(options_len) else {
-                return false;
-            };
-            options = header.options.emit_summed(o).1;
-            (h, summed) = (fixed, text);
-        }
+        _ => emit_any_options(packet, (src, dst), header, options_len, checksums),
     }
+}
+
+/// [`emit`], of other options than timestamps alone, or none.
+#[inline(never)] // to be out of the way of most segments
+fn emit_any_options(
+    packet: &mut [u8],
+    addresses: ([u8; 4], [u8; 4]),
+    header: &Header,
+    options_len: usize,
+    checksums: Checksums,
+) -> bool {
+    let Some((h, rest)) = packet.split_first_chunk_mut::<LEN>() else {
+        return false;
+    };
+    let Some((o, text)) = rest.split_at_mut_checked(options_len) else {
+        return false;
+    };
+    let options = match options_len {
+        0 => 0,
+        _ => header.options.emit_summed(o).1,
+    };
+    emit_fixed(
+        h,
+        addresses,
+        header,
+        (options_len, options),
+        text,
+        checksums,
+    )
+}
+
+/// Writes both headers but for the options, whose length and sum are given, like the `text` behind them.
+#[inline(always)]
+fn emit_fixed(
+    h: &mut [u8; LEN],
+    (src, dst): ([u8; 4], [u8; 4]),
+    header: &Header,
+    (options_len, options): (usize, u64),
+    text: &[u8],
+    checksums: Checksums,
+) -> bool {
+    // Sums are of words as they lie in memory: nothing is turned round for them.
+    let Ok(total_len) = u16::try_from(LEN + options_len + text.len()) else {
+        return false;
+    };
     h[12..16].copy_from_slice(&src);
     h[16..20].copy_from_slice(&dst);
     let addresses = u64::from(u32::from_ne_bytes(src)) + u64::from(u32::from_ne_bytes(dst));
@@ -207,8 +245,8 @@ pub fn emit(
     let mut sum = Sum::of(pseudo_header + addresses);
     let tcp_checksum = if checksums.tcp {
         sum = sum.plus(Sum::of(fixed + options));
-        if !summed.is_empty() {
-            sum = sum.combine(checksum::sum(summed));
+        if !text.is_empty() {
+            sum = sum.combine(checksum::sum(text));
         }
         sum.checksum()
     } else {

@@ -132,9 +132,15 @@ fn compare(frame: &Received, link: &Link) -> Result<bool, TestCaseError> {
     let mut count = Host::default();
     long_way(frame, link, &mut count, &mut long);
     let key = Keyed::new(1, 2);
-    let taken = short_way(frame, link, &key, &mut short);
-    if let Some(hash) = taken {
+    let mut ours = Ip::UNSPECIFIED_V6;
+    let taken = short_way(frame, link, &key, &mut ours, &mut short);
+    if let Some((is_v4, hash)) = taken {
         prop_assert_eq!(hash, key.flow(&long.tuple));
+        prop_assert_eq!((is_v4, ours), (long.tuple.local.is_v4(), long.tuple.local));
+        // The same again, when the address is known.
+        let mut again = Parsed::EMPTY;
+        let known = short_way(frame, link, &key, &mut ours, &mut again);
+        prop_assert_eq!(known, taken);
         prop_assert_eq!(long.kind, Kind::Tcp);
         prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
         prop_assert_eq!(count.rx_segments, 1);

@@ -3,7 +3,7 @@
 use tcp::time::Instant;
 use tcp::time_wait::bound::UNCOUNTED;
 use tcp::time_wait::{Entry, Movement, Positions, Rules, Side};
-use tcp::{CloseReason, State};
+use tcp::{CloseReason, Config, State};
 
 use super::Socket;
 use super::tables::{Kept, Key};
@@ -11,24 +11,6 @@ use crate::core::Core;
 use crate::slab::{Origin, Slot, flag};
 
 impl Core {
-    /// Whether a connection is over for its control block: in TIME-WAIT, or in FIN-WAIT-2 with nobody to
-    /// read, for as long as the table keeps it.
-    #[inline]
-    pub(crate) fn is_compact(&self, index: u32) -> bool {
-        let slot = self.slab.get(index);
-        match slot.conn.state() {
-            State::TimeWait => true,
-            State::FinWait2 => slot.conn.is_orphan_in_fin_wait2() && self.keeps_fin_wait2(slot),
-            _ => false,
-        }
-    }
-
-    fn keeps_fin_wait2(&self, slot: &Slot) -> bool {
-        let timeout = self.tcp_configs[usize::from(slot.config)].fin_wait2_timeout_ms;
-        let socket = self.time_wait.socket(slot);
-        socket.is_some_and(|(socket, _)| socket.fin_wait2_ms == timeout && timeout > 0)
-    }
-
     /// Moves a connection in TIME-WAIT, or in FIN-WAIT-2 without a reader, from its slot to the table.
     /// `false`: its length is 0.
     pub(crate) fn enter_time_wait(&mut self, index: u32, now: Instant) -> bool {
@@ -58,6 +40,25 @@ impl Core {
 }
 
 impl super::TimeWait {
+    /// Whether a connection is over for its control block: closed, in TIME-WAIT, or in FIN-WAIT-2 with
+    /// nobody to read, for as long as the table keeps it.
+    #[inline]
+    pub(crate) fn is_over(&self, slot: &Slot, configs: &[Config]) -> bool {
+        match slot.conn.state() {
+            State::Closed | State::TimeWait => true,
+            State::FinWait2 => {
+                slot.conn.is_orphan_in_fin_wait2() && self.keeps_fin_wait2(slot, configs)
+            }
+            _ => false,
+        }
+    }
+
+    fn keeps_fin_wait2(&self, slot: &Slot, configs: &[Config]) -> bool {
+        let timeout = configs[usize::from(slot.config)].fin_wait2_timeout_ms;
+        let socket = self.socket(slot);
+        socket.is_some_and(|(socket, _)| socket.fin_wait2_ms == timeout && timeout > 0)
+    }
+
     /// The rules of a connection.
     pub(crate) fn rules(&self, slot: &Slot) -> Option<&Rules> {
         Some(&self.socket(slot)?.0.rules)

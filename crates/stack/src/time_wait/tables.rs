@@ -189,11 +189,11 @@ impl<S: PartialEq> Tables<S> {
         }
     }
 
-    /// Starts loading the home bucket of the tuple: of a table that has entries, which that of a host
+    /// Starts loading the home bucket of a tuple: of a table that has entries, which that of a host
     /// that never closes first has not.
     #[inline(always)]
-    pub(super) fn prefetch(&self, tuple: &FourTuple, hash: u64) {
-        match (tuple.local.is_v4(), &self.v4, &self.v6) {
+    pub(super) fn prefetch(&self, is_v4: bool, hash: u64) {
+        match (is_v4, &self.v4, &self.v6) {
             (true, Some(table), _) if table.live() > 0 => table.prefetch(hash),
             (false, _, Some(table)) if table.live() > 0 => table.prefetch(hash),
             _ => {}

@@ -104,6 +104,9 @@ pub struct Anchors {
     /// The first anchor of each socket. Its keys are configuration, not the peers' choice, so its
     /// hash needs no secret.
     index: HashTable<u16>,
+    /// One of those, looked at before the others: most hosts have one socket that matters. [`VACANT`]:
+    /// none.
+    foremost: u16,
     collector: Collector,
     /// The class of each anchor and state, for every `u16`: the sweep looks up without a branch.
     classes: Box<[u8; 1 << 16]>,
@@ -140,6 +143,7 @@ impl Anchors {
             list: Vec::new(),
             others: Vec::new(),
             index: HashTable::new(),
+            foremost: VACANT,
             collector: Collector::new(),
             classes,
         }
@@ -185,6 +189,9 @@ impl Anchors {
         let list = &self.list;
         let hash = |&i: &u16| list[usize::from(i)].socket_hash();
         self.index.insert_unique(hash(&id), id, hash);
+        if self.foremost == VACANT {
+            self.foremost = id;
+        }
     }
 
     /// Its socket has the anchor no more.
@@ -193,6 +200,9 @@ impl Anchors {
         let socket = self.list[usize::from(id)];
         if let Ok(first) = self.index.find_entry(socket.socket_hash(), |&i| i == id) {
             first.remove();
+            if self.foremost == id {
+                self.foremost = self.index.iter().next().copied().unwrap_or(VACANT);
+            }
             if next != VACANT {
                 self.index(next);
             }
@@ -253,6 +263,15 @@ impl Anchors {
     #[inline]
     #[must_use]
     pub fn find(&self, side: Side, ip: Ip, port: u16) -> Option<AnchorId> {
+        let is = |a: &Anchor| a.side == side && a.port == port && a.ip == ip;
+        if self.list.get(usize::from(self.foremost)).is_some_and(is) {
+            return Some(AnchorId(self.foremost));
+        }
+        self.find_in_index(side, ip, port)
+    }
+
+    #[inline(never)]
+    fn find_in_index(&self, side: Side, ip: Ip, port: u16) -> Option<AnchorId> {
         let found = self.index.find(socket_hash(side, ip, port), |&i| {
             let a = &self.list[usize::from(i)];
             a.side == side && a.port == port && a.ip == ip

@@ -120,6 +120,8 @@ impl Host {
         };
         let mut env = self.core.env();
         let out = self.conn.on_segment(&mut env, &segment);
+        let reset = out.reset.then(|| tcp::closed::on_segment(&segment));
+        let reset = reset.flatten();
         let mut events = out.events;
         if !out.text.is_empty() {
             let text = &seg.payload[out.text];
@@ -135,7 +137,7 @@ impl Host {
             self.read_all();
         }
         self.events |= events;
-        (events, out.reset)
+        (events, reset)
     }
 
     pub(crate) fn read_all(&mut self) {
