@@ -10,6 +10,7 @@
 
 mod application;
 mod arp;
+mod clock;
 mod close;
 mod config;
 mod context;
