@@ -11,14 +11,19 @@ use tcp::time::Instant;
 
 use crate::config::{App, Close, Listen};
 use ::http::server::Site;
+use load::exchange::Content;
 
 mod counters;
+mod exchange;
 mod grace;
 mod http;
 
 use counters::Counters;
+use exchange::Exchanging;
 use grace::Grace;
 use http::Connection;
+
+pub use exchange::Exchange;
 
 /// What answers the connections of one listener. Shared by all workers.
 #[derive(Clone, Debug)]
@@ -27,6 +32,8 @@ pub enum Service {
     Echo,
     /// Receives and ignores (RFC 863).
     Discard,
+    /// Answers requests of a set size.
+    Exchange(Exchange),
     /// Answers HTTP requests.
     Http {
         /// What it serves.
@@ -45,6 +52,11 @@ impl Service {
         Ok(match listen.app {
             App::Echo => Service::Echo,
             App::Discard => Service::Discard,
+            App::Exchange => Service::Exchange(Exchange::new(
+                Content::any(listen.request_len()),
+                Content::pattern(listen.response_len()),
+                listen.closes() == Close::Server,
+            )),
             App::Http => Service::Http {
                 site: Arc::new(match &listen.file {
                     Some(file) => Site::of_file(file)?,
@@ -60,7 +72,9 @@ impl Service {
 pub struct Apps {
     /// In the order of the stack's listeners.
     services: Vec<Service>,
-    connections: Vec<Connection>,
+    /// By connection, if there is a service of the kind.
+    connections: Box<[Connection]>,
+    exchanging: Box<[Exchanging]>,
     shared: Shared,
     draining: bool,
 }
@@ -75,11 +89,19 @@ impl Apps {
     /// `services` in the order of the stack's listeners, for a stack of `max_connections`.
     #[must_use]
     pub fn new(services: Vec<Service>, max_connections: usize) -> Apps {
+        let is_http = |service: &Service| matches!(service, Service::Http { .. });
+        let is_exchange = |service: &Service| matches!(service, Service::Exchange(_));
+        let room = |is: fn(&Service) -> bool| match services.iter().any(is) {
+            true => max_connections,
+            false => 0,
+        };
+        let (http, exchanges) = (room(is_http), room(is_exchange));
         Apps {
             services,
-            connections: vec![Connection::default(); max_connections],
+            connections: vec![Connection::default(); http].into(),
+            exchanging: vec![Exchanging::default(); exchanges].into(),
             shared: Shared {
-                grace: Grace::new(max_connections),
+                grace: Grace::new(http),
                 counters: Counters::default(),
             },
             draining: false,
@@ -99,8 +121,12 @@ macro_rules! service {
 
 impl Application for Apps {
     fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
-        if let Service::Http { .. } = service!(self, cx, conn) {
-            self.connections[conn.index()].open(conn, self.draining);
+        match service!(self, cx, conn) {
+            Service::Echo | Service::Discard => {}
+            Service::Exchange(exchange) => {
+                self.exchanging[conn.index()].open(conn, exchange, self.draining);
+            }
+            Service::Http { .. } => self.connections[conn.index()].open(conn, self.draining),
         }
     }
 
@@ -117,6 +143,10 @@ impl Application for Apps {
                 self.shared.counters.discard_bytes += data.len() as u64;
                 data.len()
             }
+            Service::Exchange(exchange) => {
+                let connection = &mut self.exchanging[conn.index()];
+                connection.on_data(cx, &mut self.shared.counters, exchange, data)
+            }
             Service::Http {
                 site,
                 client_closes,
@@ -131,6 +161,10 @@ impl Application for Apps {
         match service!(self, cx, conn) {
             Service::Echo => cx.resume(conn),
             Service::Discard => {}
+            Service::Exchange(exchange) => {
+                let connection = &mut self.exchanging[conn.index()];
+                connection.on_writable(cx, &mut self.shared.counters, exchange);
+            }
             Service::Http {
                 site,
                 client_closes,
@@ -144,17 +178,28 @@ impl Application for Apps {
     fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
         match service!(self, cx, conn) {
             Service::Echo | Service::Discard => cx.close(conn),
+            Service::Exchange(exchange) => {
+                self.exchanging[conn.index()].on_peer_closed(cx, exchange);
+            }
             Service::Http { .. } => self.connections[conn.index()].on_peer_closed(cx),
         }
     }
 
     fn on_closed(&mut self, _cx: &mut Context<'_>, conn: Handle, _reason: CloseReason) {
-        self.connections[conn.index()].closed();
+        if let Some(connection) = self.exchanging.get_mut(conn.index()) {
+            connection.closed();
+        }
+        if let Some(connection) = self.connections.get_mut(conn.index()) {
+            connection.closed();
+        }
     }
 
     fn on_drain(&mut self, cx: &mut Context<'_>) {
         self.draining = true;
         for connection in &mut self.connections {
+            connection.drain(cx);
+        }
+        for connection in &mut self.exchanging {
             connection.drain(cx);
         }
     }

@@ -21,7 +21,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Serve applications (echo, discard, http) on a DPDK device
+    /// Serve applications (echo, discard, exchange, http) on a DPDK device
     Serve(ConfigArgs),
     /// Put load on a server: connections and requests at a pace, measured
     Load(Box<LoadArgs>),

@@ -8,15 +8,12 @@ use self::args::BenchArgs;
 use self::summary::{ProgressLine, Summary};
 
 pub mod args;
-pub mod client;
+pub mod ends;
 pub mod hosts;
 pub mod live;
 pub mod memory;
 pub mod outcome;
-pub mod pattern;
 pub mod phases;
-pub mod plan;
-pub mod server;
 pub mod summary;
 pub mod testbed;
 

@@ -183,11 +183,16 @@ fn listener(f: &mut fmt::Formatter<'_>, listen: &Listen, base: &TimeWaitConfig) 
         listen.port,
         listen.app.name()
     )?;
-    if listen.app == App::Http {
-        match &listen.file {
-            Some(file) => write!(f, ", body {}", file.display())?,
-            None => write!(f, ", body {} bytes", listen.body_len())?,
-        }
+    match (listen.app, &listen.file) {
+        (App::Http, Some(file)) => write!(f, ", body {}", file.display())?,
+        (App::Http, None) => write!(f, ", body {} bytes", listen.body_len())?,
+        (App::Exchange, _) => write!(
+            f,
+            ", {} bytes for {}",
+            listen.response_len(),
+            listen.request_len()
+        )?,
+        (App::Echo | App::Discard, _) => {}
     }
     let closer = match listen.closes() {
         Close::Server => "the server",

@@ -34,13 +34,22 @@ impl Load {
     /// What the peer sends may have to be asked for.
     fn ask_for_bulk(&mut self, cx: &mut Context<'_>, at: usize) {
         let flow = &mut self.flows[at];
-        let request = self.exchanges[usize::from(flow.exchange)].request(0);
-        let rest = request.get(flow.sent as usize..).unwrap_or_default();
-        if let Some(conn) = flow.handle.filter(|_| !rest.is_empty()) {
+        let Some(conn) = flow.handle else {
+            return;
+        };
+        let exchange = &self.exchanges[usize::from(flow.exchange)];
+        loop {
+            let rest = exchange.request(0, flow.sent);
+            if rest.is_empty() {
+                return;
+            }
             self.counts.requests += u64::from(flow.sent == 0);
             let taken = cx.send(conn, rest);
             flow.sent += taken as u64;
             self.counts.bytes_sent += taken as u64;
+            if taken < rest.len() {
+                return;
+            }
         }
     }
 

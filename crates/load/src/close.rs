@@ -6,7 +6,6 @@ use tcp::time::Instant;
 use crate::exchange::Progress;
 use crate::flow::{Stage, mark};
 use crate::load::Load;
-use crate::measure::nanos;
 use crate::spec::{Close, Mode};
 
 impl Load {
@@ -138,8 +137,7 @@ impl Load {
         match (flow.stage, reason) {
             (Stage::Closing, CloseReason::Normal) => {
                 counts.completed += 1;
-                let took = nanos(now.since(flow.due));
-                self.measured.latencies.close.saturating_record(took);
+                self.record(|l| &mut l.close, at, now);
             }
             (_, CloseReason::Aborted) if ours => counts.completed += 1,
             (_, CloseReason::Aborted) => counts.cut_off += 1,

@@ -68,14 +68,34 @@ pub enum Reader {
 const _: () = assert!(size_of::<Reader>() <= 64);
 
 impl Exchange {
-    /// The `n`th request of a connection, counted from 0.
+    /// What is to be sent of the `n`th request of a connection, counted from 0, from `offset` on: all of the rest,
+    /// or a piece of it, and nothing at its end.
     #[inline]
     #[must_use]
-    pub fn request(&self, n: u32) -> &[u8] {
+    pub fn request(&self, n: u32, offset: u64) -> &[u8] {
+        // An offset into a slice.
+        let from = |whole: &[u8]| whole.len().min(offset as usize);
         match self {
-            Exchange::Raw(raw) => raw.request(n),
-            Exchange::Http(http) => http.request(n),
-            Exchange::Script(script) => script.request(n),
+            Exchange::Raw(raw) => raw.request(offset),
+            Exchange::Http(http) => {
+                let whole = http.request(n);
+                &whole[from(whole)..]
+            }
+            Exchange::Script(script) => {
+                let whole = script.request(n);
+                &whole[from(whole)..]
+            }
+        }
+    }
+
+    /// Whether the `n`th request of a connection has no answer.
+    #[inline]
+    #[must_use]
+    pub fn is_unanswered(&self, n: u32) -> bool {
+        match self {
+            Exchange::Raw(raw) => raw.is_unanswered(),
+            Exchange::Http(_) => false,
+            Exchange::Script(script) => script.is_unanswered(n),
         }
     }
 

@@ -15,6 +15,7 @@ mod load;
 mod measure;
 mod open;
 mod schedule;
+pub mod search;
 mod spec;
 mod talk;
 mod waiting;

@@ -3,13 +3,14 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use hdrhistogram::Histogram;
 use stack::{Application, CloseReason, Context, Handle};
 use tcp::time::Instant;
 
 use crate::deal::Deal;
 use crate::exchange::Exchange;
 use crate::flow::{Flow, Stage};
-use crate::measure::{Alive, Counts, Measured};
+use crate::measure::{Alive, Counts, Latencies, Measured, nanos};
 use crate::open::Held;
 use crate::schedule::{Governor, Schedule};
 use crate::spec::{Pace, Spec, SpecError};
@@ -18,6 +19,8 @@ use crate::waiting::{List, Waiting};
 /// The most that is begun, ended or timed out in one turn of the loop, each, so that a burst never starves what is
 /// alive.
 pub(crate) const BUDGET: u32 = 32;
+/// How late what was due before the end of a run may begin, so that a turn of the loop is not missing at its end.
+const LATE: Duration = Duration::from_millis(1);
 /// Flows looked at in one turn when the run ends.
 const SWEPT: usize = 256;
 
@@ -33,6 +36,9 @@ pub struct Run {
     pub duration: Option<Duration>,
     /// How many connections are opened at most.
     pub connections: Option<u64>,
+    /// Whether latencies are recorded: four for each connection of one request, which costs a part of what the connection
+    /// itself does.
+    pub timed: bool,
 }
 
 /// What is under way.
@@ -70,12 +76,15 @@ pub struct Load {
     pub(crate) stages: [u32; 5],
     pub(crate) counts: Counts,
     pub(crate) measured: Box<Measured>,
+    timed: bool,
     /// When this interval began, and the counts then.
     since: Instant,
     base: Counts,
     /// When the run is to end, and when it has ended.
-    ends: Instant,
+    pub(crate) ends: Instant,
     ended: Option<(Instant, Counts)>,
+    /// It is to end, and something was due before.
+    overdue: bool,
     /// Flows not looked at yet since the run has ended.
     unswept: usize,
 }
@@ -112,10 +121,12 @@ impl Load {
             stages: [0; 5],
             counts: Counts::default(),
             measured: Box::new(Measured::new()?),
+            timed: false,
             since: Instant::ZERO,
             base: Counts::default(),
             ends: Instant::FAR_FUTURE,
             ended: None,
+            overdue: false,
             unswept: 0,
             spec,
         })
@@ -132,6 +143,7 @@ impl Load {
         };
         self.phase = Phase::Running;
         self.openings_left = run.connections.unwrap_or(u64::MAX);
+        self.timed = run.timed;
         self.held = None;
         self.no_connection = false;
         self.held_until = Instant::ZERO;
@@ -140,6 +152,7 @@ impl Load {
         self.measured.reset();
         self.ends = run.duration.map_or(Instant::FAR_FUTURE, |d| now + d);
         self.ended = None;
+        self.overdue = false;
         self.unswept = 0;
     }
 
@@ -237,6 +250,20 @@ impl Load {
         }
     }
 
+    /// Records how long it took from when what is under way was due.
+    #[inline]
+    pub(crate) fn record(
+        &mut self,
+        of: impl FnOnce(&mut Latencies) -> &mut Histogram<u64>,
+        at: usize,
+        now: Instant,
+    ) {
+        if self.timed {
+            let took = nanos(now.since(self.flows[at].due));
+            of(&mut self.measured.latencies).saturating_record(took);
+        }
+    }
+
     /// Puts a flow into a list for `time`.
     #[inline]
     pub(crate) fn wait(&mut self, list: List, at: usize, until: Instant) {
@@ -256,7 +283,11 @@ impl Load {
             return;
         }
         if now >= self.ends {
-            self.stop(self.ends);
+            let due = self.schedule.as_ref().and_then(Schedule::next);
+            self.overdue = due.is_some_and(|due| due < self.ends) && now < self.ends + LATE;
+            if !self.overdue {
+                self.stop(self.ends);
+            }
         } else if self.openings_left == 0 && self.alive() == 0 {
             self.stop(now);
         }
@@ -321,6 +352,9 @@ impl Application for Load {
             Phase::Running => {
                 self.open_due(cx);
                 self.request_due(cx);
+                if self.overdue {
+                    self.end_if_due(now);
+                }
             }
             Phase::Ending => self.sweep(cx),
         }
@@ -335,7 +369,10 @@ impl Application for Load {
             Phase::Rest => None,
             Phase::Running => {
                 let begin = [self.next_opening(), self.next_request()];
-                let ends = (self.ends < Instant::FAR_FUTURE).then_some(self.ends);
+                let ends = match self.overdue {
+                    true => Some(self.ends + LATE),
+                    false => (self.ends < Instant::FAR_FUTURE).then_some(self.ends),
+                };
                 // The last connection of a set number has gone.
                 let over = (self.openings_left == 0 && self.alive() == 0).then_some(Instant::ZERO);
                 begin.into_iter().chain([ends, over]).flatten().min()

@@ -43,6 +43,12 @@ impl Load {
         }
     }
 
+    /// Whether what is due at `due` is to be begun: not what is due when the run is over.
+    #[inline]
+    fn is_due(&self, due: Instant, now: Instant) -> bool {
+        due <= now && due < self.ends
+    }
+
     /// The bound that is reached, if one is.
     #[inline]
     fn bound(&self) -> Option<Held> {
@@ -78,7 +84,7 @@ impl Load {
             if now < self.held_until {
                 return;
             }
-            let Some(due) = self.opening_due().filter(|due| *due <= now) else {
+            let Some(due) = self.opening_due().filter(|due| self.is_due(*due, now)) else {
                 return;
             };
             match self.bound() {
@@ -200,15 +206,16 @@ impl Load {
         }
         let now = cx.now();
         for _ in 0..BUDGET {
-            let (Some(schedule), Some(governor)) = (&mut self.schedule, &mut self.governor) else {
-                return;
-            };
-            let Some(due) = schedule.next().filter(|due| *due <= now) else {
+            let due = self.schedule.as_ref().and_then(Schedule::next);
+            let Some(due) = due.filter(|due| self.is_due(*due, now)) else {
                 return;
             };
             let Some(at) = self.waiting.first(List::Idle) else {
                 self.counts.held_no_connection += u64::from(!self.no_connection);
                 self.no_connection = true;
+                return;
+            };
+            let (Some(schedule), Some(governor)) = (&mut self.schedule, &mut self.governor) else {
                 return;
             };
             if !governor.allows(now) {

@@ -270,6 +270,7 @@ impl Spec {
             phase: 0.0,
             duration: self.duration,
             connections: self.connections,
+            timed: true,
         }
     }
 }
@@ -283,23 +284,35 @@ impl Spec {
     /// What the `n`th of `of` workers is to do, and its first run; all shares together are the whole.
     #[must_use]
     pub fn share(&self, n: u16, of: u16) -> (Spec, Run) {
-        let (n, of) = (u64::from(n), u64::from(of.max(1)));
         // Not above the whole.
-        let narrow = |cap: u32| part(cap.into(), n, of) as u32;
+        let narrow = |cap: u32| part(cap.into(), n.into(), of.max(1).into()) as u32;
         let mut spec = self.clone();
         spec.caps = Caps {
             connections: narrow(self.caps.connections),
             opening: narrow(self.caps.opening).max(1),
         };
-        spec.connections = self.connections.map(|all| part(all, n, of));
-        if let Pace::Open(profile) = &self.pace {
-            spec.pace = Pace::Open(profile.scaled(1.0 / of as f64));
-        }
-        let run = Run {
-            phase: n as f64 / of as f64,
-            ..spec.run()
-        };
+        let run = self.run().share(n, of);
+        spec.pace = run.pace.clone();
+        spec.connections = run.connections;
         (spec, run)
+    }
+}
+
+impl Run {
+    /// The share of the `n`th of `of` workers in a run of all of them.
+    #[must_use]
+    pub fn share(&self, n: u16, of: u16) -> Run {
+        let of = of.max(1);
+        Run {
+            pace: match &self.pace {
+                Pace::Closed => Pace::Closed,
+                Pace::Open(profile) => Pace::Open(profile.scaled(1.0 / f64::from(of))),
+            },
+            phase: f64::from(n) / f64::from(of),
+            duration: self.duration,
+            connections: self.connections.map(|all| part(all, n.into(), of.into())),
+            timed: self.timed,
+        }
     }
 }
 

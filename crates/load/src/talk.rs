@@ -8,7 +8,6 @@ use tcp::time::Instant;
 use crate::exchange::{Progress, Reader};
 use crate::flow::{Stage, mark};
 use crate::load::{Load, Phase};
-use crate::measure::nanos;
 use crate::spec::{Close, Mode};
 use crate::waiting::List;
 
@@ -17,8 +16,7 @@ impl Load {
     pub(crate) fn opened(&mut self, cx: &mut Context<'_>, at: usize) {
         let now = cx.now();
         self.counts.established += 1;
-        let waited = nanos(now.since(self.flows[at].due));
-        self.measured.latencies.connect.saturating_record(waited);
+        self.record(|l| &mut l.connect, at, now);
         self.waiting.remove(at);
         match self.spec.mode {
             Mode::Connections { .. } => self.request(cx, at, now),
@@ -118,26 +116,24 @@ impl Load {
             return;
         }
         let n = flow.requests.saturating_sub(1);
-        let request = self.exchanges[usize::from(flow.exchange)].request(n);
-        let rest = request.get(flow.sent as usize..).unwrap_or_default();
-        let taken = if rest.is_empty() {
-            0
-        } else {
-            cx.send(conn, rest)
-        };
-        flow.sent += taken as u64;
-        self.counts.bytes_sent += taken as u64;
-        if taken < rest.len() {
-            return;
+        let exchange = &self.exchanges[usize::from(flow.exchange)];
+        loop {
+            let rest = exchange.request(n, flow.sent);
+            if rest.is_empty() {
+                break;
+            }
+            let taken = cx.send(conn, rest);
+            flow.sent += taken as u64;
+            self.counts.bytes_sent += taken as u64;
+            if taken < rest.len() {
+                return;
+            }
         }
         if self.spec.close == Close::HalfClose && self.is_finished(at) {
             cx.shutdown_write(conn);
         }
-        // Some requests want no answer.
-        let flow = &mut self.flows[at];
-        let exchange = &self.exchanges[usize::from(flow.exchange)];
-        if let Progress::Done { status, last, .. } = flow.reader.read(exchange, &[]) {
-            self.answered(cx.now(), at, status, last);
+        if self.exchange(at).is_unanswered(n) {
+            self.answered(cx.now(), at, None, false);
             if self.is_finished(at) {
                 self.go_on(cx, at);
             } else {
@@ -164,10 +160,9 @@ impl Load {
                 flow.reader = Reader::Idle;
             } else if !flow.has(mark::SEEN) {
                 flow.marks |= mark::SEEN;
-                let waited = nanos(now.since(flow.due));
-                let first_byte = &mut self.measured.latencies.first_byte;
-                first_byte.saturating_record(waited);
+                self.record(|l| &mut l.first_byte, at, now);
             }
+            let flow = &mut self.flows[at];
             let exchange = &self.exchanges[usize::from(flow.exchange)];
             match flow.reader.read(exchange, &data[consumed..]) {
                 Progress::More { consumed: more } => return (consumed + more).min(data.len()),
@@ -184,7 +179,7 @@ impl Load {
                     }
                     // The rest was sent before it was asked for, unless nothing is to be asked.
                     let n = self.flows[at].requests.saturating_sub(1);
-                    if !self.exchange(at).request(n).is_empty() {
+                    if !self.exchange(at).request(n, 0).is_empty() {
                         self.flows[at].reader = Reader::Idle;
                     }
                 }
@@ -204,8 +199,7 @@ impl Load {
         if last {
             flow.marks |= mark::LAST;
         }
-        let waited = nanos(now.since(flow.due));
-        self.measured.latencies.request.saturating_record(waited);
+        self.record(|l| &mut l.request, at, now);
         let counts = &mut self.counts;
         counts.responses += 1;
         match status {

@@ -35,6 +35,8 @@ counters! {
     echo_bytes,
     /// Bytes received by discard.
     discard_bytes,
+    /// Answers of exchange, handed over to TCP whole.
+    exchange_responses,
 }
 
 impl Counters {

@@ -20,6 +20,7 @@ struct Script {
     peer_closed: bool,
     ended: Option<CloseReason>,
     port: u16,
+    conn: Option<Handle>,
 }
 
 impl Script {
@@ -37,6 +38,7 @@ impl Script {
 
 impl Application for Script {
     fn on_open(&mut self, cx: &mut Context<'_>, conn: Handle) {
+        self.conn = Some(conn);
         self.send(cx, conn);
     }
     fn on_data(&mut self, _cx: &mut Context<'_>, _conn: Handle, data: &[u8]) -> usize {
@@ -68,6 +70,8 @@ listen = [
     { port = 81, app = "http", body = 5, close = "client" },
     { port = 7, app = "echo" },
     { port = 9, app = "discard" },
+    { port = 90, app = "exchange", request_bytes = 3, response_bytes = "300k" },
+    { port = 91, app = "exchange", close = "server" },
 ]
 "#;
 
@@ -169,6 +173,70 @@ fn discard_takes_everything_and_says_nothing() {
     assert_eq!(pair.a.app().sent, 300_000);
     assert!(pair.a.app().received.is_empty());
     assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+}
+
+#[test]
+fn exchange_answers_each_request_and_then_the_end_of_the_stream() {
+    // The third request is not whole; the first two are in one segment, and their answers do not fit into one buffer.
+    let pair = run(
+        4,
+        Script {
+            half_close: true,
+            ..script("abcdefgh")
+        },
+        5_000,
+    );
+    let received = &pair.a.app().received;
+    let answer = Content::pattern(300 << 10);
+    assert_eq!(received.len(), 600 << 10);
+    let (first, second) = received.split_at(300 << 10);
+    for answered in [first, second] {
+        let mut offset = 0;
+        for piece in answered.chunks(50_000) {
+            assert!(answer.matches(offset, piece));
+            offset += piece.len() as u64;
+        }
+    }
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+    assert_eq!((pair.a.usage().time_wait, pair.b.usage().time_wait), (1, 0));
+}
+
+#[test]
+fn exchange_goes_on_until_the_client_closes() {
+    let pair = run(4, script("abc"), 1_000);
+    assert_eq!(pair.a.app().received.len(), 300 << 10);
+    assert_eq!((pair.a.app().ended, pair.b.usage().live), (None, 1));
+}
+
+#[test]
+fn exchange_may_close_behind_the_first_answer_and_takes_no_second_request() {
+    let pair = run(5, script("a"), 1_000);
+    assert_eq!(pair.a.app().received.len(), 1);
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+    assert_eq!((pair.a.usage().time_wait, pair.b.usage().time_wait), (0, 1));
+    let pair = run(5, script("aa"), 1_000);
+    assert_eq!(pair.a.app().ended, Some(CloseReason::Reset));
+}
+
+#[test]
+fn draining_ends_an_exchange_behind_its_answer() {
+    for (request, answered) in [("", 0), ("a", 300 << 10), ("abc", 300 << 10)] {
+        let mut pair = pair_of(CONFIG, 4, script(request));
+        connect(&mut pair);
+        pair.run(Duration::from_micros(100));
+        let now = pair.now;
+        pair.b.drain(now);
+        if request == "a" {
+            // Of a request that is not whole, the rest is waited for.
+            pair.a.with_app(now, |app, cx| {
+                assert_eq!(cx.send(app.conn.unwrap(), b"bc"), 2);
+            });
+        }
+        pair.run(Duration::from_secs(1));
+        assert_eq!(pair.a.app().received.len(), answered, "{request}");
+        assert_eq!(pair.a.app().ended, Some(CloseReason::Normal), "{request}");
+        assert_eq!(pair.b.usage().live, 0);
+    }
 }
 
 #[test]

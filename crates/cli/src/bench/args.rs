@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use stack::TimeWaitConfig;
 use tcp::time_wait::Rules;
 
-use super::plan::Exchange;
 use crate::config::quantity::{Bytes, Count, Millis};
 use crate::config::{self, Close, ConfigError, Hugepages, Policy, Ports};
 
@@ -83,6 +82,17 @@ pub enum LinkKind {
     Ring,
     /// A pair of net_memif ports: packets are copied through shared memory.
     Memif,
+}
+
+/// What one connection exchanges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exchange {
+    /// Bytes from the client.
+    pub request_bytes: u64,
+    /// Bytes from the server.
+    pub response_bytes: u64,
+    /// The server sends the first FIN, behind its response; else the client, when it has checked the response.
+    pub server_closes: bool,
 }
 
 /// On or off.

@@ -4,27 +4,25 @@ use core::time::Duration;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
+use load::{Counts, Measured, Run};
 use runtime::link::{self, Link};
 use runtime::{
-    Clock, Commands, Control, ControlArgs, Event, Idle, PortArgs, Publish, Worker, WorkerThread,
+    Clock, Commands, Control, ControlArgs, Event, Idle, PortArgs, Worker, WorkerThread,
     allowed_cpus, thread_cpu_time,
 };
 use tcp::time_wait::{Table, V4};
 
 use super::args::{BenchArgs, LinkKind};
-use super::client::Client;
+use super::ends;
 use super::hosts::{self, Layout};
 use super::memory;
 use super::outcome::{Baseline, Outcome};
 use super::phases::{self, Progress};
-use super::plan::{Counts, Plan, Report};
-use super::server::Server;
 use super::testbed::{Sample, Testbed};
+use crate::apps::Apps;
 use crate::config::ConfigError;
 use crate::environment::{Environment, random, secrets};
-
-impl Publish for Client {}
-impl Publish for Server {}
+use crate::load::app::Generator;
 
 /// Memory for packet buffers and rings, in MiB.
 const MEMORY_MB: u32 = 256;
@@ -88,8 +86,8 @@ fn cpus(args: &BenchArgs) -> anyhow::Result<Vec<usize>> {
 /// The two workers, running.
 struct Live {
     control: Control,
-    client: Commands<Client>,
-    server: Commands<Server>,
+    client: Commands<Generator>,
+    server: Commands<Apps>,
 }
 
 impl Live {
@@ -102,12 +100,8 @@ impl Live {
         let eal = &environment.eal;
         let layout = Layout::of(args.tuples.get(), args.ipv6);
         let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
-        let server_app = Server::new(args.exchange(), server.max_connections as usize);
-        let client_app = Client::new(
-            args.exchange(),
-            layout.destinations().collect(),
-            client.max_connections as usize,
-        )?;
+        let server_app = ends::server(args, &layout, server.max_connections as usize);
+        let client_app = ends::client(args, &layout, client.max_connections as usize)?;
         let clock = Clock::start(eal);
         let (a, b) = link::pair(eal, link, &PortArgs::default())?;
         let server = Worker::new(
@@ -150,11 +144,21 @@ impl Live {
 }
 
 impl Testbed for Live {
-    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report> {
-        let follow = self
-            .client
-            .ask(ANSWER, move |stack, now| stack.app_mut().follow(now, plan));
-        follow.context("the client's worker")
+    fn begin(&mut self, run: Run) -> anyhow::Result<()> {
+        let begin = self.client.ask(ANSWER, move |stack, now| {
+            stack.app_mut().0.start(now, &run);
+        });
+        begin.context("the client's worker")
+    }
+
+    fn end(&mut self) -> anyhow::Result<Box<Measured>> {
+        let blank = Box::new(Measured::new()?);
+        let end = self.client.ask(ANSWER, move |stack, now| {
+            let load = &mut stack.app_mut().0;
+            load.stop(now);
+            load.report(now, blank)
+        });
+        end.context("the client's worker")
     }
 
     fn wait(&mut self, time: Duration) -> anyhow::Result<Duration> {
@@ -171,7 +175,7 @@ impl Testbed for Live {
     }
 
     fn counts(&mut self) -> anyhow::Result<Counts> {
-        let counts = self.client.ask(ANSWER, |stack, _| stack.app().counts());
+        let counts = self.client.ask(ANSWER, |stack, _| *stack.app().0.counts());
         counts.context("the client's worker")
     }
 

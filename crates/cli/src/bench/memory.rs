@@ -3,9 +3,8 @@
 use stack::{Application, Config, MemPool, Secrets, Stack, Usage};
 
 use super::args::BenchArgs;
-use super::client::Client;
+use super::ends;
 use super::hosts::{self, Layout};
-use super::server::Server;
 use crate::config::ConfigError;
 use crate::config::quantity::Count;
 use crate::memory::{available, gib};
@@ -62,9 +61,8 @@ impl Needs {
         let (server, client) = (hosts::server(&args, &layout), hosts::client(&args, &layout));
         let data = |config: &Config| (config.receive_memory + config.send_memory) as u64;
         let data = data(&server) + data(&client);
-        let exchange = args.exchange();
-        let of_server = usage(server, Server::new(exchange, 0))?;
-        let of_client = usage(client, Client::new(exchange, Vec::new(), 0)?)?;
+        let of_server = usage(server, ends::server(&args, &layout, 0))?;
+        let of_client = usage(client, ends::client(&args, &layout, 0)?)?;
         let sum = |of: fn(&Usage) -> u64| of(&of_server) + of(&of_client);
         Ok(Needs {
             tables: sum(|usage| usage.time_wait_bytes + usage.tuple_bytes),
@@ -116,9 +114,9 @@ mod tests {
         let reckoned = Needs::of(&args(tuples)).unwrap().of_tuples(tuples);
         let args = args(tuples);
         let layout = Layout::of(tuples, args.ipv6);
-        let client = Client::new(args.exchange(), Vec::new(), 0).unwrap();
+        let client = ends::client(&args, &layout, 0).unwrap();
         let client = usage(hosts::client(&args, &layout), client).unwrap();
-        let server = Server::new(args.exchange(), 0);
+        let server = ends::server(&args, &layout, 0);
         let server = usage(hosts::server(&args, &layout), server).unwrap();
         let taken = client.time_wait_bytes
             + client.tuple_bytes

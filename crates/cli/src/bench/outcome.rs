@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::args::{BenchArgs, Profile};
-use super::phases::{Measured, rate};
+use super::phases::{Measured, put_off, rate};
 use crate::config::Ports;
 
 /// What the bare link carries on the same cores, in packets a second each way.
@@ -160,7 +160,7 @@ impl Outcome {
                 }
             },
             reused_by_client: reused(after) - reused(before),
-            launches_put_off: counts.put_off,
+            launches_put_off: put_off(counts),
             time_wait_peak: measured.time_wait_peak,
             tw_entry_bytes: entry,
             tw_all_in_bytes_per_entry: over(table, measured.time_wait_peak),
@@ -172,7 +172,8 @@ impl Outcome {
             } else {
                 0.0
             },
-            connect_latency_us: latency.map_or(Latency::default(), |l| Latency::of(&l.latency)),
+            connect_latency_us: latency
+                .map_or(Latency::default(), |l| Latency::of(&l.latencies.connect)),
             control_thread_cpu_seconds: (after.control_cpu - before.control_cpu).as_secs_f64(),
             valid: true,
             problems: Vec::new(),
@@ -204,15 +205,16 @@ impl Outcome {
             measured.counts.completed == 0,
             "no connection was completed".into(),
         );
+        let c = &measured.counts;
         say(
             self.errors > 0,
             format!(
                 "{} errors: {} time-outs, {} resets, {} refusals, {} with wrong bytes",
                 self.errors,
-                measured.counts.timeouts,
-                measured.counts.resets,
-                measured.counts.refusals,
-                measured.counts.wrong_bytes
+                c.err_connect_timeout + c.err_timeout + c.err_close,
+                c.err_reset,
+                c.err_refused,
+                c.err_wrong + c.err_cut_short,
             ),
         );
         let early = measured.fill.errors();

@@ -5,9 +5,10 @@ use core::fmt;
 use core::time::Duration;
 
 use anyhow::bail;
+use load::{Counts, Measured as Report};
 
 use super::args::BenchArgs;
-use super::plan::{Counts, Pace, Plan, Report};
+use super::ends::{closed_loop, open_loop};
 use super::testbed::{Sample, Testbed};
 
 /// The bench gives up when nothing has moved for so long.
@@ -102,34 +103,28 @@ pub fn run<T: Testbed>(
         server_closes: args.exchange().server_closes,
         time_wait_peak: 0,
     };
-    // The range of the option is that of the type.
-    let concurrency = u32::try_from(args.concurrency.get()).unwrap_or(u32::MAX);
     let duration = args.duration.duration();
-    let at_full_speed = |limit| Plan {
-        pace: Pace::Closed { concurrency },
-        limit,
-        latency: false,
-    };
 
     let tuples = args.tuples.get();
     let begun = run.bed.counts()?;
-    run.bed.follow(at_full_speed(Some(tuples)))?;
-    run.until(Phase::Fill, &begun, |counts| counts.launched == tuples)?;
+    run.bed.begin(closed_loop(Some(tuples)))?;
+    run.until(Phase::Fill, &begun, |counts| counts.opened == tuples)?;
+    run.bed.end()?;
     run.drain()?;
     let fill = run.bed.counts()?.since(&begun);
 
     let before = run.bed.sample()?;
     let begun = run.bed.counts()?;
-    run.bed.follow(at_full_speed(None))?;
+    run.bed.begin(closed_loop(None))?;
     let early = run.bed.sample()?;
     run.stay(Phase::Measure, &begun, duration)?;
     let late = run.bed.sample()?;
-    let window = run.bed.follow(Plan::REST)?;
+    let window = *run.bed.end()?;
     run.drain()?;
     let after = run.bed.sample()?;
     let counts = run.bed.counts()?.since(&begun);
 
-    let latency = run.latency(&window, concurrency, duration)?;
+    let latency = run.latency(&window, duration)?;
     Ok(Measured {
         window,
         counts,
@@ -146,12 +141,7 @@ impl<T: Testbed> Run<'_, T> {
     /// An open loop at half the rate of `window`: so many launches as fit into the time, however
     /// late, and all of their latencies. A window that ended on time would leave out those that it
     /// had to wait for, which are the worst.
-    fn latency(
-        &mut self,
-        window: &Report,
-        concurrency: u32,
-        duration: Duration,
-    ) -> anyhow::Result<Option<Report>> {
+    fn latency(&mut self, window: &Report, duration: Duration) -> anyhow::Result<Option<Report>> {
         let rate = (rate(window.counts.completed, window.elapsed) / 2.0) as u64;
         if rate == 0 {
             return Ok(None);
@@ -159,22 +149,17 @@ impl<T: Testbed> Run<'_, T> {
         let time = duration.min(LATENCY_WINDOW).as_secs_f64();
         let launches = ((rate as f64 * time) as u64).max(1);
         let begun = self.bed.counts()?;
-        self.bed.follow(Plan {
-            pace: Pace::Open { rate, concurrency },
-            limit: Some(launches),
-            latency: true,
-        })?;
+        self.bed.begin(open_loop(rate, launches))?;
         self.until(Phase::Latency, &begun, |counts| {
-            counts.launched == launches && counts.ended == launches
+            counts.opened == launches && counts.closed == launches
         })?;
-        self.bed.follow(Plan::REST).map(Some)
+        self.bed.end().map(|report| Some(*report))
     }
 
     /// Waits until nothing is alive.
     fn drain(&mut self) -> anyhow::Result<()> {
-        self.bed.follow(Plan::REST)?;
         let begun = self.bed.counts()?;
-        self.until(Phase::Drain, &begun, |counts| counts.ended >= begun.live())
+        self.until(Phase::Drain, &begun, |counts| counts.closed >= live(&begun))
     }
 
     /// Waits until what the client has done since `begun` is enough.
@@ -187,7 +172,7 @@ impl<T: Testbed> Run<'_, T> {
         let mut moved = Duration::ZERO;
         let mut last = Counts::default();
         self.watch(phase, begun, |counts, elapsed| {
-            if counts.ended != last.ended || counts.launched != last.launched {
+            if counts.closed != last.closed || counts.opened != last.opened {
                 (last, moved) = (*counts, elapsed);
             }
             if elapsed - moved > STUCK {
@@ -195,8 +180,8 @@ impl<T: Testbed> Run<'_, T> {
                     "nothing has moved for {} s in phase {phase}: {} connections are alive, \
                      {} launches were put off, {} errors so far",
                     STUCK.as_secs(),
-                    counts.live(),
-                    counts.put_off,
+                    live(counts),
+                    put_off(counts),
                     counts.errors(),
                 );
             }
@@ -242,6 +227,18 @@ impl<T: Testbed> Run<'_, T> {
         self.time_wait_peak = self.time_wait_peak.max(now);
         Ok(now)
     }
+}
+
+/// Connections opened and not over; 0 if more ended than were opened meanwhile.
+#[must_use]
+pub const fn live(counts: &Counts) -> u64 {
+    counts.opened.saturating_sub(counts.closed)
+}
+
+/// Openings put off for want of a four-tuple, or because a table was full.
+#[must_use]
+pub const fn put_off(counts: &Counts) -> u64 {
+    counts.held_no_tuple + counts.held_table_full + counts.held_no_neighbor
 }
 
 /// So many in that time, a second.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use super::args::BenchArgs;
 use super::outcome::Outcome;
-use super::phases::Progress;
+use super::phases::{Progress, live};
 use crate::config::Ports;
 use crate::config::quantity::Millis;
 
@@ -209,7 +209,7 @@ impl ProgressLine {
             progress.phase,
             progress.elapsed.as_secs(),
             grouped(progress.rate as u64),
-            grouped(progress.counts.live()),
+            grouped(live(&progress.counts)),
             grouped(progress.time_wait),
             grouped(progress.counts.errors()),
         );

@@ -1,11 +1,10 @@
-//! What the bench needs of whatever carries it: a client that follows plans, a server that can be
-//! looked at, and time that passes.
+//! What the bench needs of whatever carries it: a client that is told what to do, a server that can be looked at, and
+//! time that passes.
 
 use core::time::Duration;
 
+use load::{Counts, Measured, Run};
 use tcp::time::Instant;
-
-use super::plan::{Counts, Plan, Report};
 
 /// Counters of both hosts and of the link at a moment; those that count only grow.
 #[derive(Clone, Debug, Default)]
@@ -40,11 +39,17 @@ impl Sample {
 
 /// Something that carries a bench.
 pub trait Testbed {
-    /// Gives the client its next plan and returns the report of the one before.
+    /// Begins a run of the client.
     ///
     /// # Errors
     /// A worker is gone.
-    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report>;
+    fn begin(&mut self, run: Run) -> anyhow::Result<()>;
+
+    /// Ends the run, if it goes on: nothing more is begun. Returns what came of it so far.
+    ///
+    /// # Errors
+    /// A worker is gone.
+    fn end(&mut self) -> anyhow::Result<Box<Measured>>;
 
     /// Lets `time` pass, and says how much it was.
     ///

@@ -244,29 +244,40 @@ fn listener(
             ));
         }
     }
-    if listen.app != App::Http {
-        let app = listen.app.name();
-        for (key, given) in [
-            ("body", listen.body.is_some()),
-            ("file", listen.file.is_some()),
-        ] {
-            if given {
-                return Err(contradiction(
-                    source,
-                    &at(key),
-                    &format!("`{key}` is for the http application, not for {app}"),
-                    &at("app"),
-                ));
-            }
-        }
-        if listen.close == Some(Close::Server) {
+    let app = listen.app.name();
+    for (key, given, of) in [
+        ("body", listen.body.is_some(), App::Http),
+        ("file", listen.file.is_some(), App::Http),
+        (
+            "request_bytes",
+            listen.request_bytes.is_some(),
+            App::Exchange,
+        ),
+        (
+            "response_bytes",
+            listen.response_bytes.is_some(),
+            App::Exchange,
+        ),
+    ] {
+        if given && listen.app != of {
             return Err(contradiction(
                 source,
-                &at("close"),
-                &format!("{app} has no end of its own: only the client can close first"),
+                &at(key),
+                &format!(
+                    "`{key}` is for the {} application, not for {app}",
+                    of.name()
+                ),
                 &at("app"),
             ));
         }
+    }
+    if matches!(listen.app, App::Echo | App::Discard) && listen.close == Some(Close::Server) {
+        return Err(contradiction(
+            source,
+            &at("close"),
+            &format!("{app} has no end of its own: only the client can close first"),
+            &at("app"),
+        ));
     }
     if listen.body.is_some() && listen.file.is_some() {
         return Err(contradiction(

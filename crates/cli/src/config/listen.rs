@@ -16,7 +16,7 @@ pub struct Listen {
     pub address: Option<IpAddr>,
     /// The local port, 1 to 65535. Required.
     pub port: Count<1, 65535>,
-    /// `"echo"`, `"discard"` or `"http"`. Required.
+    /// `"echo"`, `"discard"`, `"exchange"` or `"http"`. Required.
     pub app: App,
     /// The most connections in SYN-RECEIVED at a time, 1 to 65535; a further SYN is dropped and
     /// counted. Default 4096.
@@ -27,13 +27,17 @@ pub struct Listen {
     #[serde(default)]
     pub time_wait: ListenTimeWait,
     /// Who closes first: `"server"` or `"client"`. Default `"server"` for http (after the response
-    /// that ends the connection); echo and discard always let the client.
+    /// that ends the connection), else `"client"`; echo and discard have no other.
     pub close: Option<Close>,
     /// http: the size of the body of every response, 0 to 1G. Default 0, with no `file`.
     pub body: Option<Bytes<0, { 1 << 30 }>>,
     /// http: the file that is the body of every response, loaded at start. Its suffix gives the
     /// Content-Type.
     pub file: Option<PathBuf>,
+    /// exchange: the size of a request, 1 to 1G; whatever it is, so many octets are answered. Default 1.
+    pub request_bytes: Option<Bytes<1, { 1 << 30 }>>,
+    /// exchange: the size of an answer, 0 to 1024G. Default 1.
+    pub response_bytes: Option<Bytes<0, { 1 << 40 }>>,
 }
 
 const fn backlog() -> Count<1, 65535> {
@@ -48,6 +52,8 @@ pub enum App {
     Echo,
     /// Receives and ignores (RFC 863).
     Discard,
+    /// Answers requests of a set size.
+    Exchange,
     /// An HTTP/1.1 server.
     Http,
 }
@@ -59,6 +65,7 @@ impl App {
         match self {
             App::Echo => "echo",
             App::Discard => "discard",
+            App::Exchange => "exchange",
             App::Http => "http",
         }
     }
@@ -81,8 +88,20 @@ impl Listen {
         match (self.app, self.close) {
             (_, Some(close)) => close,
             (App::Http, None) => Close::Server,
-            (App::Echo | App::Discard, None) => Close::Client,
+            (App::Echo | App::Discard | App::Exchange, None) => Close::Client,
         }
+    }
+
+    /// Octets of a request.
+    #[must_use]
+    pub fn request_len(&self) -> u64 {
+        self.request_bytes.map_or(1, Bytes::get)
+    }
+
+    /// Octets of an answer.
+    #[must_use]
+    pub fn response_len(&self) -> u64 {
+        self.response_bytes.map_or(1, Bytes::get)
     }
 
     /// Bytes of the body of a response when no file gives it.

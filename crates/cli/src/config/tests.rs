@@ -159,6 +159,12 @@ fn contradictions_name_both_lines() {
     );
     refused(
         "app = \"echo\"",
+        "app = \"echo\"\nresponse_bytes = 1",
+        25,
+        "`response_bytes` is for the exchange application, not for echo",
+    );
+    refused(
+        "app = \"echo\"",
         "app = \"echo\"\nclose = \"server\"",
         25,
         "only the client",

@@ -30,9 +30,10 @@ pub(super) fn exchange(config: &Load, target: &Target) -> Result<Exchange, Confi
 }
 
 fn raw(config: &Load) -> Raw {
-    let len = usize::try_from(config.request_bytes.get()).unwrap_or(usize::MAX);
-    let request: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
-    Raw::new(request, config.response_bytes.get())
+    Raw::checked(
+        Content::pattern(config.request_bytes.get()),
+        Content::any(config.response_bytes.get()),
+    )
 }
 
 fn request(config: &configured::Http, target: &Target) -> Result<Request, ConfigError> {
@@ -107,7 +108,7 @@ mod tests {
     }
 
     fn text(exchange: &Exchange, n: u32) -> String {
-        String::from_utf8(exchange.request(n).to_vec()).unwrap()
+        String::from_utf8(exchange.request(n, 0).to_vec()).unwrap()
     }
 
     #[test]

@@ -249,7 +249,7 @@ mod tests {
         };
         let exchange = Exchange::Script(script.clone());
         assert_eq!(exchange.steps(), 6);
-        assert_eq!(exchange.request(2), [0, 1, 0xff]);
+        assert_eq!(exchange.request(2, 0), [0, 1, 0xff]);
         assert_eq!(read(&script, 0, b"220 ready\r\nx"), done(11));
         assert_eq!(read(&script, 1, b"250 a\n250 b\n"), done(6));
         assert_eq!(read(&script, 2, &[0xff, 0]), done(2));

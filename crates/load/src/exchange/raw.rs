@@ -5,7 +5,7 @@ use super::{Content, Progress};
 /// The same octets each time, and so many back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Raw {
-    request: Box<[u8]>,
+    request: Content,
     answer: Content,
 }
 
@@ -19,20 +19,23 @@ impl Raw {
     /// `request` is sent; `response_len` octets are the answer, whatever they are.
     #[must_use]
     pub fn new(request: impl Into<Box<[u8]>>, response_len: u64) -> Raw {
-        Raw::checked(request, Content::any(response_len))
+        Raw::checked(Content::exactly(request), Content::any(response_len))
     }
 
-    /// `request` is sent; `answer` has to come back.
+    /// `request` is sent, and `answer` has to come back. Of a request that may be [`Content::any`] nothing is sent.
     #[must_use]
-    pub fn checked(request: impl Into<Box<[u8]>>, answer: Content) -> Raw {
-        Raw {
-            request: request.into(),
-            answer,
-        }
+    pub fn checked(request: Content, answer: Content) -> Raw {
+        Raw { request, answer }
     }
 
-    pub(super) fn request(&self, _n: u32) -> &[u8] {
-        &self.request
+    #[inline]
+    pub(super) fn request(&self, offset: u64) -> &[u8] {
+        self.request.piece(offset)
+    }
+
+    #[inline]
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.answer.is_empty()
     }
 
     pub(super) fn reader(&self, _n: u32) -> RawReader {

@@ -110,6 +110,11 @@ impl Script {
     }
 
     #[inline]
+    pub(super) fn is_unanswered(&self, n: u32) -> bool {
+        matches!(&self.step(n).expect, Expect::Content(content) if content.is_empty())
+    }
+
+    #[inline]
     pub(super) fn reader(&self, n: u32) -> ScriptReader {
         let state = match &self.step(n).expect {
             Expect::Content(_) => StateID::ZERO,

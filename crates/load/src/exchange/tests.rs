@@ -73,7 +73,7 @@ fn http(expects: Expects) -> Exchange {
 #[test]
 fn a_raw_answer_is_whole_at_its_length_and_not_before() {
     let exchange = Exchange::Raw(Raw::new(*b"hello", 5));
-    assert_eq!(exchange.request(7), b"hello");
+    assert_eq!(exchange.request(7, 0), b"hello");
     assert_eq!(read(&exchange, 0, &[b"abc", b"defg"]), done(5));
     assert_eq!(
         read(&exchange, 0, &[b"abc"]),
@@ -87,7 +87,10 @@ fn a_raw_answer_is_whole_at_its_length_and_not_before() {
 
 #[test]
 fn a_raw_answer_may_be_known_octet_by_octet() {
-    let exchange = Exchange::Raw(Raw::checked(*b"?", Content::repeated(b"ab", 5)));
+    let exchange = Exchange::Raw(Raw::checked(
+        Content::exactly(*b"?"),
+        Content::repeated(b"ab", 5),
+    ));
     assert_eq!(read(&exchange, 0, &[b"aba", b"ba"]), done(5));
     let wrong = Progress::Wrong("has a wrong octet");
     assert_eq!(read(&exchange, 0, &[b"aba", b"ab"]), wrong);
@@ -244,7 +247,11 @@ fn the_last_request_asks_the_server_to_close() {
     let three = NonZeroU32::new(3).unwrap();
     let http = Http::closed_by_server(&request, Expects::default(), three).unwrap();
     let exchange = Exchange::Http(http);
-    let asks = |n| exchange.request(n).ends_with(b"Connection: close\r\n\r\n");
+    let asks = |n| {
+        exchange
+            .request(n, 0)
+            .ends_with(b"Connection: close\r\n\r\n")
+    };
     assert_eq!(
         [0, 1, 2, 3, 4, 5].map(asks),
         [false, false, true, false, false, true]
@@ -256,7 +263,7 @@ fn cases() -> impl Strategy<Value = (Exchange, Vec<u8>)> {
     let exchange = prop_oneof![
         Just(Exchange::Raw(Raw::new(*b"?", 9))),
         Just(Exchange::Raw(Raw::checked(
-            *b"?",
+            Content::exactly(*b"?"),
             Content::repeated(b"OK\r\n", 9)
         ))),
         Just(script(vec![exactly(b"OK\r\nOK")])),

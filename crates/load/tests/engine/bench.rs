@@ -225,6 +225,16 @@ impl Bench {
     }
 }
 
+/// A client that nobody answers, begun at 0.
+pub(crate) fn alone(spec: Spec) -> Stack<Load, MemPool> {
+    let mut here = host(2);
+    here.destinations = vec![destination(80)];
+    let run = spec.run();
+    let mut load = Load::new(spec, Arc::new([exchange()]), here.max_connections as usize).unwrap();
+    load.start(Instant::ZERO, &run);
+    Stack::new(here, secrets(2), load, MemPool::new(1 << 14)).unwrap()
+}
+
 pub(crate) fn destination(port: u16) -> DestinationConfig {
     DestinationConfig {
         address: Ip::v4([10, 0, 0, 1]),

@@ -7,7 +7,9 @@ use load::{Caps, Mode, Pace, Profile, Segment, Target};
 use stack::DestinationId;
 use tcp::time::Instant;
 
-use crate::bench::{Bench, RESPONSE, ROUND_TRIP, destination, exchange, open_loop, server, spec};
+use crate::bench::{
+    Bench, RESPONSE, ROUND_TRIP, alone, destination, exchange, open_loop, server, spec,
+};
 
 #[test]
 fn a_closed_loop_keeps_as_many_alive_as_it_is_told() {
@@ -46,6 +48,30 @@ fn an_open_loop_is_even_within_each_millisecond() {
         let gap = pair[1].since(pair[0]).as_micros();
         assert!((98..=102).contains(&gap), "{gap}");
     }
+}
+
+#[test]
+fn what_is_due_in_time_is_begun_though_turns_are_far_apart() {
+    let mut spec = spec();
+    spec.pace = open_loop(10_000.0);
+    spec.caps = Caps {
+        connections: 4_000,
+        opening: 4_000,
+    };
+    // No multiple of a turn, and the last turn comes after it.
+    spec.duration = Some(Duration::from_millis(100));
+    let mut stack = alone(spec);
+    for turn in 0..400 {
+        let now = Instant::from_nanos(turn * 300_000);
+        stack.advance(now);
+        stack.transmit(now);
+        stack.out().clear();
+    }
+    let now = Instant::from_millis(200);
+    let blank = Box::new(load::Measured::new().unwrap());
+    let m = stack.app_mut().report(now, blank);
+    assert_eq!((m.counts.opened, m.counts.not_begun), (1_000, 0));
+    assert_eq!(m.elapsed, Duration::from_millis(100));
 }
 
 #[test]

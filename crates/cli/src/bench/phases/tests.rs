@@ -1,10 +1,13 @@
 use clap::Parser;
 
 use super::*;
-use crate::bench::client::Client;
+use load::{Pace, Run as Load};
+
+use crate::apps::Apps;
+use crate::bench::ends;
 use crate::bench::hosts::{self, Layout};
 use crate::bench::outcome::{Baseline, Outcome};
-use crate::bench::server::Server;
+use crate::load::app::Generator;
 use crate::testing::Pair;
 
 #[derive(Parser)]
@@ -20,12 +23,20 @@ fn options(options: &[&str]) -> BenchArgs {
 }
 
 /// A bed in virtual time.
-struct Virtual(Pair<Client, Server>);
+struct Virtual(Pair<Generator, Apps>);
 
 impl Testbed for Virtual {
-    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report> {
+    fn begin(&mut self, run: Load) -> anyhow::Result<()> {
         let now = self.0.now;
-        Ok(self.0.a.app_mut().follow(now, plan))
+        self.0.a.app_mut().0.start(now, &run);
+        Ok(())
+    }
+
+    fn end(&mut self) -> anyhow::Result<Box<Report>> {
+        let now = self.0.now;
+        let load = &mut self.0.a.app_mut().0;
+        load.stop(now);
+        Ok(load.report(now, Box::new(Report::new()?)))
     }
 
     fn wait(&mut self, time: Duration) -> anyhow::Result<Duration> {
@@ -34,7 +45,7 @@ impl Testbed for Virtual {
     }
 
     fn counts(&mut self) -> anyhow::Result<Counts> {
-        Ok(self.0.a.app().counts())
+        Ok(*self.0.a.app().0.counts())
     }
 
     fn sample(&mut self) -> anyhow::Result<Sample> {
@@ -53,9 +64,8 @@ impl Testbed for Virtual {
 fn bed(args: &BenchArgs) -> Virtual {
     let layout = Layout::of(args.tuples.get(), args.ipv6);
     let (server, client) = (hosts::server(args, &layout), hosts::client(args, &layout));
-    let max = client.max_connections as usize;
-    let a = Client::new(args.exchange(), layout.destinations().collect(), max).unwrap();
-    let b = Server::new(args.exchange(), server.max_connections as usize);
+    let a = ends::client(args, &layout, client.max_connections as usize).unwrap();
+    let b = ends::server(args, &layout, server.max_connections as usize);
     Virtual(Pair::new((client, a), (server, b)))
 }
 
@@ -300,9 +310,13 @@ fn the_end_that_closes_first_has_time_wait() {
 struct Stalls(Virtual, bool);
 
 impl Testbed for Stalls {
-    fn follow(&mut self, plan: Plan) -> anyhow::Result<Report> {
-        self.1 = plan.latency;
-        self.0.follow(plan)
+    fn begin(&mut self, run: Load) -> anyhow::Result<()> {
+        self.1 = matches!(run.pace, Pace::Open(_));
+        self.0.begin(run)
+    }
+
+    fn end(&mut self) -> anyhow::Result<Box<Report>> {
+        self.0.end()
     }
 
     fn wait(&mut self, time: Duration) -> anyhow::Result<Duration> {
@@ -336,11 +350,11 @@ fn launches_that_a_stall_held_up_are_in_the_latency() {
     let measured = run(&mut bed, &args, &mut |_| {}).unwrap();
     let rate = rate(measured.window.counts.completed, measured.window.elapsed) as u64 / 2;
     let latency = measured.latency.unwrap();
-    assert_eq!(latency.counts.launched, rate / 5);
-    assert_eq!(latency.latency.len(), rate / 5);
+    assert_eq!(latency.counts.opened, rate / 5);
+    assert_eq!(latency.latencies.connect.len(), rate / 5);
     // All of them should have been launched within the stall, the first a second before its end.
-    assert!(latency.latency.min() >= 800_000_000);
-    assert!(latency.latency.max() >= 1_000_000_000);
+    assert!(latency.latencies.connect.min() >= 800_000_000);
+    assert!(latency.latencies.connect.max() >= 1_000_000_000);
 }
 
 #[test]
@@ -356,14 +370,14 @@ fn errors_before_the_window_are_told() {
     let measured = run(&mut bed(&args), &args, &mut |_| {}).unwrap();
     assert_eq!(
         (
-            measured.fill.launched,
+            measured.fill.opened,
             measured.fill.completed,
             measured.fill.errors()
         ),
         (50, 50, 0)
     );
     let fill = Counts {
-        timeouts: 3,
+        err_timeout: 3,
         ..measured.fill
     };
     let baseline = Baseline {
