@@ -12,6 +12,7 @@ mod problems;
 mod run;
 pub mod said;
 mod script;
+pub mod sweep;
 mod team;
 pub mod unit;
 

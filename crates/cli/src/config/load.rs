@@ -11,12 +11,14 @@ use super::quantity::{Count, Millis};
 pub use http::{ExpectStatus, Header, Http};
 pub use profile::{Rate, Step};
 pub use sources::Sources;
+pub use sweep::{Share, Sweep};
 pub use target::{Scheme, Target, Url};
 
 mod check;
 mod http;
 mod profile;
 mod sources;
+mod sweep;
 mod target;
 
 pub(super) use check::check;
@@ -43,6 +45,8 @@ pub struct Load {
     /// A rate that changes, instead of `rate`: `[{ time = "10s", from = 0, to = "100k" }, { time = "1m", to = "100k" }]`.
     /// `from` is where the step before ended, unless it is given; the last rate stays. Default: none.
     pub steps: Vec<Step>,
+    /// `[load.sweep]`: trials that look for the highest rate that is sustained, instead of `rate`.
+    pub sweep: Option<Sweep>,
     /// How long, 1ms to 30d. Default `"10s"`, unless `count` is given.
     pub duration: Option<Millis<1, 2_592_000_000>>,
     /// How many connections are opened, 1 to 2^48. Default: as many as there is time for.
@@ -93,6 +97,7 @@ impl Default for Load {
             rate: None,
             ramp: Millis::of(0),
             steps: Vec::new(),
+            sweep: None,
             duration: None,
             count: None,
             requests: None,
@@ -195,13 +200,13 @@ impl Load {
         self.opening.map_or(self.connections.get(), Count::get)
     }
 
-    /// How long, in milliseconds: as configured, or 10 s unless a number of connections ends the run.
+    /// How long, in milliseconds: as configured, or 10 s unless a number of connections ends the run, or a sweep does.
     #[must_use]
     pub fn duration_ms(&self) -> Option<u64> {
-        match (self.duration, self.count) {
-            (Some(duration), _) => Some(duration.get()),
-            (None, Some(_)) => None,
-            (None, None) => Some(10_000),
+        match (self.duration, self.count, &self.sweep) {
+            (Some(duration), ..) => Some(duration.get()),
+            (None, None, None) => Some(10_000),
+            (None, ..) => None,
         }
     }
 

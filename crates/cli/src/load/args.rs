@@ -37,6 +37,9 @@ pub struct LoadArgs {
     /// How long the rate takes to rise from 0
     #[arg(long, value_name = "TIME")]
     ramp: Option<Millis<0, 86_400_000>>,
+    /// Look for the highest rate that is sustained, such as 10k-1M, in trials (load.sweep has more keys)
+    #[arg(long, value_name = "FROM-TO")]
+    sweep: Option<Range>,
     /// Open so many connections and end
     #[arg(short = 'n', long, value_name = "N")]
     count: Option<Count<1, { 1 << 48 }>>,
@@ -74,6 +77,26 @@ pub struct LoadArgs {
     host: HostArgs,
     #[command(flatten)]
     set: SetArgs,
+}
+
+/// The rates of a sweep.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Range {
+    from: Rate,
+    to: Rate,
+}
+
+impl core::str::FromStr for Range {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Range, String> {
+        let (from, to) = text
+            .split_once('-')
+            .ok_or_else(|| format!("`{text}` is no range: write it as FROM-TO, such as 10k-1M"))?;
+        Ok(Range {
+            from: from.trim().parse()?,
+            to: to.trim().parse()?,
+        })
+    }
 }
 
 impl LoadArgs {
@@ -147,6 +170,11 @@ impl LoadArgs {
                 let flag = format!("{flag} {}", bare(&value));
                 source.set(&flag, &format!("load.{key}"), &value)?;
             }
+        }
+        if let Some(Range { from, to }) = self.sweep {
+            let flag = format!("--sweep {from}-{to}");
+            source.set(&flag, "load.sweep.from", &from.to_string())?;
+            source.set(&flag, "load.sweep.to", &to.to_string())?;
         }
         // Each on its own, so that an error names the URL that it is about.
         for url in &self.urls {

@@ -13,9 +13,11 @@ use self::csv::Csv;
 use self::hdr::HdrLog;
 use self::sink::Sink;
 use super::pass::Criteria;
+use super::sweep::{Swept, Trial};
 use crate::config::ConfigError;
 
 pub use self::figures::{Figure, Report, figures};
+pub(super) use self::figures::{known, value};
 pub use self::outcome::{Outcome, Title};
 pub use self::traffic::Traffic;
 
@@ -88,7 +90,7 @@ impl Outputs {
         start: SystemTime,
     ) -> Result<Outputs, ConfigError> {
         let criteria = args.pass.as_ref().map(|text| {
-            let criteria = figures::known().and_then(|known| Criteria::parse(text, &known));
+            let criteria = known().and_then(|known| Criteria::parse(text, &known));
             criteria.map_err(|error| ConfigError::flag("--pass", error))
         });
         let file = |flag: &str, path: &Option<PathBuf>| {
@@ -134,19 +136,38 @@ impl Outputs {
         }
     }
 
-    /// The run is over: prints its result. `problems` are what keeps the figures from meaning what they say.
+    /// A trial of a sweep was judged.
+    pub fn trial(&mut self, trial: &Trial) {
+        match &mut self.live {
+            Some(Live::Standard) => self.standard.write(|to| writeln!(to, "{trial}")),
+            Some(Live::Terminal(sink)) => sink.write(|to| writeln!(to, "{trial}")),
+            None => {}
+        }
+        if self.json_lines {
+            self.standard.write(|to| json::line(to, trial));
+        }
+    }
+
+    /// The run is over: prints its result, and that of the sweep if it was one. `problems` are what keeps the figures
+    /// from meaning what they say.
     ///
     /// # Errors
     /// [`NotPassed`], or something could not be written.
-    pub fn finish(mut self, total: &Report<'_>, problems: &[String]) -> anyhow::Result<()> {
+    pub fn finish(
+        mut self,
+        total: &Report<'_>,
+        sweep: Option<&Swept>,
+        problems: &[String],
+    ) -> anyhow::Result<()> {
         let verdict = self.criteria.as_ref().map(|criteria| {
             let figures = figures(total);
-            criteria.judge(|name| figures::value(&figures, name))
+            criteria.judge(|name| value(&figures, name))
         });
         let outcome = Outcome {
             title: &self.title,
             total,
             verdict: verdict.as_ref(),
+            sweep,
             problems,
         };
         if self.json || self.json_lines {
@@ -161,9 +182,10 @@ impl Outputs {
         if !failures.is_empty() {
             anyhow::bail!("not everything was written: {}", failures.join("; "));
         }
-        match verdict {
-            Some(verdict) if !verdict.passed => Err(NotPassed.into()),
-            _ => Ok(()),
+        let passed = verdict.is_none_or(|verdict| verdict.passed);
+        match passed && sweep.is_none_or(|swept| swept.found.rate.is_some()) {
+            true => Ok(()),
+            false => Err(NotPassed.into()),
         }
     }
 }

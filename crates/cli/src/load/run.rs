@@ -1,9 +1,10 @@
 //! `load` on DPDK: begins a run, shows it, and sees to its end.
 
+use core::time::Duration;
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
-use load::{Measured, Mode, Pace};
+use load::{Measured, Mode, Pace, Profile, Run};
 use runtime::Event;
 
 use super::args::LoadArgs;
@@ -11,11 +12,16 @@ use super::feasible;
 use super::output::{Outputs, Report, Title, Traffic};
 use super::plan::Plan;
 use super::problems::problems;
+use super::sweep::{self, Bed, Judge, Offered, Swept, Trial};
 use super::team::Team;
 use crate::check;
 use crate::config::Config;
+use crate::config::load::{Rate, Sweep};
 use crate::environment::Environment;
 use crate::serve::{key, pci};
+
+/// How long after the beginning of a run the workers' boards are sure to tell of it, and not of the one before.
+const SHOWN: Duration = Duration::from_millis(50);
 
 /// Runs the load that `args` describe and shows what comes of it.
 ///
@@ -27,6 +33,10 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     check::fits(config)?;
     let plan = Plan::new(config)?;
     feasible::check(config, &plan)?;
+    let judge = match &config.load.sweep {
+        Some(sweep) => Some(Judge::new(sweep, plan.spec.mode)?),
+        None => None,
+    };
     let isn_key = key::load_or_make(config.secrets.file.as_deref())?;
     let outputs = Outputs::open(&args.output, title(config, &plan), SystemTime::now())?;
     let memory_mb = u32::try_from(config.eal.memory.get() >> 20).unwrap_or(u32::MAX);
@@ -34,41 +44,134 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let mut team = Team::start(&environment, config, &plan, isn_key)?;
     environment.go_on()?;
     team.wait_for_link()?;
-    let mut show = Show::new(&mut team, outputs)?;
-    let measured = measure(&mut team, &plan, config, &mut show);
+    let mut course = Course {
+        show: Show::new(&mut team, outputs)?,
+        team,
+        plan: &plan,
+        drain: config.control.drain_timeout.duration(),
+        stopped: false,
+    };
+    let swept = match (&config.load.sweep, &judge) {
+        (Some(sweep), Some(judge)) => course.sweep(sweep, judge).map(Some),
+        _ => course.measure().map(|()| None),
+    };
+    let Course { mut team, show, .. } = course;
     let snapshot = team.control.snapshot();
     let end = team.control.finish(|_| {});
-    measured?;
+    let swept = swept?;
     end?;
-    show.finish(&snapshot)
+    show.finish(&snapshot, swept.as_ref())
 }
 
-/// Runs `plan` to its end, and gives what was begun some time to end by itself.
-fn measure(team: &mut Team, plan: &Plan, config: &Config, show: &mut Show) -> anyhow::Result<()> {
-    let drain = config.control.drain_timeout.duration();
-    let begun = team.begin(|n, of| plan.spec.share(n, of).1)?;
-    show.begun = begun;
-    let mut until = plan.spec.duration.map(|d| begun + d + drain);
-    let mut stopped = false;
-    while !team.is_done() && until.is_none_or(|until| Instant::now() < until) {
-        match team.next()? {
-            Event::Tick(snapshot) => show.interval(team.collect()?, &snapshot),
-            // The first one ends the run in order, the second at once.
-            Event::Signal if !stopped => {
-                stopped = true;
-                team.stop()?;
-                until = Some(Instant::now() + drain);
-            }
-            Event::Signal => break,
-            Event::Ended | Event::Elapsed => {}
+/// The way of a run from its beginning to its end.
+struct Course<'a> {
+    team: Team,
+    plan: &'a Plan,
+    show: Show,
+    /// How long what was begun may take to end by itself.
+    drain: Duration,
+    /// The user does not want to go on.
+    stopped: bool,
+}
+
+impl Course<'_> {
+    /// Runs the plan to its end.
+    fn measure(&mut self) -> anyhow::Result<()> {
+        let plan = self.plan;
+        let begun = self.team.begin(|n, of| plan.spec.share(n, of).1)?;
+        self.show.begun = begun;
+        let until = plan.spec.duration.map(|d| begun + d + self.drain);
+        self.pass(until, true)?;
+        self.end()
+    }
+
+    /// Looks for the highest rate.
+    fn sweep(&mut self, sweep: &Sweep, judge: &Judge) -> anyhow::Result<Swept> {
+        self.show.begun = Instant::now();
+        let mut trials = Trials {
+            course: self,
+            sweep,
+        };
+        let (swept, best) = sweep::run(&mut trials, sweep, judge)?;
+        if let Some(best) = best {
+            (self.show.total, self.show.best) = (best.measured, Some(best.traffic));
         }
+        Ok(swept)
     }
-    team.stop()?;
-    if !team.is_done() {
-        team.cut_off()?;
+
+    /// Shows each interval until `until`, or until the run is done if that ends it, or the user does.
+    fn pass(&mut self, until: Option<Instant>, done: bool) -> anyhow::Result<()> {
+        let (mut until, mut done) = (until, done || self.stopped);
+        while !(done && self.team.is_done()) && until.is_none_or(|until| Instant::now() < until) {
+            match self.team.next()? {
+                Event::Tick(snapshot) => self.show.interval(self.team.collect()?, &snapshot),
+                // The first one ends the run in order, the second at once.
+                Event::Signal if !self.stopped => {
+                    self.stopped = true;
+                    self.team.stop()?;
+                    (until, done) = (Some(Instant::now() + self.drain), true);
+                }
+                Event::Signal => break,
+                Event::Ended | Event::Elapsed => {}
+            }
+        }
+        Ok(())
     }
-    show.total.after(team.collect()?);
-    Ok(())
+
+    /// Ends what has not ended by itself.
+    fn end(&mut self) -> anyhow::Result<()> {
+        self.team.stop()?;
+        if !self.team.is_done() {
+            self.team.cut_off()?;
+        }
+        self.show.total.after(self.team.collect()?);
+        Ok(())
+    }
+}
+
+/// The trials of a sweep.
+struct Trials<'a, 'b> {
+    course: &'a mut Course<'b>,
+    sweep: &'a Sweep,
+}
+
+impl Bed for Trials<'_, '_> {
+    fn offer(&mut self, rate: f64) -> anyhow::Result<Option<Offered>> {
+        let (course, sweep) = (&mut *self.course, self.sweep);
+        if course.stopped {
+            return Ok(None);
+        }
+        let (warm_up, time) = (sweep.warm_up.duration(), sweep.time.duration());
+        let run = Run {
+            pace: Pace::Open(Profile::constant(rate)),
+            phase: 0.0,
+            duration: Some(warm_up + time),
+            connections: None,
+            timed: true,
+        };
+        let begun = course.team.begin(|n, of| run.share(n, of))?;
+        // That it has begun shows a moment later.
+        course.pass(Some(begun + warm_up.max(SHOWN)), false)?;
+        course.team.collect()?;
+        course.show.begin(&course.team.control.snapshot());
+        course.pass(Some(begun + warm_up + time + course.drain), true)?;
+        course.end()?;
+        if course.stopped {
+            return Ok(None);
+        }
+        let now = Traffic::of(&course.team.control.snapshot());
+        let offered = Offered {
+            at: course.show.begun.elapsed(),
+            measured: course.show.total.clone(),
+            traffic: now.since(&course.show.base),
+        };
+        course.pass(Some(Instant::now() + sweep.settle.duration()), false)?;
+        Ok(Some(offered))
+    }
+
+    fn judged(&mut self, trial: &Trial) {
+        self.course.show.outputs.trial(trial);
+    }
 }
 
 /// What is shown of a run.
@@ -79,6 +182,8 @@ struct Show {
     /// Counters when the run began, and at the end of the last interval.
     base: Traffic,
     last: Traffic,
+    /// What was counted in what a sweep has found.
+    best: Option<Traffic>,
 }
 
 impl Show {
@@ -90,7 +195,14 @@ impl Show {
             total: Measured::new()?,
             last: base.clone(),
             base,
+            best: None,
         })
+    }
+
+    /// What counts begins now.
+    fn begin(&mut self, snapshot: &runtime::Snapshot) {
+        self.total.reset();
+        self.base = Traffic::of(snapshot);
     }
 
     fn interval(&mut self, measured: &Measured, snapshot: &runtime::Snapshot) {
@@ -113,15 +225,20 @@ impl Show {
         self.last = now;
     }
 
-    fn finish(self, snapshot: &runtime::Snapshot) -> anyhow::Result<()> {
-        let traffic = Traffic::of(snapshot).since(&self.base);
+    fn finish(self, snapshot: &runtime::Snapshot, swept: Option<&Swept>) -> anyhow::Result<()> {
+        let whole = || Traffic::of(snapshot).since(&self.base);
+        let traffic = self.best.clone().unwrap_or_else(whole);
         let total = Report {
             at: self.begun.elapsed(),
             measured: &self.total,
             traffic: &traffic,
         };
-        let problems = problems(&self.total, snapshot);
-        self.outputs.finish(&total, &problems)?;
+        let mut problems = problems(&self.total, snapshot);
+        if swept.is_some_and(|swept| !swept.complete) {
+            problems
+                .push("the sweep was broken off before it had found the highest rate".to_owned());
+        }
+        self.outputs.finish(&total, swept, &problems)?;
         if self.total.counts.established == 0 {
             bail!("not one connection was established");
         }
@@ -144,9 +261,14 @@ fn title(config: &Config, plan: &Plan) -> Title {
         Mode::Bulk { send: false, .. } => "bulk received".to_owned(),
         Mode::Bulk { .. } => "bulk both ways".to_owned(),
     };
-    let pace = match &spec.pace {
-        Pace::Closed => "closed loop".to_owned(),
-        Pace::Open(profile) => {
+    let pace = match (&spec.pace, &config.load.sweep) {
+        (_, Some(sweep)) => {
+            let number = |rate: &Rate| crate::bench::summary::grouped(rate.get());
+            let (from, to) = (number(&sweep.from), number(&sweep.to));
+            format!("sweep from {from} to {to} a second")
+        }
+        (Pace::Closed, _) => "closed loop".to_owned(),
+        (Pace::Open(profile), _) => {
             let peak = crate::bench::summary::grouped(profile.peak() as u64);
             let change = if profile.segments.len() > 1 {
                 "up to "

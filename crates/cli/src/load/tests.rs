@@ -14,6 +14,7 @@ use super::unit::Unit;
 const LOAD: &str = include_str!("../config/load.rs");
 const HTTP: &str = include_str!("../config/load/http.rs");
 const PROFILE: &str = include_str!("../config/load/profile.rs");
+const SWEEP: &str = include_str!("../config/load/sweep.rs");
 
 /// The public fields of the struct `name` in `source`, and their documentation.
 fn keys(source: &str, name: &str) -> Vec<(String, String)> {
@@ -106,6 +107,8 @@ Exit status: 0; 1 for a failure while running; 2 for a configuration that cannot
     table(&mut text, "| key | meaning |", keys(PROFILE, "Step"));
     text.push_str("\n## Keys of `[load.http]`\n");
     table(&mut text, "| key | meaning |", keys(HTTP, "Http"));
+    text.push_str(SWEEPS);
+    table(&mut text, "| key | meaning |", keys(SWEEP, "Sweep"));
     text.push_str(SCRIPTS);
     text.push_str(FIGURES);
     of_figures(&mut text);
@@ -119,6 +122,20 @@ Exit status: 0; 1 for a failure while running; 2 for a configuration that cannot
     table(&mut text, "| keyword | why |", REFUSED);
     text
 }
+
+const SWEEPS: &str = r#"
+## A sweep
+
+`--sweep 10k-1M` looks for the highest rate that is sustained, as throughput is looked for in RFC 2544 26.1: trials, first at the
+lowest rate and at the highest, then halfway (by the ratio) between what has passed and what has failed. A trial passes if no
+more events than `errors` allows went wrong, were cut off at its end or could not be begun in time, and `pass` is true of its
+figures. What was found is repeated. When a trial ends, its connections have `control.drain_timeout` to end.
+
+Each trial has a line. The figures at the end (and so `--pass`) are those of the last trial at the rate that was found, or if
+none passed of the last trial; then the exit status is 3.
+
+## Keys of `[load.sweep]`
+"#;
 
 const SCRIPTS: &str = r#"
 ## Scripts
@@ -166,9 +183,14 @@ const OUTPUTS: &str = r#"
 A line a second and a summary, unless `--json` (one object at the end) or `--json-lines` (one a second with `"of": "interval"`,
 and one at the end with `"of": "run"`) asks for objects. Beside the figures a second has `at`, its end in seconds from the
 beginning, and a run `targets`, `mode`, `workers`, `connections`, `first_wrong` (why the first wrong answer was wrong), `pass` (what
-`--pass` says of it) and `problems` (what keeps the figures from meaning what they say). `--csv FILE` writes a row a second, `--hdr FILE` an HdrHistogram log
+`--pass` says of it), `sweep` (what it found) and `problems` (what keeps the figures from meaning what they say). `--csv FILE` writes a row a second, `--hdr FILE` an HdrHistogram log
 (format 1.3) of nanoseconds, with the name of the latency as the tag. What cannot be written is told at once and makes the
 exit status 1, but ends neither the run nor the other outputs.
+
+`sweep` has `from`, `to`, `rate` (the highest that passed, or `null`), `confirmed` (how often it passed again), `failed` (the lowest
+rate that failed, or `null`), `complete` (whether the search came to its end) and `trials`: each with `number`, `rate`, `repeats`,
+`passed`, `lost` (a share), `because` and all figures. With `--json-lines` each is a line of its own, too, with `"of": "trial"`. The
+lines a second, `--csv` and `--hdr` have everything, warm-up and pauses included.
 
 The line a second has dperf's words where they mean the same. Numbers are those of the interval a second, but for `skCon`
 (now) and those of devices (since the run began). Errors, what was put off, and statuses other than 2xx follow by the names of
@@ -225,11 +247,18 @@ fn every_key_and_figure_is_documented_and_no_other() {
 
 #[test]
 fn every_key_says_its_default_or_that_it_is_required() {
-    for (key, help) in [(LOAD, "Load"), (PROFILE, "Step"), (HTTP, "Http")]
-        .into_iter()
-        .flat_map(|(source, name)| keys(source, name))
+    for (key, help) in [
+        (LOAD, "Load"),
+        (PROFILE, "Step"),
+        (HTTP, "Http"),
+        (SWEEP, "Sweep"),
+    ]
+    .into_iter()
+    .flat_map(|(source, name)| keys(source, name))
     {
-        let says = help.contains("Default") || help.contains("Required") || key == "http";
+        let says = help.contains("Default")
+            || help.contains("Required")
+            || ["http", "sweep"].contains(&key.as_str());
         assert!(says, "{key}: {help}");
     }
 }

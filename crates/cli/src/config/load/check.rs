@@ -79,7 +79,53 @@ pub(in crate::config) fn check(config: &Config, source: &Source) -> Result<(), C
             "no target begins with tcp://, and a script is not for HTTP".into(),
         );
     }
+    sweep(config, source)?;
     addresses(config, source)
+}
+
+fn sweep(config: &Config, source: &Source) -> Result<(), ConfigError> {
+    let load = &config.load;
+    let Some(sweep) = &load.sweep else {
+        return Ok(());
+    };
+    let fail = |path: &str, message: String| Err(source.error_at(path, message));
+    for (key, given) in [
+        ("rate", load.rate.is_some()),
+        ("steps", !load.steps.is_empty()),
+        ("duration", load.duration.is_some()),
+        ("count", load.count.is_some()),
+    ] {
+        if given {
+            return fail(
+                &format!("load.{key}"),
+                format!(
+                    "a sweep has rates and a time for each trial of its own: no load.{key} beside load.sweep"
+                ),
+            );
+        }
+    }
+    if !matches!(load.mode, Mode::Connections | Mode::Requests) {
+        return fail(
+            "load.sweep",
+            "a sweep is for the modes \"connections\" and \"requests\", which have a rate".into(),
+        );
+    }
+    if sweep.from.get() > sweep.to.get() {
+        return fail(
+            "load.sweep.to",
+            format!(
+                "the highest rate {} is below the lowest, {}",
+                sweep.to, sweep.from
+            ),
+        );
+    }
+    if sweep.resolution.get() < load::search::Search::FINEST {
+        return fail(
+            "load.sweep.resolution",
+            format!("{} is out of range: 0.1% to 100%", sweep.resolution),
+        );
+    }
+    Ok(())
 }
 
 fn addresses(config: &Config, source: &Source) -> Result<(), ConfigError> {

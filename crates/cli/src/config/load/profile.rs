@@ -20,9 +20,12 @@ pub struct Step {
 }
 
 impl super::Load {
-    /// The rate over time; `None` in a closed loop.
+    /// The rate over time, of a sweep the highest one; `None` in a closed loop.
     #[must_use]
     pub fn profile(&self) -> Option<load::Profile> {
+        if let Some(sweep) = &self.sweep {
+            return Some(load::Profile::constant(sweep.to.get() as f64));
+        }
         if let Some(rate) = self.rate {
             let rate = rate.get() as f64;
             let mut profile = load::Profile::constant(rate);

@@ -62,6 +62,27 @@ fn every_flag_has_its_key() {
 }
 
 #[test]
+fn a_sweep_has_its_range_and_defaults() {
+    let flags = ["tcp://10.0.0.2:7", "--sweep=10k-1M", "--ports=1024-1123"];
+    let config = load(&[&flags[..], &["--set=load.sweep.errors=0.1%"]].concat()).unwrap();
+    let sweep = config.load.sweep.as_ref().unwrap();
+    assert_eq!((sweep.from.get(), sweep.to.get()), (10_000, 1_000_000));
+    assert_eq!((sweep.time.get(), sweep.warm_up.get()), (10_000, 1_000));
+    assert_eq!((sweep.settle.get(), sweep.confirm.get()), (5_000, 1));
+    assert_eq!((sweep.errors.get(), sweep.resolution.get()), (0.001, 0.01));
+    assert_eq!(
+        (config.load.duration_ms(), sweep.pass.as_ref()),
+        (None, None)
+    );
+    // It is the highest rate that the local sockets have to sustain.
+    assert_eq!(config.load.profile().unwrap().peak(), 1e6);
+    let plan = crate::load::plan::Plan::new(&config).unwrap();
+    let error = crate::load::feasible::check(&config, &plan).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("1,000,000 connections a second"), "{error}");
+}
+
+#[test]
 fn errors_name_the_flag() {
     for (flags, message) in [
         (
@@ -81,6 +102,42 @@ fn errors_name_the_flag() {
         (
             &["tcp://10.0.0.2:7", "--ramp=1s"],
             "--ramp 1s: a ramp needs the rate",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--sweep=1k-1M", "--rate=5"],
+            "--rate 5: a sweep has rates and a time for each trial of its own",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--sweep=1k-1M", "--duration=5s"],
+            "no load.duration beside load.sweep",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--sweep=10k-1k"],
+            "--sweep 10000-1000: the highest rate 1000 is below the lowest, 10000",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--sweep=1k-1M", "--mode=held"],
+            "a sweep is for the modes",
+        ),
+        (
+            &["tcp://10.0.0.2:7", "--set=load.sweep.to=1"],
+            "missing field `from`",
+        ),
+        (
+            &[
+                "tcp://10.0.0.2:7",
+                "--sweep=1k-1M",
+                "--set=load.sweep.resolution=0.05%",
+            ],
+            "0.1% to 100%",
+        ),
+        (
+            &[
+                "tcp://10.0.0.2:7",
+                "--sweep=1k-1M",
+                "--set=load.sweep.errors=5",
+            ],
+            "expected a share such as",
         ),
         (
             &["tcp://10.0.0.2:7", "--set=load.every=1s"],

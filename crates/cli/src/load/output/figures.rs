@@ -58,7 +58,7 @@ impl Report<'_> {
 ///
 /// # Errors
 /// There is no memory to measure with.
-pub(super) fn known() -> Result<Vec<(String, Unit)>, String> {
+pub(in crate::load) fn known() -> Result<Vec<(String, Unit)>, String> {
     let measured = Measured::new().map_err(|error| error.to_string())?;
     let nothing = Report {
         at: Duration::ZERO,
@@ -86,7 +86,7 @@ fn short(figures: &[Figure]) -> Vec<Figure> {
 }
 
 /// The value of the figure `name`, short or not.
-pub(super) fn value(figures: &[Figure], name: &str) -> Option<f64> {
+pub(in crate::load) fn value(figures: &[Figure], name: &str) -> Option<f64> {
     let is = |figure: &&Figure| {
         figure.name == name || figure.name.strip_prefix("request.") == Some(name)
     };

@@ -6,6 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{Figure, Outcome, Report, figures};
+use crate::load::sweep::{Swept, Trial};
 use crate::load::unit::Unit;
 
 /// One object on a line of its own.
@@ -39,18 +40,52 @@ impl Serialize for Outcome<'_> {
         report(&mut map, self.total)?;
         map.serialize_entry("first_wrong", &self.total.measured.first_wrong)?;
         map.serialize_entry("pass", &self.verdict)?;
+        map.serialize_entry("sweep", &self.sweep)?;
         map.serialize_entry("problems", self.problems)?;
         map.end()
     }
 }
 
-/// The figures, and the latencies in objects of their own.
+impl Serialize for Swept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("from", &self.from)?;
+        map.serialize_entry("to", &self.to)?;
+        map.serialize_entry("rate", &self.found.rate)?;
+        map.serialize_entry("confirmed", &self.found.confirmed)?;
+        map.serialize_entry("failed", &self.found.failed)?;
+        map.serialize_entry("complete", &self.complete)?;
+        map.serialize_entry("trials", &self.trials)?;
+        map.end()
+    }
+}
+
+impl Serialize for Trial {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("of", "trial")?;
+        map.serialize_entry("number", &self.number)?;
+        map.serialize_entry("rate", &self.rate)?;
+        map.serialize_entry("repeats", &self.repeats)?;
+        map.serialize_entry("passed", &self.passed)?;
+        map.serialize_entry("lost", &self.lost)?;
+        map.serialize_entry("because", &self.because)?;
+        all(&mut map, &self.figures)?;
+        map.end()
+    }
+}
+
+/// The figures of `report`.
 fn report<M: SerializeMap>(map: &mut M, report: &Report<'_>) -> Result<(), M::Error> {
-    let figures = figures(report);
+    all(map, &figures(report))
+}
+
+/// The figures, and the latencies in objects of their own.
+fn all<M: SerializeMap>(map: &mut M, figures: &[Figure]) -> Result<(), M::Error> {
     for figure in figures.iter().filter(|figure| !figure.name.contains('.')) {
         map.serialize_entry(&figure.name, &Value(figure))?;
     }
-    map.serialize_entry("latency_us", &Latencies(&figures))
+    map.serialize_entry("latency_us", &Latencies(figures))
 }
 
 struct Latencies<'a>(&'a [Figure]);

@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use super::Report;
 use crate::load::pass::Verdict;
+use crate::load::sweep::{Swept, Trial};
+use crate::load::unit::{Unit, Written};
 
 /// What was run.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,6 +32,8 @@ pub struct Outcome<'a> {
     pub total: &'a Report<'a>,
     /// What `--pass` says of it.
     pub verdict: Option<&'a Verdict>,
+    /// What was found, if the run was a sweep; what was measured is then what it found.
+    pub sweep: Option<&'a Swept>,
     /// What keeps the figures from meaning what they say.
     pub problems: &'a [String],
 }
@@ -52,5 +56,50 @@ impl fmt::Display for Title {
             "  {} {workers} and {} connections: {}",
             self.workers, self.connections, self.mode
         )
+    }
+}
+
+/// A rate a second, for people.
+fn rate(value: f64) -> Written {
+    Written(Unit::Number, value.round())
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trial {}: {} a second", self.number, rate(self.rate))?;
+        let again = if self.repeats { " again" } else { "" };
+        let verdict = if self.passed { "passed" } else { "failed" };
+        write!(f, " {verdict}{again}: {}", self.because)
+    }
+}
+
+impl fmt::Display for Swept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = &self.found;
+        writeln!(
+            f,
+            "  Sweep from {} to {} a second, {} trials of {}{}",
+            rate(self.from),
+            rate(self.to),
+            self.trials.len(),
+            humantime::format_duration(self.time),
+            if self.complete { "" } else { ", broken off" },
+        )?;
+        match found.rate {
+            Some(found_rate) => {
+                write!(f, "  Highest rate: {:>15}", rate(found_rate))?;
+                match found.confirmed {
+                    0 => f.write_str(", in one trial")?,
+                    1 => f.write_str(", confirmed by another trial")?,
+                    n => write!(f, ", confirmed by {n} more trials")?,
+                }
+            }
+            None => write!(f, "  No rate passed")?,
+        }
+        match found.failed {
+            Some(failed) => writeln!(f, "; {} failed", rate(failed)),
+            None if found.rate.is_some() => writeln!(f, "; there may be room above"),
+            None => writeln!(f),
+        }
     }
 }

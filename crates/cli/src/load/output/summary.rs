@@ -19,6 +19,9 @@ impl fmt::Display for Summary<'_> {
         self.numbers(f)?;
         self.failures(f)?;
         self.rates(f)?;
+        if let Some(swept) = outcome.sweep {
+            write!(f, "{swept}")?;
+        }
         if let Some(verdict) = outcome.verdict {
             writeln!(f, "{verdict}")?;
         }

@@ -124,7 +124,7 @@ fn run(args: &OutputArgs) -> (String, anyhow::Result<()>) {
         });
     }
     let end = with_report(2, 2, |total| {
-        outputs.finish(total, &["a reason".to_owned()])
+        outputs.finish(total, None, &["a reason".to_owned()])
     });
     (shared.text(), end)
 }
@@ -154,7 +154,7 @@ fn a_run_in_which_nothing_happened() {
     };
     let mut outputs = outputs(&args, Box::new(shared.clone()));
     outputs.interval(&nothing, &nothing);
-    let end = outputs.finish(&nothing, &[]).unwrap_err();
+    let end = outputs.finish(&nothing, None, &[]).unwrap_err();
     assert_eq!(end.downcast_ref::<NotPassed>(), Some(&NotPassed));
     insta::assert_snapshot!(shared.text());
 }
@@ -290,7 +290,7 @@ fn what_cannot_be_written_is_told_at_the_end_and_stops_nothing_else() {
         for at in 1..=3 {
             with_report(at, 1, |r| outputs.interval(r, r));
         }
-        let end = with_report(3, 3, |total| outputs.finish(total, &[])).unwrap_err();
+        let end = with_report(3, 3, |total| outputs.finish(total, None, &[])).unwrap_err();
         let text = end.to_string();
         assert!(
             text.contains("standard output") && text.contains(remedy),
