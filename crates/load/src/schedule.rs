@@ -127,12 +127,15 @@ impl Schedule {
     }
 }
 
-/// Sees to it that what is made up for after a pause does not come as one burst.
+/// Sees to it that what is made up for after a pause does not come as one burst: it is spread over windows of a
+/// millisecond, or of a turn of the loop where each takes longer, as on a processor that others use too.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Governor {
     /// Events in a millisecond at most.
     most: u32,
     window: Instant,
+    /// How long the window before the last one was.
+    before: Duration,
     left: u32,
 }
 
@@ -145,6 +148,7 @@ impl Governor {
             // At most 2 million.
             most: (profile.peak() / 500.0).ceil() as u32 + 1,
             window: Instant::ZERO,
+            before: Duration::ZERO,
             left: 0,
         }
     }
@@ -152,9 +156,13 @@ impl Governor {
     /// Whether one more event may begin now.
     #[inline]
     pub(crate) fn allows(&mut self, now: Instant) -> bool {
-        if now.since(self.window) >= WINDOW {
+        let since = now.since(self.window);
+        if since >= WINDOW {
+            // One that was long alone is a pause.
+            let turn = since.min(self.before).as_millis().max(1);
+            self.left = u32::try_from(u128::from(self.most) * turn).unwrap_or(u32::MAX);
             self.window = now;
-            self.left = self.most;
+            self.before = since;
         }
         self.left > 0
     }

@@ -123,3 +123,30 @@ fn a_pause_is_made_up_for_at_twice_the_rate() {
     }
     assert_eq!(begun, [21; 5]);
 }
+
+/// What begins in turns of `turns` milliseconds, if everything is due.
+fn begun(turns: &[u64]) -> Vec<u64> {
+    let mut governor = Governor::new(&Profile::constant(10_000.0));
+    let mut now = Instant::from_millis(7_000);
+    let mut begun = Vec::new();
+    for turn in turns {
+        now = now.plus_millis(*turn);
+        begun.push(0);
+        while governor.allows(now) {
+            governor.take();
+            *begun.last_mut().unwrap() += 1;
+        }
+    }
+    begun
+}
+
+#[test]
+fn a_rate_is_kept_though_each_turn_takes_long() {
+    // Two hundred are due in each turn, and twice as much may begin.
+    assert_eq!(begun(&[1, 20, 20, 20, 20])[2..], [420; 3]);
+}
+
+#[test]
+fn a_single_pause_allows_no_burst() {
+    assert_eq!(begun(&[1, 1, 1, 50, 1, 1]), [21; 6]);
+}
