@@ -33,6 +33,7 @@ fn kinds() -> [(&'static str, Options); 3] {
         mss: Some(1460),
         window_scale: Some(7),
         sack_permitted: true,
+        sack: 0,
         timestamps,
     };
     [("plain", Options::NONE), ("timestamps", with), ("syn", syn)]

@@ -127,9 +127,10 @@ fn protocol(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
     let tcp = &config.tcp;
     writeln!(
         f,
-        "tcp        MSS {}, timestamps {}, window scaling {}, Nagle {}, buffers {} in and {} out",
+        "tcp        MSS {}, timestamps {}, SACK {}, window scaling {}, Nagle {}, buffers {} in and {} out",
         config.mss(),
         on(tcp.timestamps),
+        on(tcp.sack),
         on(tcp.window_scaling),
         on(!tcp.nodelay),
         tcp.rcv_buf,

@@ -21,20 +21,24 @@ extern "C" {
 typedef struct sut sut_t;
 
 /* A host at time now_us (microseconds on a clock of the caller's). NULL if the address is not a
- * unicast one or `flags` (NULL for the defaults) has an unknown key or a value out of range; what
- * was wrong is written to standard error. `flags` is a comma-separated list of key=value:
+ * unicast one or `flags` (NULL for the defaults) has a value that its key does not take; what was
+ * wrong is written to standard error. A key that is unknown here is passed over, and named there:
+ * a string may be written for several stacks. `flags` is a comma-separated list of key=value:
  *
  *   rcvbuf=65535        receive buffer, bytes, 1 to 2^30
  *   sndbuf=65536        send buffer, bytes, 1 to 2^30
  *   wscale=on           window scaling (RFC 7323): on, off
  *   timestamps=on       timestamps and PAWS (RFC 7323): on, off
- *   sack=off            selective acknowledgment: off (not implemented)
+ *   sack=on             selective acknowledgment and recovery by it (RFC 2018, 6675): on, off
  *   mss=1460            MSS option sent and largest segment sent, bytes, 64 to 65495, at most mtu - 40
  *   default_mss=536     the peer's MSS without the option (RFC 9293 MUST-15), bytes
  *   mtu=1500            largest IP packet sent, bytes, 576 to 9216
  *   delack_ms=40        delayed acknowledgment, ms, at most 500; 0 acknowledges at once
- *   nagle=on            Nagle's algorithm, unless TCP_NODELAY is set: on, off
- *   initial_window=10   initial congestion window, segments (RFC 6928), 1 to 64
+ *   nagle=on            Nagle's algorithm, unless TCP_NODELAY is set: on, off (or nodelay=off, on)
+ *   initial_window=10   initial congestion window, segments (RFC 6928), 1 to 64 (or iw=10)
+ *   cc=newreno          congestion control: newreno, reno (the same); or congestion=newreno
+ *   pmtud=on            path MTU discovery by ICMP (RFC 1191): on
+ *   ecn=off, tfo=off, syncookies=off, keepalive=off    off: there is none, or SO_KEEPALIVE for it
  *   rto_initial_ms=1000 retransmission timeout before the first measurement (RFC 6298)
  *   rto_min_ms=1000     its least value, ms (RFC 6298 2.4; the product's default is 200)
  *   rto_max_ms=60000    its greatest, backed off
@@ -81,8 +85,9 @@ int sut_close(sut_t *sut, int h);
 int sut_poll(sut_t *sut, int h);
 
 /* SOL_SOCKET: SO_ERROR, SO_LINGER, SO_RCVBUF, SO_SNDBUF (not doubled), SO_KEEPALIVE, SO_REUSEADDR,
- * SO_ACCEPTCONN, SO_TYPE, SO_DOMAIN, SO_PROTOCOL. IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG, TCP_INFO,
- * TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_QUICKACK, TCP_LINGER2, TCP_SYNCNT.
+ * SO_ACCEPTCONN, SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_OOBINLINE (always 1). IPPROTO_TCP: TCP_NODELAY,
+ * TCP_MAXSEG, TCP_INFO, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_QUICKACK,
+ * TCP_LINGER2, TCP_SYNCNT, TCP_CONGESTION ("reno").
  * Any other is -ENOPROTOOPT. tcpi_state is that of the protocol: TCP_TIME_WAIT while it lasts. */
 int sut_getsockopt(sut_t *sut, int h, int level, int option, void *value, socklen_t *len);
 int sut_setsockopt(sut_t *sut, int h, int level, int option, const void *value, socklen_t len);

@@ -26,6 +26,7 @@ impl Errno {
     pub(crate) const EMSGSIZE: Errno = Errno(libc::EMSGSIZE);
     pub(crate) const ENETUNREACH: Errno = Errno(libc::ENETUNREACH);
     pub(crate) const ENOBUFS: Errno = Errno(libc::ENOBUFS);
+    pub(crate) const ENOENT: Errno = Errno(libc::ENOENT);
     pub(crate) const ENOPROTOOPT: Errno = Errno(libc::ENOPROTOOPT);
     pub(crate) const ENOTCONN: Errno = Errno(libc::ENOTCONN);
     pub(crate) const EOPNOTSUPP: Errno = Errno(libc::EOPNOTSUPP);

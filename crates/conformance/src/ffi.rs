@@ -99,7 +99,12 @@ pub unsafe extern "C" fn sut_new(local_ip_be: u32, flags: *const c_char, now_us:
         return ptr::null_mut();
     };
     match Sut::new(local_ip_be.to_ne_bytes(), flags, now_us) {
-        Ok(sut) => Box::into_raw(Box::new(sut)),
+        Ok(sut) => {
+            for item in &sut.flags.ignored {
+                eprintln!("sut_new: {item:?}: there is no such key; passed over");
+            }
+            Box::into_raw(Box::new(sut))
+        }
         Err(error) => {
             eprintln!("sut_new: {error}");
             ptr::null_mut()

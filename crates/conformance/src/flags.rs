@@ -31,17 +31,14 @@ pub struct Flags {
     pub memory: u32,
     /// What the secrets are made from.
     pub seed: u64,
+    /// Items that were passed over, for nobody here knows their keys: a string written for several
+    /// stacks may have some.
+    pub ignored: Vec<String>,
 }
 
 /// A flags string that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FlagsError {
-    /// An item without `=`.
-    #[error("{0:?}: key=value is needed")]
-    NoValue(String),
-    /// A key that does not exist.
-    #[error("{0:?}: there is no such key")]
-    UnknownKey(String),
     /// A value that the key does not take.
     #[error("{key}={value}: {need} is needed")]
     BadValue {
@@ -86,29 +83,32 @@ impl Default for Flags {
             time_waits: 16_384,
             memory: 4 << 20,
             seed: 1,
+            ignored: vec![],
         }
     }
 }
 
 impl Flags {
-    /// Reads `key=value,key=value`; an empty string gives the defaults.
+    /// Reads `key=value,key=value`; an empty string gives the defaults, and a key alone is a switch
+    /// that is on.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(text: &str) -> Result<Flags, FlagsError> {
         let mut flags = Flags::default();
         for item in text.split(',').map(str::trim).filter(|i| !i.is_empty()) {
-            let (key, value) = item
-                .split_once('=')
-                .ok_or_else(|| FlagsError::NoValue(item.into()))?;
-            flags.set(key.trim(), value.trim())?;
+            let (key, value) = item.split_once('=').unwrap_or((item, "on"));
+            if !flags.set(key.trim(), value.trim())? {
+                flags.ignored.push(item.into());
+            }
         }
         flags.tcp.validate()?;
         flags.rules.validate()?;
         Ok(flags)
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<(), FlagsError> {
+    /// False if there is no such key.
+    fn set(&mut self, key: &str, value: &str) -> Result<bool, FlagsError> {
         let item = Item { key, value };
         let tcp = &mut self.tcp;
         match key {
@@ -116,13 +116,19 @@ impl Flags {
             "sndbuf" => tcp.snd_buf = item.number()?,
             "wscale" => tcp.window_scaling = item.switch()?,
             "timestamps" => tcp.timestamps = item.switch()?,
-            "sack" => item.one_of(&["off"], "off (SACK is not implemented)")?,
+            "sack" => tcp.sack = item.switch()?,
             "mss" => tcp.mss = item.number()?,
             "default_mss" => tcp.default_mss = item.number()?,
             "mtu" => self.mtu = item.within(576, 9216, "576 to 9216")?,
             "delack_ms" => tcp.delayed_ack_ms = item.number()?,
             "nagle" => tcp.nodelay = !item.switch()?,
-            "initial_window" => tcp.initial_window = item.number()?,
+            "nodelay" => tcp.nodelay = item.switch()?,
+            "cc" | "congestion" => item.one_of(&["reno", "newreno"], "reno or newreno")?,
+            "pmtud" => item.one_of(&["on"], "on (it cannot be turned off)")?,
+            "ecn" | "tfo" | "syncookies" | "keepalive" => {
+                item.one_of(&["off"], "off (there is none, or a socket option for it)")?;
+            }
+            "iw" | "initial_window" => tcp.initial_window = item.number()?,
             "rto_initial_ms" => tcp.rto_initial_ms = item.number()?,
             "rto_min_ms" => tcp.rto_min_ms = item.number()?,
             "rto_max_ms" => tcp.rto_max_ms = item.number()?,
@@ -160,9 +166,9 @@ impl Flags {
             "time_waits" => self.time_waits = item.within(1, u16::MAX, "1 to 65535")?,
             "memory" => self.memory = item.within(1 << 16, 1 << 30, "65536 to 2^30")?,
             "seed" => self.seed = item.number()?,
-            _ => return Err(FlagsError::UnknownKey(key.into())),
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -201,8 +207,8 @@ impl Item<'_> {
 
     fn switch(&self) -> Result<bool, FlagsError> {
         match self.value {
-            "on" | "1" => Ok(true),
-            "off" | "0" => Ok(false),
+            "on" | "1" | "yes" | "true" => Ok(true),
+            "off" | "0" | "no" | "false" => Ok(false),
             _ => Err(self.error("on or off")),
         }
     }
@@ -238,6 +244,7 @@ mod tests {
             snd_buf: 2000,
             window_scaling: false,
             timestamps: false,
+            sack: false,
             nodelay: true,
             delayed_ack_ms: 0,
             initial_window: 3,
@@ -271,6 +278,7 @@ mod tests {
             time_waits: 12,
             memory: 70_000,
             seed: 11,
+            ignored: vec![],
         };
         assert_eq!(flags, want);
     }
@@ -283,14 +291,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (text, want) in [
-            ("frobnicate=1", "\"frobnicate\": there is no such key"),
-            ("rcvbuf", "\"rcvbuf\": key=value is needed"),
+            ("rcvbuf", "rcvbuf=on: a number that fits is needed"),
+            ("cc=cubic", "cc=cubic: reno or newreno is needed"),
             ("rcvbuf=x", "rcvbuf=x: a number that fits is needed"),
             ("wscale=maybe", "wscale=maybe: on or off is needed"),
-            (
-                "sack=on",
-                "sack=on: off (SACK is not implemented) is needed",
-            ),
             (
                 "tw_rst=never",
                 "tw_rst=never: rfc793, rfc5961, ignore, ignore-2s or linux is needed",
@@ -303,5 +307,14 @@ mod tests {
         ] {
             assert_eq!(Flags::parse(text).unwrap_err().to_string(), want);
         }
+    }
+
+    #[test]
+    fn what_is_so_anyway_may_be_said_and_what_nobody_knows_is_passed_over() {
+        let flags =
+            Flags::parse("nodelay,cc=reno,ecn=off,pmtud=on,iw=4,frobnicate=1,wscale=no").unwrap();
+        assert!(flags.tcp.nodelay && !flags.tcp.window_scaling);
+        assert_eq!(flags.tcp.initial_window, 4);
+        assert_eq!(flags.ignored, ["frobnicate=1"]);
     }
 }

@@ -27,6 +27,9 @@ fn number(state: State) -> u8 {
 /// LISTEN's.
 const LISTEN: u8 = 10;
 
+/// The one algorithm, NewReno, by Linux's name.
+const CONGESTION: &[u8] = b"reno\0";
+
 /// The value of an option.
 enum Value {
     Int(c_int),
@@ -73,6 +76,8 @@ impl Sut {
             (libc::SOL_SOCKET, libc::SO_SNDBUF) => int(socket.tcp.snd_buf),
             (libc::SOL_SOCKET, libc::SO_KEEPALIVE) => int(socket.keepalive_on.into()),
             (libc::SOL_SOCKET, libc::SO_REUSEADDR) => int(socket.reuse_address.into()),
+            // RFC 6093 6: urgent text is in line, and nowhere else.
+            (libc::SOL_SOCKET, libc::SO_OOBINLINE) => int(1),
             (libc::SOL_SOCKET, libc::SO_ACCEPTCONN) => int(socket.is_listening().into()),
             (libc::SOL_SOCKET, libc::SO_TYPE) => Ok(Value::Int(libc::SOCK_STREAM)),
             (libc::SOL_SOCKET, libc::SO_DOMAIN) => Ok(Value::Int(libc::AF_INET)),
@@ -85,6 +90,7 @@ impl Sut {
             (libc::IPPROTO_TCP, libc::TCP_QUICKACK) => int((socket.tcp.delayed_ack_ms == 0).into()),
             (libc::IPPROTO_TCP, libc::TCP_LINGER2) => int(socket.tcp.fin_wait2_timeout_ms / 1000),
             (libc::IPPROTO_TCP, libc::TCP_SYNCNT) => int(socket.tcp.syn_retries.into()),
+            (libc::IPPROTO_TCP, libc::TCP_CONGESTION) => Ok(Value::Bytes(CONGESTION.to_vec())),
             (libc::IPPROTO_TCP, libc::TCP_MAXSEG) => self.max_segment(h),
             (libc::IPPROTO_TCP, libc::TCP_INFO) => self.tcp_info(h),
             _ => Err(Errno::ENOPROTOOPT),
@@ -121,6 +127,20 @@ impl Sut {
             (libc::SOL_SOCKET, libc::SO_REUSEADDR) => {
                 socket.reuse_address = pair()?.0 != 0;
                 return Ok(());
+            }
+            (libc::SOL_SOCKET, libc::SO_OOBINLINE) => {
+                return if pair()?.0 != 0 {
+                    Ok(())
+                } else {
+                    Err(Errno::EINVAL)
+                };
+            }
+            (libc::IPPROTO_TCP, libc::TCP_CONGESTION) => {
+                let name = value.split(|byte| *byte == 0).next();
+                return match name {
+                    Some(b"reno" | b"newreno") => Ok(()),
+                    _ => Err(Errno::ENOENT),
+                };
             }
             _ => {}
         }
@@ -179,6 +199,7 @@ impl Sut {
     fn tcp_info(&mut self, h: usize) -> Result<Value, Errno> {
         const LEN: usize = 104;
         const OPTION_TIMESTAMPS: u8 = 1;
+        const OPTION_SACK: u8 = 2;
         const OPTION_WSCALE: u8 = 4;
         let mut bytes = vec![0; LEN];
         bytes[0] = self.state_number(h)?;
@@ -194,6 +215,9 @@ impl Sut {
         bytes[4] = info.backoff;
         if info.timestamps {
             bytes[5] |= OPTION_TIMESTAMPS;
+        }
+        if info.sack {
+            bytes[5] |= OPTION_SACK;
         }
         if snd_shift | rcv_shift != 0 {
             bytes[5] |= OPTION_WSCALE;

@@ -109,6 +109,9 @@ pub fn describe_segment(segment: &Segment) -> String {
     if o.sack_permitted {
         options.push("sackOK".into());
     }
+    if o.sack != 0 {
+        options.push("sack".into());
+    }
     if let Some(ts) = o.timestamps {
         options.push(format!("ts {}/{}", ts.val, ts.ecr));
     }

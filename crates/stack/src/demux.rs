@@ -15,10 +15,11 @@ use crate::stack::Stack;
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     #[inline]
-    pub(crate) fn on_tcp(&mut self, now: Instant, frame: &Parsed, text: &[u8]) {
+    pub(crate) fn on_tcp(&mut self, now: Instant, frame: &Parsed, before_text: &[u8], text: &[u8]) {
         let segment = Segment {
             header: &frame.header,
             payload: text,
+            sack: wire_tcp::sack::bytes(before_text, frame.header.options.sack),
         };
         let mut live = self.core.slab.resolve(frame.hint, frame.hash, &frame.tuple);
         let is_syn = frame.header.flags & (Flags::SYN | Flags::ACK | Flags::RST) == Flags::SYN;

@@ -29,8 +29,8 @@ impl Link {
         .emit(buf)
     }
 
-    /// A frame with one TCP segment, whose ports are filled in; `write_text` fills the text. `None`
-    /// when the pool is empty.
+    /// A frame with one TCP segment, whose ports are filled in; `write_text` fills the text, and before
+    /// it the blocks of a SACK option, if the header announces some. `None` when the pool is empty.
     #[inline(always)]
     pub(crate) fn tcp_frame<P: FramePool>(
         &self,
@@ -66,8 +66,9 @@ impl Link {
         let buf = frame.data_mut();
         self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV4);
         let packet = &mut buf[l2..];
-        if text_len > 0 {
-            write_text(&mut packet[headers..]);
+        let blocks = usize::from(header.options.sack);
+        if text_len + blocks > 0 {
+            write_text(&mut packet[headers - blocks..]);
         }
         let (src, dst) = (tuple.local.v4_octets(), tuple.remote.v4_octets());
         let checksums = Checksums {
@@ -95,8 +96,9 @@ impl Link {
         let buf = frame.data_mut();
         self.emit_ethernet(buf, to, ethernet::ETHERTYPE_IPV6);
         let packet = &mut buf[l2..];
-        if text_len > 0 {
-            write_text(&mut packet[headers..]);
+        let blocks = usize::from(header.options.sack);
+        if text_len + blocks > 0 {
+            write_text(&mut packet[headers - blocks..]);
         }
         let (src, dst) = (tuple.local, tuple.remote);
         let written = tcp_ipv6::emit(packet, src, dst, header, options_len, !self.offload.tx_tcp);

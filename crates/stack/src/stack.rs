@@ -104,7 +104,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     fn process(&mut self, now: Instant, parsed: &Parsed, data: &[u8]) {
         if parsed.kind == Kind::Tcp {
             let text = usize::from(parsed.text.start)..usize::from(parsed.text.end);
-            self.on_tcp(now, parsed, &data[text]);
+            self.on_tcp(now, parsed, &data[..text.start], &data[text]);
         } else {
             self.process_other(now, parsed, data);
         }

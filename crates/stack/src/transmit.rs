@@ -3,7 +3,7 @@
 use ::core::mem;
 
 use tcp::time::Instant;
-use tcp::{CloseReason, State};
+use tcp::{CloseReason, Connection, State};
 
 use crate::application::Application;
 use crate::core::{Core, env};
@@ -84,6 +84,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 break;
             };
             let (offset, len) = (due.offset, due.len);
+            let blocks = usize::from(due.header.options.sack);
             let memory = &*env.snd_memory;
             let conn = &mut slot.conn;
             let frame = core.link.tcp_frame(
@@ -92,7 +93,13 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 &slot.tuple,
                 &mut due.header,
                 usize::from(len),
-                |text| conn.copy_payload(memory, offset, text),
+                |text| {
+                    let text = match blocks {
+                        0 => text,
+                        blocks => copy_sacks(conn, text, blocks),
+                    };
+                    conn.copy_payload(memory, offset, text);
+                },
             );
             let count = &mut core.counters.host;
             match frame {
@@ -177,6 +184,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             core.counters.host.drop_tx_unresolved += 1;
         }
     }
+}
+
+/// Writes the blocks of SACK to the first `len` bytes; returns where the text goes.
+#[cold]
+fn copy_sacks<'a>(conn: &Connection, bytes: &'a mut [u8], len: usize) -> &'a mut [u8] {
+    let (blocks, text) = bytes.split_at_mut(len);
+    conn.copy_sacks(blocks);
+    text
 }
 
 impl Core {

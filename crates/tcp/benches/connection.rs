@@ -62,7 +62,11 @@ fn poll(core: &mut Core, c: &mut Connection, frame: &mut [u8]) -> Option<(Header
 }
 
 fn arrive(core: &mut Core, c: &mut Connection, header: &Header, payload: &[u8]) -> Outcome {
-    let seg = Segment { header, payload };
+    let seg = Segment {
+        header,
+        payload,
+        sack: &[],
+    };
     let mut env = core.env();
     let out = c.on_segment(&mut env, &seg);
     if !out.text.is_empty() {
@@ -86,6 +90,7 @@ fn open(core: &mut Core, frame: &mut [u8]) -> (Connection, Connection) {
     let seg = Segment {
         header: &syn,
         payload: &[],
+        sack: &[],
     };
     let mut server = Connection::accept(&mut core.env(), &seg, Seq(7), 6);
     pass(core, &mut server, &mut client, frame);

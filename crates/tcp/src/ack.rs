@@ -5,6 +5,7 @@ use wire::tcp::{Flags, Header};
 use crate::arrive::Step;
 use crate::congestion::NewAck;
 use crate::connection::{Connection, Flag};
+use crate::memory::NONE;
 use crate::output::micros;
 use crate::time::Instant;
 use crate::{CloseReason, Env, Events, Outcome, Segment, State};
@@ -42,12 +43,16 @@ impl Connection {
             self.update_ts_recent(env.now, h.seq, ts);
         }
         let wnd = u32::from(h.window) << self.snd_wind_shift;
+        let sacks = !seg.sack.is_empty()
+            && self.flags.contains(Flag::SACK)
+            && h.ack.ge(self.snd_una)
+            && self.note_sacks(env, seg);
         if h.ack.gt(self.snd_una) {
             self.on_new_ack(env, h, out);
         } else if h.ack == self.snd_una {
-            self.on_same_ack(env, seg, wnd);
+            self.on_same_ack(env, seg, wnd, sacks);
         }
-        self.update_snd_wnd(h, wnd);
+        self.update_snd_wnd(env, h, wnd);
 
         if self.flags.contains(Flag::FIN_SENT) && self.snd_una == self.snd_nxt {
             return self.fin_acked(out);
@@ -110,7 +115,9 @@ impl Connection {
         self.retries = 0;
 
         let mss = u32::from(self.snd_mss);
-        let partial = self.congestion.on_new_ack(h.ack, acked, flight, mss) == NewAck::Partial;
+        let by_sack = self.scoreboard != NONE && self.on_new_ack_with_sacks(env);
+        let partial =
+            !by_sack && self.congestion.on_new_ack(h.ack, acked, flight, mss) == NewAck::Partial;
         if partial {
             env.counters.partial_acks += 1;
             //= RFC 6582 3.2
@@ -145,7 +152,7 @@ impl Connection {
 
     /// SEG.ACK = SND.UNA.
     #[inline]
-    fn on_same_ack(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, wnd: u32) {
+    fn on_same_ack(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, wnd: u32, sacks: bool) {
         // An answer to a window probe that lets nothing through shows that the peer lives.
         if self.flags.contains(Flag::PERSIST) {
             //= RFC 9293 3.8.6.1
@@ -156,6 +163,16 @@ impl Connection {
             // for ever by a peer that never opens its window, at no cost to that peer.
             if !self.flags.contains(Flag::ORPHAN) {
                 self.retries = 0;
+            }
+            return;
+        }
+        //= RFC 6675 2
+        //# For the purposes of this specification, we define a "duplicate acknowledgment" as a
+        //# segment that arrives carrying a SACK block that identifies previously unacknowledged and
+        //# un-SACKed octets between HighACK and HighData.
+        if self.scoreboard != NONE {
+            if sacks {
+                self.on_sack_duplicate(env);
             }
             return;
         }
@@ -182,7 +199,7 @@ impl Connection {
     }
 
     #[inline]
-    fn update_snd_wnd(&mut self, h: &Header, wnd: u32) {
+    fn update_snd_wnd(&mut self, env: &mut Env<'_>, h: &Header, wnd: u32) {
         //= RFC 9293 3.10.7.4
         //# If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated.  If (SND.WL1 <
         //# SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set
@@ -199,6 +216,7 @@ impl Connection {
             self.retries = 0;
             self.backoff = 0;
             self.snd_cursor = self.snd_una;
+            self.forget_sacks(env.snd_memory);
         }
     }
 

@@ -60,6 +60,7 @@ mod tests {
         on_segment(&Segment {
             header: &header(flags),
             payload,
+            sack: b"",
         })
     }
 

@@ -22,6 +22,9 @@ pub struct Config {
     pub window_scaling: bool,
     /// Offer and accept timestamps, and with them PAWS (RFC 7323 sections 3 and 5). Default true.
     pub timestamps: bool,
+    /// Offer and accept selective acknowledgment (RFC 2018), and recover from losses by it (RFC 6675).
+    /// Default true.
+    pub sack: bool,
     /// Send small segments at once: Nagle's algorithm off (RFC 9293 MUST-17). Default false.
     pub nodelay: bool,
     /// How long an acknowledgment may wait for data to ride on, in ms; 0 acknowledges every
@@ -92,6 +95,7 @@ impl Default for Config {
             snd_buf: 64 << 10,
             window_scaling: true,
             timestamps: true,
+            sack: true,
             nodelay: false,
             delayed_ack_ms: 40,
             initial_window: 10,

@@ -14,10 +14,13 @@ pub(crate) struct Congestion {
     pub(crate) ssthresh: u32,
     /// RFC 6582: SND.NXT when the last loss was found.
     recover: Seq,
-    /// Bytes acknowledged since cwnd last grew in congestion avoidance (RFC 5681 3.1).
-    bytes_acked: u32,
+    /// In slow start, the largest flight since nothing was in flight; in congestion avoidance, bytes
+    /// acknowledged since cwnd last grew (RFC 5681 3.1).
+    meter: u32,
     pub(crate) dup_acks: u8,
     in_recovery: bool,
+    /// In congestion avoidance: half of the window was in flight since cwnd last grew.
+    used: bool,
 }
 
 /// What an acknowledgment of new data means for recovery.
@@ -45,9 +48,10 @@ impl Congestion {
             //# The initial value of ssthresh SHOULD be set arbitrarily high
             ssthresh: u32::MAX,
             recover: iss,
-            bytes_acked: 0,
+            meter: 0,
             dup_acks: 0,
             in_recovery: false,
+            used: false,
         }
     }
 
@@ -76,22 +80,30 @@ impl Congestion {
         if self.in_recovery {
             return self.on_recovery_ack(ack, acked, flight, mss);
         }
-        // A window that was not used says nothing about the path (RFC 7661 discusses it).
-        if u64::from(flight) * 2 < u64::from(self.cwnd) {
+        // A window that was not used says nothing about the path (RFC 7661 discusses it). Used is
+        // what was in flight at once, however the acknowledgments of it are spread.
+        if self.cwnd < self.ssthresh {
+            self.meter = self.meter.max(flight);
+            if u64::from(self.meter) * 2 > u64::from(self.cwnd) {
+                //= RFC 5681 3.1
+                //# cwnd += min (N, SMSS)
+                self.cwnd = self.cwnd.saturating_add(acked.min(mss));
+            }
+            if acked >= flight || self.cwnd >= self.ssthresh {
+                self.meter = 0;
+            }
             return NewAck::Ordinary;
         }
-        if self.cwnd < self.ssthresh {
-            //= RFC 5681 3.1
-            //# cwnd += min (N, SMSS)
-            self.cwnd = self.cwnd.saturating_add(acked.min(mss));
-        } else {
+        self.used |= u64::from(flight) * 2 >= u64::from(self.cwnd);
+        if self.used {
             //= RFC 5681 3.1
             //# When the number of bytes acknowledged reaches cwnd, then cwnd can be incremented by
             //# up to SMSS bytes
-            self.bytes_acked = self.bytes_acked.saturating_add(acked);
-            if self.bytes_acked >= self.cwnd {
-                self.bytes_acked -= self.cwnd;
+            self.meter = self.meter.saturating_add(acked);
+            if self.meter >= self.cwnd {
+                self.meter -= self.cwnd;
                 self.cwnd = self.cwnd.saturating_add(mss);
+                self.used = false;
             }
         }
         NewAck::Ordinary
@@ -103,7 +115,7 @@ impl Congestion {
             //# Set cwnd to either (1) min (ssthresh, max(FlightSize, SMSS) + SMSS)
             let flight = flight.saturating_sub(acked);
             self.cwnd = self.ssthresh.min(flight.max(mss) + mss);
-            self.bytes_acked = 0;
+            self.meter = 0;
             self.in_recovery = false;
             return NewAck::Ordinary;
         }
@@ -148,6 +160,47 @@ impl Congestion {
         true
     }
 
+    /// A duplicate acknowledgment as RFC 6675 section 2 has it: it tells of text that has arrived beyond
+    /// `ack`; `lost` if what it tells means that the segment at `ack` is lost. True if recovery begins.
+    pub(crate) fn on_sack_duplicate(
+        &mut self,
+        lost: bool,
+        ack: Seq,
+        snd_nxt: Seq,
+        mss: u32,
+    ) -> bool {
+        self.dup_acks = self.dup_acks.saturating_add(1);
+        //= RFC 6675 5
+        //# (1) If DupAcks >= DupThresh, go to step (4).
+        //
+        // But after a timeout only when all that was sent before it is acknowledged (5.1).
+        if (self.dup_acks < DUPTHRESH && !lost) || ack.lt(self.recover) {
+            return false;
+        }
+        let flight = snd_nxt.offset_from(ack).min(self.cwnd);
+        //= RFC 6675 5
+        //# (4.2) ssthresh = cwnd = (FlightSize / 2)
+        self.ssthresh = (flight / 2).max(2 * mss);
+        self.cwnd = self.ssthresh;
+        self.recover = snd_nxt;
+        self.in_recovery = true;
+        true
+    }
+
+    /// An acknowledgment of new data, up to `ack`, in a recovery by SACK; true if it ends it.
+    pub(crate) fn on_sack_ack(&mut self, ack: Seq) -> bool {
+        self.dup_acks = 0;
+        //= RFC 6675 5
+        //# (A) An incoming cumulative ACK for a sequence number greater than RecoveryPoint signals the
+        //# end of loss recovery
+        if ack.lt(self.recover) {
+            return false;
+        }
+        self.meter = 0;
+        self.in_recovery = false;
+        true
+    }
+
     /// A retransmission timeout with `flight` bytes outstanding; `first` for this segment.
     pub(crate) fn on_timeout(&mut self, first: bool, flight: u32, snd_nxt: Seq, mss: u32) {
         //= RFC 5681 3.1
@@ -162,7 +215,7 @@ impl Congestion {
         //# full-sized segment
         self.cwnd = mss;
         self.recover = snd_nxt;
-        self.bytes_acked = 0;
+        self.meter = 0;
         self.dup_acks = 0;
         self.in_recovery = false;
     }

@@ -41,6 +41,8 @@ bitflags::bitflags! {
         const SCALING = 1 << 13;
         /// A partial acknowledgment was seen in this recovery.
         const PARTIAL_SEEN = 1 << 12;
+        /// The peer permits SACK, and so do we.
+        const SACK = 1 << 14;
 
         /// An acknowledgment is due.
         const ACK_NOW = 1 << 16;
@@ -56,6 +58,8 @@ bitflags::bitflags! {
         const KEEPALIVE_DUE = 1 << 21;
         /// The FIN-WAIT-2 timer is to be started.
         const FIN_WAIT2_DUE = 1 << 22;
+        /// Recovery by SACK may have something to send.
+        const SACK_DUE = 1 << 23;
 
         /// Any of the things due.
         const DUE = 0xffff << 16;
@@ -132,6 +136,8 @@ pub struct Connection {
     pub(crate) backoff: u8,
     pub(crate) keepalive_probes: u8,
     pub(crate) ranges: Ranges,
+    /// The chunk of send memory with what the peer tells by SACK, if there is one.
+    pub(crate) scoreboard: u32,
 }
 
 const _: () = {
@@ -223,6 +229,7 @@ impl Connection {
     pub fn release(&mut self, rcv_memory: &mut Memory, snd_memory: &mut Memory) {
         self.rcv.clear(rcv_memory);
         self.snd.clear(snd_memory);
+        self.forget_sacks(snd_memory);
         self.ranges.clear();
     }
 

@@ -35,6 +35,16 @@ counters! {
     fast_retransmits,
     /// Partial acknowledgments during fast recovery.
     partial_acks,
+    /// Entries into fast recovery by what the peer told by SACK.
+    sack_recoveries,
+    /// Segments retransmitted because SACK showed them missing.
+    sack_retransmissions,
+    /// Rescue retransmissions: the end of what was sent, of which SACK can tell nothing.
+    sack_rescues,
+    /// Blocks of SACK that told of what is acknowledged, duplicates that is, or was never sent.
+    sack_blocks_ignored,
+    /// What SACK told was not noted, because send memory is exhausted.
+    sack_no_memory,
     /// Duplicate acknowledgments received.
     duplicate_acks,
     /// Round-trip times measured with our clock.

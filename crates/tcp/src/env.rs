@@ -33,6 +33,8 @@ pub struct Segment<'a> {
     pub header: &'a Header,
     /// Its text.
     pub payload: &'a [u8],
+    /// The blocks of its SACK option, as they are on the wire: see [`wire::tcp::sack::bytes`].
+    pub sack: &'a [u8],
 }
 
 impl Segment<'_> {
@@ -93,7 +95,8 @@ pub struct Outcome {
 pub struct Transmit {
     /// Its header, ports zero.
     pub header: Header,
-    /// Where its text begins in the send queue: see [`crate::Connection::copy_payload`].
+    /// Where its text begins in the send queue: see [`crate::Connection::copy_payload`]. Before the text
+    /// come the blocks that [`wire::tcp::Options::sack`] announces: [`crate::Connection::copy_sacks`].
     pub offset: u32,
     /// The length of its text, in bytes.
     pub len: u16,

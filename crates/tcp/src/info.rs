@@ -35,6 +35,8 @@ pub struct ConnectionInfo {
     pub passive: bool,
     /// Whether timestamps are in use.
     pub timestamps: bool,
+    /// Whether SACK is in use.
+    pub sack: bool,
     /// Snd.Wind.Shift and Rcv.Wind.Shift.
     pub window_shifts: (u8, u8),
     /// The oldest unacknowledged number, SND.UNA.
@@ -113,6 +115,7 @@ impl Connection {
             close_reason: self.reason,
             passive: self.is_passive(),
             timestamps: self.flags.contains(Flag::TIMESTAMPS),
+            sack: self.flags.contains(Flag::SACK),
             window_shifts: (self.snd_wind_shift, self.rcv_wind_shift),
             snd_una: self.snd_una,
             snd_nxt: self.snd_nxt,

@@ -16,8 +16,8 @@
 //! 4. When the state is [`State::Closed`], or [`State::TimeWait`] and nothing is unread:
 //!    [`Connection::release`], and drop it.
 //!
-//! Not implemented: the urgent mechanism (urgent data is delivered in line, RFC 6093), selective
-//! acknowledgment, ECN, TCP Fast Open. Text on a SYN is not taken; the peer sends it again.
+//! Not implemented: the urgent mechanism (urgent data is delivered in line, RFC 6093), ECN, TCP Fast
+//! Open. Text on a SYN is not taken; the peer sends it again.
 
 mod ack;
 mod arrive;
@@ -39,6 +39,7 @@ pub mod prefetch;
 mod queue;
 mod reassembly;
 mod rtt;
+mod sack;
 mod state;
 mod syn_sent;
 mod text;

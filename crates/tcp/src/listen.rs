@@ -68,6 +68,7 @@ mod tests {
         on_segment(&Segment {
             header: &header,
             payload: b"",
+            sack: b"",
         })
     }
 

@@ -98,6 +98,7 @@ impl Connection {
             backoff: 0,
             keepalive_probes: 0,
             ranges: Ranges::new(),
+            scoreboard: crate::memory::NONE,
         }
     }
 
@@ -129,6 +130,12 @@ impl Connection {
             //# the fixed IP and TCP headers. [...] if there are any IP or TCP options to be sent in
             //# a packet, then the sender must decrease the size of the TCP data accordingly.
             self.snd_mss -= TIMESTAMPS_LEN;
+        }
+        //= RFC 2018 2
+        //# This two-byte option may be sent in a SYN by a TCP that has been extended to receive (and
+        //# presumably process) the SACK option once the connection has opened.
+        if h.options.sack_permitted && config.sack {
+            self.flags |= Flag::SACK;
         }
         //= RFC 7323 2.3
         //# Upon receiving a <SYN> segment with a Window Scale option containing shift.cnt = S, a TCP
@@ -162,8 +169,14 @@ impl Connection {
         } else {
             env.config.window_scaling
         };
+        let sack_permitted = if answer {
+            self.flags.contains(Flag::SACK)
+        } else {
+            env.config.sack
+        };
         Options {
             mss: Some(env.config.mss),
+            sack_permitted,
             window_scale: scaling.then(|| env.config.rcv_wind_shift()),
             timestamps: ts.then(|| Timestamps {
                 val: env.ts_clock.wrapping_add(self.ts_offset),

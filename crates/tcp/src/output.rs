@@ -5,6 +5,7 @@ use wire::Seq;
 use wire::tcp::{Flags, Header, Options};
 
 use crate::connection::{Connection, Flag};
+use crate::memory::NONE;
 use crate::time::Instant;
 use crate::{Env, Memory, State, Transmit};
 
@@ -21,12 +22,12 @@ pub(crate) fn send_clock(now: Instant) -> u32 {
 }
 
 /// A piece of the send queue.
-struct Piece {
-    seq: Seq,
-    len: u32,
-    fin: bool,
+pub(crate) struct Piece {
+    pub(crate) seq: Seq,
+    pub(crate) len: u32,
+    pub(crate) fin: bool,
     /// It ends the send queue.
-    last: bool,
+    pub(crate) last: bool,
 }
 
 impl Connection {
@@ -125,13 +126,19 @@ impl Connection {
             self.flags |= Flag::ACK_NOW;
             return self.transmit_ack(env);
         }
-        if self.flags.contains(Flag::HEAD_DUE)
-            && let Some(head) = self.transmit_head(env)
-        {
-            return Some(head);
-        }
-        if let Some(piece) = self.next_piece(env) {
-            return Some(self.transmit_piece(env, &piece));
+        if self.recovers_by_sack() {
+            if let Some(piece) = self.recovery_piece(env) {
+                return Some(self.transmit_piece(env, &piece));
+            }
+        } else {
+            if self.flags.contains(Flag::HEAD_DUE)
+                && let Some(head) = self.transmit_head(env)
+            {
+                return Some(head);
+            }
+            if let Some(piece) = self.next_piece(env) {
+                return Some(self.transmit_piece(env, &piece));
+            }
         }
         if self.snd_cursor != self.snd_end() && self.rtx_at == Instant::FAR_FUTURE {
             self.progress_at = env.now;
@@ -167,7 +174,9 @@ impl Connection {
         }
         env.counters.pure_acks_sent += 1;
         let seq = self.bare_seq();
-        Some(control(self.ack_header(env, seq, Flags::ACK)))
+        let mut header = self.ack_header(env, seq, Flags::ACK);
+        self.add_sacks(&mut header, Options::MAX_LEN);
+        Some(control(header))
     }
 
     /// SEG.SEQ of a segment without text: SND.NXT, unless that is beyond a closed window because
@@ -201,7 +210,11 @@ impl Connection {
 
     /// What the windows and Nagle's algorithm allow to be sent from the cursor.
     #[inline(always)]
-    fn next_piece(&mut self, env: &mut Env<'_>) -> Option<Piece> {
+    pub(crate) fn next_piece(&mut self, env: &mut Env<'_>) -> Option<Piece> {
+        let mut limit = u32::from(self.snd_mss);
+        if self.scoreboard != NONE && self.is_again() {
+            limit = limit.min(self.skip_sacked(env.snd_memory));
+        }
         let end = self.snd_end();
         let seq = self.snd_cursor;
         if seq == end {
@@ -215,9 +228,13 @@ impl Connection {
         let mss = u32::from(self.snd_mss);
         let text_end = self.snd_una + self.snd.len();
         let unsent = text_end.offset_from(seq);
-        let window = self.snd_wnd.min(self.congestion.window(mss));
+        let mut window = self.snd_wnd;
+        // In a recovery by SACK, cwnd is for what is on its way, and allows it.
+        if !self.recovers_by_sack() {
+            window = window.min(self.congestion.window(mss));
+        }
         let usable = (self.snd_una + window).since(seq).max(0) as u32;
-        let mut len = unsent.min(usable).min(mss);
+        let mut len = unsent.min(usable).min(limit);
         if self.flags.contains(Flag::PROBE_DUE) {
             //= RFC 9293 3.8.6.1
             //# The sending TCP peer must regularly transmit at least one octet of new data (if
@@ -306,11 +323,14 @@ impl Connection {
             //# to be sent) (MUST-61).
             flags |= Flags::PSH;
         }
-        Transmit {
+        let mut transmit = Transmit {
             header: self.ack_header(env, piece.seq, flags),
             offset: piece.seq.offset_from(self.snd_una),
             len: piece.len as u16,
-        }
+        };
+        let room = usize::from(self.snd_mss) - piece.len as usize;
+        self.add_sacks(&mut transmit.header, room);
+        transmit
     }
 
     /// The persist timer runs although the window is open: it waited for more to be worth sending.

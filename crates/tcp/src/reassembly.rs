@@ -2,11 +2,14 @@
 //! beginning sequence numbers SHOULD be held for later processing").
 
 use wire::Seq;
+use wire::tcp::sack::Block;
 
 /// Words for the lengths of ranges and of the gaps between them.
 const WORDS: usize = 14;
 /// A length from here on takes two words.
 const LONG: u32 = 1 << 15;
+/// No range's place.
+const NO_RANGE: u8 = u8::MAX;
 
 /// Disjoint, non-adjacent ranges of received text, ascending.
 ///
@@ -16,6 +19,8 @@ const LONG: u32 = 1 << 15;
 #[repr(C)]
 pub(crate) struct Ranges {
     len: u8,
+    /// The places of those that grew last, the latest first; [`NO_RANGE`] for none.
+    recent: [u8; 3],
     /// Where the first begins.
     first: Seq,
     /// The first range's length, the gap after it, the second's length and so on.
@@ -35,6 +40,7 @@ impl Ranges {
     pub(crate) const fn new() -> Ranges {
         Ranges {
             len: 0,
+            recent: [NO_RANGE; 3],
             first: Seq(0),
             words: [0; WORDS],
         }
@@ -46,7 +52,56 @@ impl Ranges {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.len = 0;
+        *self = Ranges::new();
+    }
+
+    /// How many ranges there are.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// The ranges as SACK tells of them: those that grew last come first, the others after them.
+    /// Places beyond [`Ranges::count`] repeat the last.
+    pub(crate) fn latest_first(&self) -> [Block; 4] {
+        let list = self.list();
+        let all = list.as_slice();
+        let mut order: [usize; 4] = [usize::MAX; 4];
+        let recent = self.recent.iter().map(|&place| usize::from(place));
+        let mut n = 0;
+        for place in recent.chain(0..all.len()) {
+            if n < order.len() && place < all.len() && !order.contains(&place) {
+                order[n] = place;
+                n += 1;
+            }
+        }
+        let last = order[n.saturating_sub(1)];
+        order.map(|place| {
+            let place = if place == usize::MAX { last } else { place };
+            all.get(place).copied().unwrap_or((Seq(0), Seq(0)))
+        })
+    }
+
+    /// The same ranges as `joined` has, in the order in which those here grew, and before them the one
+    /// that has `newest`.
+    fn remembered(&self, joined: Ranges, newest: Option<Seq>) -> Ranges {
+        let (old, new) = (self.list(), joined.list());
+        let place = |seq: Seq| {
+            let has = |&(s, e): &Block| s.le(seq) && seq.lt(e);
+            new.as_slice().iter().position(has)
+        };
+        let former = self.recent.iter();
+        let former = former.filter_map(|&p| Some(old.as_slice().get(usize::from(p))?.0));
+        let mut recent = [NO_RANGE; 3];
+        let mut n = 0;
+        for place in newest.into_iter().chain(former).filter_map(place) {
+            let place = place as u8;
+            if n < recent.len() && !recent.contains(&place) {
+                recent[n] = place;
+                n += 1;
+            }
+        }
+        Ranges { recent, ..joined }
     }
 
     /// Bytes in all ranges.
@@ -63,11 +118,11 @@ impl Ranges {
 
     /// Adds `start..end`, joined with all that it touches; false if there are too many gaps.
     pub(crate) fn insert(&mut self, start: Seq, end: Seq) -> bool {
-        let joined = self.with(start, end);
-        if let Some(joined) = &joined {
-            *self = joined.clone();
-        }
-        joined.is_some()
+        let Some(joined) = self.with(start, end) else {
+            return false;
+        };
+        *self = self.remembered(joined, Some(start));
+        true
     }
 
     /// Removes what RCV.NXT = `next` has reached; returns the end of text contiguous from `next`.
@@ -82,7 +137,8 @@ impl Ranges {
             }
         }
         // What is less needs no more words.
-        *self = left.ranges().unwrap_or_else(Ranges::new);
+        let left = left.ranges().unwrap_or_else(Ranges::new);
+        *self = self.remembered(left, None);
         next
     }
 
@@ -234,6 +290,26 @@ mod tests {
         assert_eq!(r.list().as_slice(), [(Seq(10), Seq(20))]);
         assert_eq!(r.advance(Seq(30)), Seq(30));
         assert!(r.is_empty());
+    }
+
+    #[test]
+    fn what_grew_last_is_told_first() {
+        let starts = |r: &Ranges| r.latest_first().map(|(s, _)| s.0);
+        let mut r = ranges(&[(10, 20), (50, 60), (30, 40)]);
+        assert_eq!(starts(&r), [30, 50, 10, 10]);
+        assert!(r.insert(Seq(60), Seq(65)));
+        assert_eq!(starts(&r), [50, 30, 10, 10]);
+        for s in [70, 90, 110] {
+            assert!(r.insert(Seq(s), Seq(s + 5)));
+        }
+        assert_eq!(starts(&r), [110, 90, 70, 10]);
+        // Two become one, and so is what was told of them.
+        assert!(r.insert(Seq(95), Seq(110)));
+        assert_eq!(starts(&r), [90, 70, 10, 30]);
+        assert_eq!(r.advance(Seq(72)), Seq(75));
+        assert_eq!((starts(&r), r.count()), ([90, 90, 90, 90], 1));
+        r.clear();
+        assert_eq!(r.latest_first()[0], (Seq(0), Seq(0)));
     }
 
     proptest! {

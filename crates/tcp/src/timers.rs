@@ -107,6 +107,10 @@ impl Connection {
         // nothing is known about it.
         self.snd_cursor = self.snd_una;
         self.flags.remove(Flag::TIMING | Flag::HEAD_DUE);
+        //= RFC 2018 5
+        //# After a retransmit timeout the data sender SHOULD turn off all of the SACKed bits, since the
+        //# timeout might indicate that the data receiver has reneged.
+        self.forget_sacks(env.snd_memory);
         self.retries += 1;
         self.backoff = self.backoff.saturating_add(1);
         //= RFC 6298 5.6
@@ -124,6 +128,7 @@ impl Connection {
         }
         self.snd_cursor = self.snd_una;
         self.flags.remove(Flag::TIMING | Flag::HEAD_DUE);
+        self.forget_sacks(env.snd_memory);
         self.flags |= Flag::PROBE_DUE;
         self.retries += 1;
         //= RFC 9293 3.8.6.1

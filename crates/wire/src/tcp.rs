@@ -2,6 +2,7 @@
 
 mod flags;
 mod options;
+pub mod sack;
 
 use core::fmt;
 
@@ -116,8 +117,8 @@ impl Header {
         Header::LEN + self.options.len()
     }
 
-    /// Writes the header with its options to the start of `buf`, the checksum zero; returns its
-    /// length.
+    /// Writes the header with its options to the start of `buf`, the checksum zero, the blocks of a
+    /// SACK option left as they are; returns its length.
     ///
     /// # Panics
     /// If `buf` is shorter than [`Header::header_len`].

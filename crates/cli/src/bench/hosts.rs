@@ -94,6 +94,7 @@ fn protocol(args: &BenchArgs) -> tcp::Config {
         mss: MTU - 40,
         timestamps: args.timestamps(),
         window_scaling: args.profile == Profile::Default,
+        sack: args.profile == Profile::Default,
         nodelay: true,
         ..tcp::Config::default()
     }

@@ -57,6 +57,7 @@ impl Tcp {
             snd_buf: narrow(self.snd_buf.get()),
             window_scaling: self.window_scaling,
             timestamps: self.timestamps,
+            sack: self.sack,
             nodelay: self.nodelay,
             delayed_ack_ms: narrow(self.delayed_ack.get()),
             initial_window: narrow(self.initial_window.get()),

@@ -21,6 +21,8 @@ pub struct Tcp {
     /// Timestamps (RFC 7323 3): round-trip times, PAWS, and the proof that lets a tuple leave
     /// TIME-WAIT early. Default true.
     pub timestamps: bool,
+    /// Selective acknowledgment (RFC 2018), and recovery from losses by it (RFC 6675). Default true.
+    pub sack: bool,
     /// Send small segments at once, without Nagle's algorithm (RFC 9293 3.7.4). Default true.
     pub nodelay: bool,
     /// The longest that an acknowledgment waits for data to ride on, 0s to 500ms (RFC 9293
@@ -56,6 +58,7 @@ impl Default for Tcp {
             snd_buf: Bytes::of(256 << 10),
             window_scaling: true,
             timestamps: true,
+            sack: true,
             nodelay: true,
             delayed_ack: Millis::of(40),
             rto_initial: Millis::of(1_000),

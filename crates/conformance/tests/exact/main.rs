@@ -9,6 +9,7 @@ mod packet;
 mod reassembly;
 mod receiving;
 mod rig;
+mod sack;
 mod sending;
 mod sockets;
 mod table;

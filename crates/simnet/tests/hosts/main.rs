@@ -15,6 +15,7 @@ mod network;
 mod old_duplicates;
 mod recycling;
 mod replies;
+mod sack;
 mod six_packets;
 mod sockets;
 mod time_wait;

@@ -185,7 +185,7 @@ fn check_reports(client: &Traffic, server: &Traffic, again: &str) {
 }
 
 /// What a hundred seeds must have met, or they prove little.
-const MET: [&str; 27] = [
+const MET: [&str; 29] = [
     "closed_normal",
     "closed_reset",
     "closed_aborted",
@@ -203,6 +203,8 @@ const MET: [&str; 27] = [
     "drop_tx_no_buffer",
     "retransmission_timeouts",
     "fast_retransmits",
+    "sack_recoveries",
+    "sack_retransmissions",
     "partial_acks",
     "out_of_order_segments",
     "unacceptable_segments",

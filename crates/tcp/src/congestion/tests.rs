@@ -46,6 +46,28 @@ fn an_unused_window_does_not_grow() {
 }
 
 #[test]
+fn a_used_window_grows_however_its_acknowledgments_are_spread() {
+    let mut c = open(10 * MSS);
+    for left in (1..=10).rev() {
+        c.on_new_ack(Seq(1), MSS, left * MSS, MSS);
+    }
+    assert_eq!(c.cwnd, 20 * MSS, "one for each acknowledgment");
+    for left in (1..=10).rev() {
+        c.on_new_ack(Seq(1), MSS, left * MSS, MSS);
+    }
+    assert_eq!(c.cwnd, 20 * MSS, "half of it was never in flight");
+    c.ssthresh = 20 * MSS;
+    for left in (1..=20).rev() {
+        c.on_new_ack(Seq(1), MSS, left * MSS, MSS);
+    }
+    assert_eq!(c.cwnd, 21 * MSS, "congestion avoidance: one for a window");
+    for _ in 0..100 {
+        c.on_new_ack(Seq(1), MSS, MSS, MSS);
+    }
+    assert_eq!(c.cwnd, 21 * MSS);
+}
+
+#[test]
 fn three_duplicates_then_partial_then_full() {
     let mut c = open(10 * MSS);
     let (una, nxt) = (Seq(1), Seq(10_001));

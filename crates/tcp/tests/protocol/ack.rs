@@ -142,6 +142,7 @@ fn a_partly_consumed_text_is_shown_again() {
     let segment = tcp::Segment {
         header: &seg.header,
         payload: &seg.payload,
+        sack: &[],
     };
     let out = s.host.conn.on_segment(&mut s.host.core.env(), &segment);
     assert_eq!(out.text, 0..11);

@@ -220,6 +220,7 @@ fn a_close_before_the_fin_of_the_same_segment_is_a_passive_close() {
     let segment = tcp::Segment {
         header: &seg.header,
         payload: &seg.payload,
+        sack: &[],
     };
     let out = s.host.conn.on_segment(&mut s.host.core.env(), &segment);
     assert_eq!(out.text, 0..1);

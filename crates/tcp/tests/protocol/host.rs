@@ -7,6 +7,7 @@ use tcp::{
     ChallengeLimit, Config, Connection, Counters, Env, Events, Memory, Segment, State, Transmit,
 };
 use wire::Seq;
+use wire::tcp::sack::{self, Block};
 use wire::tcp::{Flags, Header, Options, Timestamps};
 
 pub(crate) const FIN: Flags = Flags::FIN;
@@ -20,6 +21,8 @@ pub(crate) const ACK: Flags = Flags::ACK;
 pub(crate) struct Seg {
     pub(crate) header: Header,
     pub(crate) payload: Vec<u8>,
+    /// The blocks of its SACK option.
+    pub(crate) sack: Vec<Block>,
 }
 
 impl fmt::Debug for Seg {
@@ -97,6 +100,7 @@ impl Host {
         let segment = Segment {
             header: &syn.header,
             payload: &syn.payload,
+            sack: &[],
         };
         let conn = Connection::accept(&mut core.env(), &segment, iss, 99);
         Host::new(core, conn)
@@ -114,9 +118,12 @@ impl Host {
 
     /// A segment arrives; returns what became true and the RST in answer, if any.
     pub(crate) fn receive(&mut self, seg: &Seg) -> (Events, Option<Header>) {
+        let mut blocks = vec![0; seg.sack.len() * sack::BLOCK_LEN];
+        sack::put(&mut blocks, &seg.sack);
         let segment = Segment {
             header: &seg.header,
             payload: &seg.payload,
+            sack: &blocks,
         };
         let mut env = self.core.env();
         let out = self.conn.on_segment(&mut env, &segment);
@@ -169,7 +176,14 @@ impl Host {
             let mut payload = vec![0xee; usize::from(len)];
             self.conn
                 .copy_payload(&self.core.snd_memory, offset, &mut payload);
-            out.push(Seg { header, payload });
+            let mut blocks = vec![0; usize::from(header.options.sack)];
+            self.conn.copy_sacks(&mut blocks);
+            let sack = sack::blocks(&blocks).collect();
+            out.push(Seg {
+                header,
+                payload,
+                sack,
+            });
             assert!(out.len() < 10_000, "no end of output");
         }
         if matches!(self.conn.state(), State::Closed | State::TimeWait) {
@@ -265,6 +279,7 @@ impl Script {
                 ..Header::default()
             },
             payload: vec![],
+            sack: vec![],
         };
         let mut s = Script::over(Host::accept(config, iss, &syn), iss);
         let out = s.out();
@@ -274,6 +289,15 @@ impl Script {
 
     /// ESTABLISHED by passive open from a SYN that offers window scaling by 0.
     pub(crate) fn established_scaled(config: Config) -> Script {
+        let options = Options {
+            window_scale: Some(0),
+            ..Options::NONE
+        };
+        Script::established_with(config, options)
+    }
+
+    /// ESTABLISHED by passive open from a SYN with MSS 1000 and `options`.
+    pub(crate) fn established_with(config: Config, options: Options) -> Script {
         let syn = Seg {
             header: Header {
                 seq: Seq(IRS),
@@ -281,12 +305,12 @@ impl Script {
                 window: PEER_WND,
                 options: Options {
                     mss: Some(1000),
-                    window_scale: Some(0),
-                    ..Options::NONE
+                    ..options
                 },
                 ..Header::default()
             },
             payload: vec![],
+            sack: vec![],
         };
         let mut s = Script::over(Host::accept(config, Seq(ISS), &syn), Seq(ISS));
         s.out();
@@ -322,6 +346,7 @@ impl Script {
                 ..Header::default()
             },
             payload: payload.to_vec(),
+            sack: vec![],
         }
     }
 
@@ -331,6 +356,16 @@ impl Script {
         let (events, reset) = self.host.receive(&seg);
         assert_eq!(reset, None);
         events
+    }
+
+    /// The peer acknowledges up to `ack`, and tells of `blocks` beyond it.
+    pub(crate) fn arrive_sack(&mut self, ack: i64, blocks: &[(u32, u32)]) {
+        let mut seg = self.segment(ACK, 1, ack, b"");
+        let blocks = blocks.iter();
+        seg.sack = blocks
+            .map(|&(left, right)| (self.iss + left, self.iss + right))
+            .collect();
+        self.host.receive(&seg);
     }
 
     /// A segment of the peer arrives and is answered by a RST of its own.

@@ -18,6 +18,8 @@ enum Step {
         len: usize,
         window: u16,
         ts: Option<i32>,
+        /// Blocks of SACK: where from SND.UNA, and how long.
+        sack: Vec<(i32, u32)>,
     },
     Send(usize),
     Read(bool),
@@ -50,9 +52,19 @@ fn step() -> impl Strategy<Value = Step> {
     let len = prop_oneof![4 => Just(0usize), 2 => 1usize..20, 1 => 1000usize..2000];
     let window = prop_oneof![2 => Just(60_000u16), 2 => Just(0), 1 => any::<u16>()];
     let ts = prop_oneof![1 => Just(None), 6 => (-2i32..5).prop_map(Some), 1 => any::<i32>().prop_map(Some)];
+    let block = (
+        prop_oneof![4 => 0i32..5000, 1 => near()],
+        prop_oneof![1u32..2000, any::<u32>()],
+    );
+    let sack = prop_oneof![
+        2 => Just(vec![]),
+        1 => proptest::collection::vec(block, 1..5),
+    ];
     prop_oneof![
-        12 => (flags, near(), near(), len, window, ts).prop_map(
-            |(flags, seq, ack, len, window, ts)| Step::Arrive { flags, seq, ack, len, window, ts }
+        12 => (flags, near(), near(), len, window, ts, sack).prop_map(
+            |(flags, seq, ack, len, window, ts, sack)| {
+                Step::Arrive { flags, seq, ack, len, window, ts, sack }
+            }
         ),
         4 => (1usize..5000).prop_map(Step::Send),
         1 => any::<bool>().prop_map(Step::Read),
@@ -107,10 +119,12 @@ fn syn(irs: Seq, flags: Flags, ack: Seq) -> Seg {
                 window_scale: Some(3),
                 timestamps: Some(Timestamps { val: 7, ecr: 0 }),
                 sack_permitted: true,
+                sack: 0,
             },
             ..Header::default()
         },
         payload: vec![],
+        sack: vec![],
     }
 }
 
@@ -173,6 +187,7 @@ fn apply(host: &mut Host, step: Step, edge: &mut Option<Seq>) -> Result<(), Test
             len,
             window,
             ts,
+            sack,
         } => {
             let info = host.conn.info();
             let recent = host.conn.time_wait().ts_recent.unwrap_or(0);
@@ -192,6 +207,13 @@ fn apply(host: &mut Host, step: Step, edge: &mut Option<Seq>) -> Result<(), Test
                     ..Header::default()
                 },
                 payload: vec![0x55; len],
+                sack: sack
+                    .into_iter()
+                    .map(|(at, len)| {
+                        let left = info.snd_una + at as u32;
+                        (left, left + len)
+                    })
+                    .collect(),
             };
             let (_, reset) = host.receive(&seg);
             if seg.header.flags.contains(RST) {

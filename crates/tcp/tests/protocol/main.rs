@@ -10,6 +10,7 @@ mod open;
 mod reassembly;
 mod recovery;
 mod reset;
+mod sack;
 mod sending;
 mod timers;
 mod timestamps;

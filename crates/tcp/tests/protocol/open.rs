@@ -173,6 +173,7 @@ fn options_are_negotiated() {
             ..Header::default()
         },
         payload: vec![],
+        sack: vec![],
     };
     let full = Config {
         rcv_buf: 1 << 20,
@@ -281,6 +282,7 @@ fn a_repeated_syn_ack_does_not_take_the_window_back() {
             ..Header::default()
         },
         payload: vec![],
+        sack: vec![],
     };
     let mut h = Host::accept(config, Seq(ISS), &syn);
     h.transmit();

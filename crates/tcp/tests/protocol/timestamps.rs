@@ -148,6 +148,7 @@ fn a_peer_that_does_not_offer_them_gets_none() {
             ..Header::default()
         },
         payload: vec![],
+        sack: vec![],
     };
     let mut h = Host::accept(with_timestamps(), Seq(ISS), &syn);
     assert_eq!(h.transmit()[0].header.options.timestamps, None);

@@ -179,8 +179,12 @@ impl Net {
         host.core.now = self.now;
         let (_, reset) = host.receive(seg);
         if let Some(header) = reset {
-            let payload = vec![];
-            self.throw(1 - to, Seg { header, payload });
+            let seg = Seg {
+                header,
+                payload: vec![],
+                sack: vec![],
+            };
+            self.throw(1 - to, seg);
         }
     }
 
@@ -363,16 +367,17 @@ fn both_directions_and_a_simultaneous_close() {
 
 fn config() -> impl Strategy<Value = Config> {
     (
-        (any::<bool>(), any::<bool>(), any::<bool>()),
+        (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
         prop_oneof![Just(100u16), Just(536), Just(1460)],
         prop_oneof![Just(1000u32), Just(10_000), Just(1 << 20)],
         prop_oneof![Just(500u32), Just(1 << 16)],
         prop_oneof![Just(0u16), Just(40)],
     )
         .prop_map(
-            |((timestamps, window_scaling, nodelay), mss, rcv_buf, snd_buf, delayed)| {
+            |((timestamps, sack, window_scaling, nodelay), mss, rcv_buf, snd_buf, delayed)| {
                 Config {
                     timestamps,
+                    sack,
                     window_scaling,
                     nodelay,
                     mss,

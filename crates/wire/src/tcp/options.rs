@@ -1,8 +1,8 @@
 //! TCP options: maximum segment size (RFC 9293 3.7.1), window scale and timestamps (RFC 7323), and
 //! SACK-permitted (RFC 2018).
 //!
-//! The blocks of a SACK option are not read: no one here permits their being sent, and in every
-//! header that is parsed, kept and written they would be half of it.
+//! Of a SACK option only where its blocks lie is kept: in every header that is parsed, kept and
+//! written the blocks would be half of it. [`sack`](super::sack) reads and writes them.
 
 use super::Error;
 use crate::bytes::{be16, be32, put_word};
@@ -12,6 +12,7 @@ const NO_OPERATION: u8 = 1;
 const MAXIMUM_SEGMENT_SIZE: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 
 /// NOP NOP and the kind and length of a timestamps option, as RFC 7323 appendix A recommends.
@@ -38,6 +39,10 @@ pub struct Options {
     pub window_scale: Option<u8>,
     /// Whether SACK may be sent to the sender of this segment.
     pub sack_permitted: bool,
+    /// How far before the text the first block of a SACK option begins, in bytes; 0 without one. The
+    /// byte before it is the option's length. An option to be sent comes last, so this is the length
+    /// of its blocks, which are not written by who writes the header: they are in place.
+    pub sack: u8,
     /// Timestamps.
     pub timestamps: Option<Timestamps>,
 }
@@ -48,6 +53,7 @@ impl Options {
         mss: None,
         window_scale: None,
         sack_permitted: false,
+        sack: 0,
         timestamps: None,
     };
 
@@ -89,6 +95,7 @@ impl Options {
             mss: Some(be16(b, 2)),
             window_scale: Some(b[19]),
             sack_permitted,
+            sack: 0,
             timestamps: Some(Timestamps {
                 val: be32(b, 8),
                 ecr: be32(b, 12),
@@ -142,7 +149,12 @@ impl Options {
                     let len = usize::from(*rest.first().ok_or(Error::OptionLength)?);
                     let option = bytes.get(..len).ok_or(Error::OptionLength)?;
                     let body = option.get(2..).ok_or(Error::OptionLength)?;
-                    self.take(kind, body);
+                    if kind == SACK && !body.is_empty() && body.len().is_multiple_of(8) {
+                        // At most 38.
+                        self.sack = (bytes.len() - 2) as u8;
+                    } else {
+                        self.take(kind, body);
+                    }
                     bytes = &bytes[len..];
                 }
             }
@@ -164,7 +176,7 @@ impl Options {
     /// Whether these are timestamps alone, or nothing.
     #[inline(always)]
     pub(crate) const fn are_timestamps_or_none(&self) -> bool {
-        self.mss.is_none() && self.window_scale.is_none() && !self.sack_permitted
+        self.mss.is_none() && self.window_scale.is_none() && !self.sack_permitted && self.sack == 0
     }
 
     #[inline]
@@ -186,7 +198,7 @@ impl Options {
         }
     }
 
-    /// Length of the options as emitted, 0 to 20, a multiple of 4.
+    /// Length of the options as emitted, with the blocks of a SACK option, a multiple of 4.
     #[allow(clippy::len_without_is_empty)] // asked for the length of the header only
     #[inline]
     #[must_use]
@@ -197,6 +209,9 @@ impl Options {
         }
         if self.are_timestamps_or_none() {
             return len;
+        }
+        if self.sack != 0 {
+            len += 4 + self.sack as usize;
         }
         if self.mss.is_some() {
             len += 4;
@@ -212,7 +227,7 @@ impl Options {
 
     /// Writes the options to the start of `buf` in the customary layout, every option on a 4-byte
     /// boundary: MSS; SACK-permitted and timestamps, each with NOPs in the other's place if
-    /// alone; NOP and window scale. Returns the length.
+    /// alone; NOP and window scale; NOPs and what precedes the blocks of SACK. Returns the length.
     ///
     /// # Panics
     /// If `buf` is shorter than [`Options::len`].
@@ -247,6 +262,15 @@ impl Options {
         }
         if let Some(shift) = self.window_scale {
             put([NO_OPERATION, WINDOW_SCALE, 3, shift]);
+        }
+        if self.sack != 0 {
+            put([NO_OPERATION, NO_OPERATION, SACK, 2 + self.sack]);
+            let blocks = &buf[at..at + usize::from(self.sack)];
+            let words = blocks.as_chunks::<4>().0.iter();
+            sum += words
+                .map(|w| u64::from(u32::from_ne_bytes(*w)))
+                .sum::<u64>();
+            at += blocks.len();
         }
         (at, sum)
     }

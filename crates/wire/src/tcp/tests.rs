@@ -21,6 +21,7 @@ fn syn() -> Header {
             mss: Some(1460),
             window_scale: Some(7),
             sack_permitted: true,
+            sack: 0,
             timestamps: Some(Timestamps {
                 val: 0xdead_beef,
                 ecr: 0,
@@ -91,10 +92,14 @@ fn timestamps_in_other_layouts() {
 }
 
 #[test]
-fn sack_blocks_are_skipped() {
+fn sack_blocks_are_located() {
     let mut layout = vec![1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 5, 18];
     layout.extend_from_slice(&[0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 5, 0, 0, 0, 6]);
-    assert_eq!(options(&layout), Ok(TIMESTAMPS));
+    let located = Options {
+        sack: 16,
+        ..TIMESTAMPS
+    };
+    assert_eq!(options(&layout), Ok(located));
 }
 
 #[test]
@@ -140,6 +145,34 @@ fn options_that_are_skipped() {
 }
 
 #[test]
+fn blocks_of_sack_are_found_wherever_they_are() {
+    let two = [(Seq(1000), Seq(2000)), (Seq(u32::MAX), Seq(5))];
+    let mut blocks = [0; 16];
+    sack::put(&mut blocks, &two);
+    let ts = [8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+    for before in [
+        &[][..],
+        &[1, 1],
+        &ts,
+        &[1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8],
+    ] {
+        for after in [&[][..], &[1, 1], &[0, 9, 9], &[254, 4, 0, 0]] {
+            let bytes = with_options(&[before, &[5, 18], &blocks, after].concat());
+            let (header, text) = Header::parse(&bytes).unwrap();
+            let found = sack::bytes(&bytes[..text], header.options.sack);
+            assert!(sack::blocks(found).eq(two), "{before:?} {after:?}");
+        }
+    }
+    // A length that is not one of blocks; and a place that is not in the segment.
+    for none in [&[5, 2][..], &[5, 4, 9, 9], &[5, 9, 0, 0, 0, 0, 0, 0, 0]] {
+        assert_eq!(options(none), Ok(Options::NONE));
+    }
+    assert_eq!(sack::bytes(&[], 8), []);
+    assert_eq!(sack::bytes(&[1; 9], 8), []);
+    assert_eq!(sack::bytes(&[200; 9], 8), []);
+}
+
+#[test]
 fn flags_as_text_and_as_set() {
     assert_eq!((Flags::ACK | Flags::SYN).to_string(), "SYN|ACK");
     assert_eq!(
@@ -173,14 +206,18 @@ fn any_options() -> impl Strategy<Value = Options> {
         any::<Option<u16>>(),
         any::<Option<u8>>(),
         any::<bool>(),
+        prop_oneof![Just(0u8), Just(8), Just(16)],
         any::<Option<(u32, u32)>>(),
     )
-        .prop_map(|(mss, window_scale, sack_permitted, timestamps)| Options {
-            mss,
-            window_scale,
-            sack_permitted,
-            timestamps: timestamps.map(|(val, ecr)| Timestamps { val, ecr }),
-        })
+        .prop_map(
+            |(mss, window_scale, sack_permitted, sack, timestamps)| Options {
+                mss,
+                window_scale,
+                sack_permitted,
+                sack,
+                timestamps: timestamps.map(|(val, ecr)| Timestamps { val, ecr }),
+            },
+        )
 }
 
 prop_compose! {
@@ -225,7 +262,9 @@ proptest! {
     #[test]
     fn any_options_bytes(bytes in hostile_options()) {
         // What is understood can be said again and is understood the same.
-        if let Ok(understood) = Options::parse(&bytes) {
+        if let Ok(mut understood) = Options::parse(&bytes) {
+            // Where blocks lie is not where they would be written.
+            understood.sack = 0;
             let mut buf = [0; Options::MAX_LEN];
             let len = understood.emit(&mut buf);
             let again = Options::parse(&buf[..len]);

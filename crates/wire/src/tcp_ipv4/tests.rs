@@ -61,11 +61,12 @@ prop_compose! {
         mss in prop_oneof![4 => Just(None), 1 => any::<u16>().prop_map(Some)],
         window_scale in prop_oneof![4 => Just(None), 1 => any::<u8>().prop_map(Some)],
         sack_permitted in prop::bool::weighted(0.2),
+        sack in prop_oneof![4 => Just(0u8), 1 => Just(8), 1 => Just(16)],
     ) -> Header {
         let timestamps = timestamps.map(|(val, ecr)| Timestamps { val, ecr });
         Header {
             src_port, dst_port, seq: Seq(seq), ack: Seq(ack), flags: Flags::from_bits(flags), window, urgent,
-            options: Options { timestamps, mss, window_scale, sack_permitted },
+            options: Options { timestamps, mss, window_scale, sack_permitted, sack },
         }
     }
 }
@@ -128,6 +129,8 @@ proptest! {
         let mut packet = vec![0xaa; expected.len()];
         let at = packet.len() - text.len();
         packet[at..].copy_from_slice(&text);
+        let blocks = at - usize::from(header.options.sack)..at;
+        packet[blocks.clone()].copy_from_slice(&expected[blocks]);
         let options_len = header.options.len();
         prop_assert!(emit(&mut packet, src, dst, &header, options_len, checksums));
         prop_assert_eq!(packet, expected);

@@ -1,0 +1,53 @@
+//! The data receiver's part (RFC 2018 sections 2 to 4).
+
+use wire::tcp::sack::{self, BLOCK_LEN};
+use wire::tcp::{Header, Options};
+
+use crate::connection::{Connection, Flag};
+
+/// What stands before the blocks: padding, the option's kind and its length.
+const BEFORE_BLOCKS: usize = 4;
+
+impl Connection {
+    /// Lets `header` tell of what is held out of order, in `room` bytes of options at most.
+    #[inline]
+    pub(crate) fn add_sacks(&self, header: &mut Header, room: usize) {
+        if !self.ranges.is_empty() {
+            self.add_blocks(header, room);
+        }
+    }
+
+    //= RFC 2018 4
+    //# If the data receiver has received a SACK-Permitted option on the SYN
+    //# for this connection, the data receiver MAY elect to generate SACK
+    //# options as described below.  If the data receiver generates SACK
+    //# options under any circumstance, it SHOULD generate them under all
+    //# permitted circumstances.
+    #[cold]
+    fn add_blocks(&self, header: &mut Header, room: usize) {
+        if !self.flags.contains(Flag::SACK) {
+            return;
+        }
+        let room = room.min(Options::MAX_LEN - header.options.len());
+        let fit = room.saturating_sub(BEFORE_BLOCKS) / BLOCK_LEN;
+        //= RFC 2018 4
+        //# The data receiver SHOULD include as many distinct SACK blocks as
+        //# possible in the SACK option.
+        let blocks = self.ranges.count().min(fit);
+        // At most four.
+        header.options.sack = (blocks * BLOCK_LEN) as u8;
+    }
+
+    /// Writes the blocks of a segment just returned by [`Connection::poll_transmit`] to `dst`, which is
+    /// [`Options::sack`] bytes long: they lie before the text.
+    #[cold]
+    pub fn copy_sacks(&self, dst: &mut [u8]) {
+        //= RFC 2018 4
+        //# The first SACK block (i.e., the one immediately following the
+        //# kind and length fields in the option) MUST specify the contiguous
+        //# block of data containing the segment which triggered this ACK,
+        //# unless that segment advanced the Acknowledgment Number field in
+        //# the header.
+        sack::put(dst, &self.ranges.latest_first());
+    }
+}
