@@ -1,7 +1,8 @@
 //! The application that the stack runs: it keeps the sockets up to date, and consumes nothing, for
 //! it is the user who reads.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use stack::{Application, CloseReason, Context, Handle};
 use wire::FourTuple;
@@ -13,6 +14,8 @@ use crate::socket::{Kind, Socket};
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     sockets: Vec<Option<Socket>>,
+    /// Handles that are free again, lowest first.
+    free: BinaryHeap<Reverse<usize>>,
     by_conn: HashMap<Handle, usize>,
     /// Four-tuples that went into TIME-WAIT, and may be there still.
     pub(crate) time_wait: Vec<FourTuple>,
@@ -34,11 +37,13 @@ impl Sockets {
             Kind::Connected(conn) => Some(conn),
             _ => None,
         };
-        let free = self.sockets.iter().position(Option::is_none);
-        let h = free.unwrap_or_else(|| {
-            self.sockets.push(None);
-            self.sockets.len() - 1
-        });
+        let h = self.free.pop().map_or_else(
+            || {
+                self.sockets.push(None);
+                self.sockets.len() - 1
+            },
+            |Reverse(h)| h,
+        );
         self.sockets[h] = Some(socket);
         if let Some(conn) = conn {
             self.by_conn.insert(conn, h);
@@ -65,10 +70,16 @@ impl Sockets {
     /// Forgets the socket; its connection goes on alone.
     pub(crate) fn remove(&mut self, h: usize) -> Option<Socket> {
         let socket = self.sockets.get_mut(h)?.take()?;
+        self.free.push(Reverse(h));
         if let Kind::Connected(conn) = socket.kind {
             self.by_conn.remove(&conn);
         }
         Some(socket)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sockets.len() - self.free.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Socket)> {

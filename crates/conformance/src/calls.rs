@@ -25,7 +25,7 @@ impl Sut {
     pub fn socket_new(&mut self) -> Result<i32, Errno> {
         let socket = Socket::new(self.flags.tcp.clone());
         let sockets = self.host.sockets_mut();
-        if sockets.iter().count() >= MAX_SOCKETS {
+        if sockets.len() >= MAX_SOCKETS {
             return Err(Errno::EMFILE);
         }
         i32::try_from(sockets.insert(socket)).map_err(|_| Errno::EMFILE)

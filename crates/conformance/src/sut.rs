@@ -1,6 +1,7 @@
 //! The system under test: made from a flags string, driven by packets and time.
 
 use stack::{InterfaceAddress, MemPool, Secrets, Stack};
+use tcp::time_wait::Policy;
 use wire::Ip;
 
 use crate::address::Ephemeral;
@@ -46,7 +47,11 @@ impl Sut {
         };
         let mut config = stack::Config::new(OURS, address);
         config.mtu = flags.mtu;
-        config.time_wait_lengths_ms = vec![flags.time_wait_ms];
+        // As `TimeWaitConfig::kept_ms` has it.
+        config.time_wait_lengths_ms = vec![match flags.rules.policy {
+            Policy::None => 0,
+            _ => flags.time_wait_ms,
+        }];
         config.time_wait_capacity = usize::from(flags.time_waits);
         config.max_connections = flags.connections.into();
         config.max_neighbors = u16::MAX;

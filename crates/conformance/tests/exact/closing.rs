@@ -281,3 +281,17 @@ fn what_a_reset_and_a_refused_syn_do_in_time_wait_is_the_callers_to_choose() {
         assert_eq!(rig.state(&c), state, "{flags}");
     }
 }
+
+/// The policy `none` has no TIME-WAIT, whatever length is asked for.
+#[test]
+fn without_time_wait_there_is_nobody_after_the_last_fin() {
+    let mut rig = Rig::new(&format!("{BARE},policy=none,time_wait_ms=60000"));
+    let mut c = rig.established(PEER_PORT);
+    rig.shutdown(&mut c);
+    let ack = c.iss.wrapping_add(2);
+    rig.acknowledge(&mut c, ack);
+    rig.send(&mut c, FIN | ACK, b"");
+    assert_eq!(rig.heard_one(&mut c).ack, c.seq);
+    rig.send(&mut c, ACK, b"");
+    assert_eq!(rig.heard_one(&mut c).flags, RST);
+}

@@ -166,6 +166,32 @@ fn options_keep_what_they_are_given() {
 }
 
 #[test]
+fn what_cannot_be_chosen_says_so() {
+    let mut rig = Rig::new(BARE);
+    let h = rig.sut.socket_new().unwrap();
+    let mut name = [0; 16];
+    let n = rig.sut.getsockopt(h, TCP, libc::TCP_CONGESTION, &mut name);
+    assert_eq!(&name[..n.unwrap()], b"reno\0");
+    assert_eq!(
+        rig.sut.setsockopt(h, TCP, libc::TCP_CONGESTION, b"reno"),
+        Ok(())
+    );
+    err(
+        rig.sut.setsockopt(h, TCP, libc::TCP_CONGESTION, b"cubic"),
+        libc::ENOENT,
+    );
+    let (on, off) = (1i32.to_ne_bytes(), 0i32.to_ne_bytes());
+    assert_eq!(
+        rig.sut.setsockopt(h, SOCKET, libc::SO_OOBINLINE, &on),
+        Ok(())
+    );
+    err(
+        rig.sut.setsockopt(h, SOCKET, libc::SO_OOBINLINE, &off),
+        libc::EINVAL,
+    );
+}
+
+#[test]
 fn shut_down_for_reading() {
     let mut rig = Rig::new(BARE);
     let mut c = rig.established(PEER_PORT);
