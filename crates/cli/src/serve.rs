@@ -82,7 +82,7 @@ fn device(port: &Port) -> String {
 }
 
 /// The endpoint for Prometheus, if one is wanted.
-fn metrics(config: &Config, control: &Control) -> anyhow::Result<Option<Server>> {
+pub(crate) fn metrics(config: &Config, control: &Control) -> anyhow::Result<Option<Server>> {
     let Some(address) = config.metrics.listen else {
         return Ok(None);
     };

@@ -2,6 +2,7 @@
 
 use stack::Context;
 
+use crate::exchange::Exchange;
 use crate::flow::{Stage, mark};
 use crate::load::{Load, Phase};
 use crate::spec::Mode;
@@ -26,9 +27,16 @@ impl Load {
         if send {
             self.send_bulk(cx, at);
         } else {
-            self.ask_for_bulk(cx, at);
+            self.request(cx, at, cx.now());
         }
         self.after_bulk(cx, at);
+    }
+
+    /// Whether answers are told apart, and each is followed by the next request: octets that mean nothing are asked
+    /// for once.
+    pub(crate) fn asks_for_bulk(&self, at: usize) -> bool {
+        let (send, ..) = self.wanted();
+        !send && matches!(self.exchange(at), Exchange::Http(_))
     }
 
     /// What the peer sends may have to be asked for.
@@ -43,7 +51,6 @@ impl Load {
             if rest.is_empty() {
                 return;
             }
-            self.counts.requests += u64::from(flow.sent == 0);
             let taken = cx.send(conn, rest);
             flow.sent += taken as u64;
             self.counts.bytes_sent += taken as u64;
@@ -78,9 +85,16 @@ impl Load {
     }
 
     pub(crate) fn received_bulk(&mut self, cx: &mut Context<'_>, at: usize, data: &[u8]) -> usize {
-        self.flows[at].received += data.len() as u64;
-        self.after_bulk(cx, at);
-        data.len()
+        let consumed = if self.flows[at].stage == Stage::Busy && self.asks_for_bulk(at) {
+            self.read_answers(cx, at, data)
+        } else {
+            data.len()
+        };
+        self.flows[at].received += consumed as u64;
+        if !self.flows[at].has(mark::FAILED) {
+            self.after_bulk(cx, at);
+        }
+        consumed
     }
 
     /// Whether everything that was wanted was sent and received.

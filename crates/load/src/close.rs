@@ -13,7 +13,8 @@ impl Load {
     pub(crate) fn finish(&mut self, cx: &mut Context<'_>, at: usize) {
         let complete = self.is_complete(at);
         self.enter(at, Stage::Closing);
-        self.flows[at].due = cx.now();
+        let flow = &mut self.flows[at];
+        flow.due = flow.half_closed.unwrap_or(cx.now());
         self.limit_time(at, cx.now());
         let Some(conn) = self.flows[at].handle else {
             return;
@@ -75,15 +76,14 @@ impl Load {
     /// The peer has sent its FIN.
     pub(crate) fn peer_closed(&mut self, cx: &mut Context<'_>, at: usize) {
         let now = cx.now();
+        let unasked = matches!(self.spec.mode, Mode::Bulk { .. }) && !self.asks_for_bulk(at);
         let flow = &mut self.flows[at];
         flow.marks |= mark::PEER_CLOSED;
         let Some(conn) = flow.handle.filter(|_| !flow.has(mark::FAILED)) else {
             return;
         };
         match flow.stage {
-            Stage::Busy if matches!(self.spec.mode, Mode::Bulk { .. }) => {
-                self.bulk_cut_short(at);
-            }
+            Stage::Busy if unasked => self.bulk_cut_short(at),
             Stage::Busy => match flow.reader.end(&self.exchanges[usize::from(flow.exchange)]) {
                 Progress::Done { status, .. } => self.answered(now, at, status, true),
                 Progress::More { .. } | Progress::Wrong(_) => {
@@ -97,7 +97,7 @@ impl Load {
         let flow = &mut self.flows[at];
         // It began now, unless we were first.
         if flow.stage != Stage::Closing || self.spec.close == Close::Peer {
-            flow.due = now;
+            flow.due = flow.half_closed.unwrap_or(now);
         }
         if flow.stage != Stage::Closing {
             self.enter(at, Stage::Closing);
@@ -140,7 +140,10 @@ impl Load {
                 self.record(|l| &mut l.close, at, now);
             }
             (_, CloseReason::Aborted) if ours => counts.completed += 1,
-            (_, CloseReason::Aborted) => counts.cut_off += 1,
+            (stage, CloseReason::Aborted) => {
+                counts.cut_off += 1;
+                counts.cut_off_opening += u64::from(stage == Stage::Opening);
+            }
             (_, CloseReason::Refused) => counts.err_refused += 1,
             (_, CloseReason::Reset) => counts.err_reset += 1,
             (_, CloseReason::DataLost) => counts.err_wrong += 1,

@@ -45,6 +45,8 @@ pub(crate) struct Flow {
     pub(crate) requests: u32,
     /// When what is under way was due: the opening, the request, or the close.
     pub(crate) due: Instant,
+    /// When our FIN was sent behind the last request.
+    pub(crate) half_closed: Option<Instant>,
     /// When its wait in a list is over.
     pub(crate) deadline: Instant,
     /// Octets sent: of the request at hand, or of all in bulk.

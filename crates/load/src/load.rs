@@ -162,9 +162,7 @@ impl Load {
             return;
         }
         self.phase = Phase::Ending;
-        if let Some(schedule) = &self.schedule {
-            self.counts.not_begun += schedule.behind(now);
-        }
+        self.counts.not_begun += self.behind(now);
         self.ended = Some((now, self.counts));
         self.unswept = self.flows.len();
     }
@@ -194,15 +192,26 @@ impl Load {
             opening: self.at(Stage::Opening).into(),
             open: u64::from(self.at(Stage::Busy)) + u64::from(self.at(Stage::Resting)),
             closing: self.at(Stage::Closing).into(),
-            behind: match (&self.schedule, self.phase) {
-                (Some(schedule), Phase::Running) => schedule.behind(now),
-                _ => 0,
+            behind: match self.phase {
+                Phase::Running => self.behind(now),
+                Phase::Rest | Phase::Ending => 0,
             },
         };
         self.measured.first_wrong = None;
         self.since = now;
         self.base = self.counts;
         report
+    }
+
+    /// Events of an open loop that were due before `now` and have not begun. None is due behind the last of a set
+    /// number of connections.
+    fn behind(&self, now: Instant) -> u64 {
+        match &self.schedule {
+            Some(schedule) if self.openings_left > 0 || self.paces_requests() => {
+                schedule.behind(now)
+            }
+            _ => 0,
+        }
     }
 
     /// What happened so far, in all runs.

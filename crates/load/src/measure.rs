@@ -103,6 +103,8 @@ counts! {
     closed_early,
     /// Connections that had not ended when the program did, and were reset.
     cut_off,
+    /// Those of them whose SYN had not been answered.
+    cut_off_opening,
     /// Events that were due while the run lasted and had not been begun when it ended.
     not_begun,
 }

@@ -131,6 +131,7 @@ impl Load {
         }
         if self.spec.close == Close::HalfClose && self.is_finished(at) {
             cx.shutdown_write(conn);
+            self.flows[at].half_closed = Some(cx.now());
         }
         if self.exchange(at).is_unanswered(n) {
             self.answered(cx.now(), at, None, false);
@@ -152,6 +153,11 @@ impl Load {
         if matches!(self.spec.mode, Mode::Bulk { .. }) {
             return self.received_bulk(cx, at, data);
         }
+        self.read_answers(cx, at, data)
+    }
+
+    /// Reads answers, and goes on behind each. Returns how many octets are done with.
+    pub(crate) fn read_answers(&mut self, cx: &mut Context<'_>, at: usize, data: &[u8]) -> usize {
         let now = cx.now();
         let mut consumed = 0;
         loop {

@@ -200,6 +200,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
+    /// Whether IPv6 addresses of the host are still being verified (RFC 4862 5.4): what is to be sent from them waits.
+    #[must_use]
+    pub fn is_verifying_addresses(&self) -> bool {
+        self.core.detection.is_under_way()
+    }
+
     /// Aborts every live connection: the peers get RSTs with the next [`Stack::transmit`]s.
     pub fn abort_all(&mut self) {
         let live: Vec<u32> = self.core.slab.live_indices().collect();

@@ -150,7 +150,13 @@ impl TuplePool {
         };
         pool.records = vec![unused; last as usize + 1];
         pool.free = match config.selection.algorithm {
-            PortAlgorithm::LongestRest => Free::Queue(queue),
+            PortAlgorithm::LongestRest => {
+                // A peer may have those in TIME-WAIT that an earlier start of ours used: few of them are met if
+                // each start begins elsewhere.
+                let first = seed[0] % queue.len() as u64;
+                queue.rotate_left(first as usize);
+                Free::Queue(queue)
+            }
             algorithm => {
                 let mut set = FreeSet::new(pool.records.len());
                 queue.iter().for_each(|&id| set.insert(id));

@@ -69,6 +69,8 @@ counters! {
     timestamps_missing,
     /// Acknowledgments of what was not sent, or too old (RFC 5961 section 5).
     unacceptable_acks,
+    /// Those of them that answered our SYN: the peer remembers an earlier connection, in TIME-WAIT or half open.
+    syns_challenged_by_peer,
     /// Segments that the limit allowed a challenge ACK; those of one burst share one.
     challenge_acks,
     /// Challenge ACKs suppressed by the limit.

@@ -20,6 +20,7 @@ impl Connection {
                 env.counters.resets_ignored += 1;
                 return Outcome::default();
             }
+            env.counters.syns_challenged_by_peer += 1;
             self.hurry_syn(env);
             env.counters.resets_sent += 1;
             return Outcome {

@@ -31,7 +31,8 @@ pub struct Load {
     /// `{ url = "http://10.0.0.2:8080/x", weight = 3 }`, 1 to 65535. Names are not resolved. Required.
     pub targets: Vec<Target>,
     /// `"connections"`: each opens, asks, is answered and closes. `"requests"`: over kept connections. `"held"`: opened and
-    /// kept. `"send"`, `"receive"`, `"both"`: as many octets as fit. Default `"connections"`.
+    /// kept. `"send"`, `"receive"`, `"both"`: as many octets as fit; received over HTTP, answer after answer. Default
+    /// `"connections"`.
     pub mode: Mode,
     /// The most connections alive at a time, 1 to 16777216; without a rate, so many are kept alive. Default 100.
     pub connections: Count<1, { 1 << 24 }>,
@@ -72,7 +73,7 @@ pub struct Load {
     /// more, fewer ports of each address are used. Default `"16M"`.
     pub pairs: Count<65_536, { 1 << 29 }>,
     /// Which pair is next: `"longest-rest"`, or RFC 6056's `"random"`, `"random-retry"`, `"hash"`, `"double-hash"`,
-    /// `"random-increments"`. Default `"longest-rest"`.
+    /// `"random-increments"`. Default `"longest-rest"`, which begins somewhere else at each start.
     pub port_algorithm: Algorithm,
     /// The least time between the end of a connection and the next one of the same four-tuple, 0s to 24h: so long the
     /// server, or something on the way, may remember it. Default `"0s"`.

@@ -8,12 +8,20 @@ use crate::bench::summary::grouped;
 /// A count that should be 0, what it means, and the remedy.
 type Problem = (fn(&Counts) -> u64, &'static str, &'static str);
 
-const PROBLEMS: [Problem; 9] = [
+/// Why a SYN is not answered.
+const UNANSWERED: &str = "nobody is there, or a filter drops them, or the server has their four-tuples in TIME-WAIT from \
+                          an earlier run and cannot know that they are new: keep secrets.file from run to run";
+
+const PROBLEMS: [Problem; 10] = [
     (
         |c| c.err_connect_timeout,
         "SYNs were not answered in time",
-        "nobody is there, or a filter drops them, or the server has their four-tuples in TIME-WAIT from an earlier run and \
-         cannot know that they are new: keep secrets.file from run to run",
+        UNANSWERED,
+    ),
+    (
+        |c| c.cut_off_opening,
+        "SYNs were not answered when the program ended",
+        UNANSWERED,
     ),
     (
         |c| c.not_begun,
@@ -51,7 +59,7 @@ const PROBLEMS: [Problem; 9] = [
         "raise host.neighbors",
     ),
     (
-        |c| c.cut_off,
+        |c| c.cut_off - c.cut_off_opening,
         "connections had not ended when the program did, and were reset",
         "raise control.drain_timeout",
     ),

@@ -1,6 +1,7 @@
 //! `load` on DPDK: begins a run, shows it, and sees to its end.
 
 use core::time::Duration;
+use std::io::{self, Write as _};
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
@@ -18,7 +19,7 @@ use crate::check;
 use crate::config::Config;
 use crate::config::load::{Rate, Sweep};
 use crate::environment::Environment;
-use crate::serve::{key, pci};
+use crate::serve::{self, key, pci};
 
 /// How long after the beginning of a run the workers' boards are sure to tell of it, and not of the one before.
 const SHOWN: Duration = Duration::from_millis(50);
@@ -43,7 +44,18 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let environment = Environment::new(config.eal.hugepages, memory_mb, pci(config))?;
     let mut team = Team::start(&environment, config, &plan, isn_key)?;
     environment.go_on()?;
+    // They are answered as long as this is here.
+    let metrics = serve::metrics(config, &team.control)?;
+    if let Some(metrics) = &metrics {
+        // Whoever reads it may have gone: no reason not to run.
+        let _ = writeln!(
+            io::stderr(),
+            "metrics    http://{}/metrics",
+            metrics.address()
+        );
+    }
     team.wait_for_link()?;
+    team.wait_for_addresses()?;
     let mut course = Course {
         show: Show::new(&mut team, outputs)?,
         team,

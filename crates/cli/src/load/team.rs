@@ -83,11 +83,34 @@ impl Team {
                     LINK.as_secs()
                 );
             }
-            if let Event::Signal = self.control.next(Some(Instant::now() + LOOK))? {
-                bail!("stopped by a signal");
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the hosts' IPv6 addresses are verified, which takes a second for each of `host.address_probes`: the
+    /// first connections are not to be measured with it.
+    pub(super) fn wait_for_addresses(&mut self) -> anyhow::Result<()> {
+        for worker in 0..self.workers.len() {
+            let verifying =
+                |stack: &mut stack::Stack<Generator, _>, _| stack.is_verifying_addresses();
+            while self.workers[worker]
+                .ask(ANSWER, verifying)
+                .context("a worker")?
+            {
+                self.look()?;
             }
         }
         Ok(())
+    }
+
+    /// Waits a little.
+    fn look(&mut self) -> anyhow::Result<()> {
+        match self.control.next(Some(Instant::now() + LOOK))? {
+            Event::Signal => bail!("stopped by a signal"),
+            Event::Ended => bail!("a worker has ended"),
+            Event::Tick(_) | Event::Elapsed => Ok(()),
+        }
     }
 
     /// Begins a run on all workers at the same time. Returns when that will be.

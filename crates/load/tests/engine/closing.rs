@@ -62,6 +62,9 @@ fn a_reset_leaves_no_time_wait_anywhere() {
 
 #[test]
 fn half_close_is_ours_and_before_the_last_answer() {
-    let (_, bench) = closed(Close::HalfClose, None);
+    let (m, bench) = closed(Close::HalfClose, None);
     assert_eq!(time_waits(&bench), (100, 0));
+    // It begins with our FIN, behind the request: the answer and the server's FIN are a round trip later.
+    let median = m.latencies.close.value_at_quantile(0.5);
+    assert!(median.abs_diff(ROUND_TRIP) < 50_000, "{median}");
 }

@@ -103,6 +103,21 @@ fn a_set_number_of_connections_ends_the_run() {
 }
 
 #[test]
+fn nothing_is_due_behind_a_set_number_of_connections() {
+    let mut spec = spec();
+    spec.pace = open_loop(5_000.0);
+    spec.connections = Some(250);
+    spec.duration = None;
+    let mut bench = Bench::new(spec, server());
+    // The last has been opened, and lives for some round trips yet.
+    bench.net.run_ms(51);
+    assert_eq!(bench.report().alive.behind, 0);
+    let m = bench.run();
+    assert_eq!((m.counts.not_begun, m.alive.behind), (0, 0));
+    assert_eq!(bench.load().counts().completed, 250);
+}
+
+#[test]
 fn latency_counts_from_when_an_opening_was_due() {
     let mut spec = spec();
     spec.pace = open_loop(1_000.0);

@@ -103,6 +103,7 @@ fn an_unacceptable_ack_in_syn_sent_is_reset_and_the_syn_soon_repeated() {
     s.expect(&["SYN 0:0"]);
     assert_eq!(s.host.timer(), 2000);
     s.expect(&["SYN 0:0"]);
+    assert_eq!(s.host.core.counters.syns_challenged_by_peer, 2);
 }
 
 #[test]
@@ -116,6 +117,7 @@ fn a_rst_with_a_bad_ack_is_no_refusal() {
     s.expect(&[]);
     assert_eq!(s.arrive(RST | ACK, 0, 1, b""), Events::CLOSED);
     assert_eq!(s.host.conn.close_reason(), Some(CloseReason::Refused));
+    assert_eq!(s.host.core.counters.syns_challenged_by_peer, 0);
     s.expect(&[]);
 }
 

@@ -207,6 +207,12 @@ fn around(all: &mut All, report: &Report<'_>) {
             traffic.reused,
         ),
         (
+            "syn_challenged",
+            "SYNs that the peer answered by an acknowledgment of an earlier connection, which it has in TIME-WAIT or \
+             half open: that gets a RST, and the SYN is sent again.",
+            traffic.challenged,
+        ),
+        (
             "retransmitted",
             "Segments sent again.",
             traffic.retransmitted,

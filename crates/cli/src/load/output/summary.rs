@@ -117,6 +117,13 @@ impl Summary<'_> {
         if other > 0 {
             writeln!(f, "  Non-2xx or 3xx responses: {}", number(other))?;
         }
+        if traffic.challenged > 0 {
+            writeln!(
+                f,
+                "  {} SYNs were refused by a peer that remembers an earlier connection (syn_challenged)",
+                number(traffic.challenged)
+            )?;
+        }
         for (name, lost) in [
             ("missed by the device (imissed)", traffic.imissed),
             ("received with an error (ierrors)", traffic.ierrors),

@@ -48,6 +48,7 @@ fn traffic(seconds: u64) -> Traffic {
         tx_bytes: 210_000_000 * seconds,
         retransmitted: 4 * seconds,
         reused: 7 * seconds,
+        challenged: 9 * seconds,
         imissed: 8 * seconds,
         ierrors: 0,
         oerrors: 0,

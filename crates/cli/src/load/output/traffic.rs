@@ -17,6 +17,8 @@ pub struct Traffic {
     pub retransmitted: u64,
     /// Four-tuples taken from our own TIME-WAIT for a new connection.
     pub reused: u64,
+    /// SYNs that were answered by an acknowledgment of an earlier connection.
+    pub challenged: u64,
     /// Frames that devices missed because their queues were full, or there was no buffer.
     pub imissed: u64,
     /// Frames that devices received with an error.
@@ -46,6 +48,7 @@ impl Traffic {
             tx_bytes: total("tx_bytes"),
             retransmitted: total("retransmitted_segments"),
             reused: total("time_wait_local_reuse"),
+            challenged: total("syns_challenged_by_peer"),
             imissed: ports.clone().map(|s| s.imissed + s.rx_nombuf).sum(),
             ierrors: ports.clone().map(|s| s.ierrors).sum(),
             oerrors: ports.map(|s| s.oerrors).sum(),
@@ -71,6 +74,7 @@ impl Traffic {
             tx_bytes: self.tx_bytes.saturating_sub(earlier.tx_bytes),
             retransmitted: self.retransmitted.saturating_sub(earlier.retransmitted),
             reused: self.reused.saturating_sub(earlier.reused),
+            challenged: self.challenged.saturating_sub(earlier.challenged),
             imissed: self.imissed.saturating_sub(earlier.imissed),
             ierrors: self.ierrors.saturating_sub(earlier.ierrors),
             oerrors: self.oerrors.saturating_sub(earlier.oerrors),
