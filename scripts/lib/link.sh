@@ -105,12 +105,12 @@ stop_relay() {
     wait "$pid" 2>/dev/null || true
 }
 
-# start_server NAME CONFIG [ARGUMENT...]: its output is in $work/NAME.log, its process in $work/NAME.pid,
+# launch_server NAME CONFIG DEVICE [ARGUMENT...]: its output is in $work/NAME.log, its process in $work/NAME.pid,
 # and once it has ended its exit status in $work/NAME.status.
-start_server() {
+launch_server() {
     server_name=$1
-    local config=$2 log="$work/$1.log"
-    shift 2
+    local config=$2 device=$3 log="$work/$1.log"
+    shift 3
     if [[ $link == vlan ]]; then
         set -- --set "port.vlan=$vlan_id" "$@"
     fi
@@ -121,7 +121,7 @@ start_server() {
     (
         # This shell outlives the server only to keep its exit status.
         set +e
-        ip netns exec "$server_ns" "$program" serve "$config" --device "$(server_device)" \
+        ip netns exec "$server_ns" "$program" serve "$config" --device "$device" \
             --set "metrics.listen=$metrics" "$@" >"$log" 2>&1 &
         echo $! >"$work/$server_name.pid.new"
         mv "$work/$server_name.pid.new" "$work/$server_name.pid"
@@ -135,6 +135,13 @@ start_server() {
         show "$log"
         return 1
     fi
+}
+
+# start_server NAME CONFIG [ARGUMENT...]: a server on $link, and the kernel as its peer.
+start_server() {
+    local name=$1 config=$2 log="$work/$1.log"
+    shift 2
+    launch_server "$name" "$config" "$(server_device)" "$@"
     start_relay
     if ! eventually 20 ip -n "$ns" link show tw0; then
         echo "there is no tw0:"

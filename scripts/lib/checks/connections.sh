@@ -10,6 +10,25 @@ wrk_without_errors() {
     note "$(grep 'Requests/sec' "$work/wrk" | tr -s ' ')"
 }
 
+# All at a time, from the kernel: each is served, none is lost, and none is left.
+test_ten_thousand_clients() {
+    ulimit -n 11000
+    # In the queue of the interface there is room for a frame of each: wrk ends with answers unread, so the kernel sends
+    # RSTs, all at once, and a RST that is lost is not repeated.
+    ip -n "$ns" link set tw0 txqueuelen 20000
+    scrape before
+    inside wrk -t 1 -c 10000 -d 8s --timeout 30s "http://$server_url:80/" | tee "$work/wrk"
+    ! grep -E 'Socket errors|Non-2xx' "$work/wrk" || fail "$(grep -E 'Socket errors|Non-2xx' "$work/wrk")"
+    eventually 30 nothing_lives || fail "connections are left: $(worker_counter live)"
+    scrape after
+    local opened closed answered
+    opened=$(grown established) closed=$(grown closed) answered=$(grown http_responses_2xx)
+    ((opened >= 10000 && closed == opened)) || fail "established $opened, closed $closed"
+    ((answered >= $(awk '/requests in/ { print $1 }' "$work/wrk"))) || fail "answers: $answered, more at wrk"
+    (($(grown drop_backlog_full) + $(grown drop_table_full) == 0)) || fail "SYNs were dropped"
+    note "$opened connections, $answered answers"
+}
+
 test_wrk_keep_alive() {
     wrk_without_errors
 }

@@ -1,0 +1,108 @@
+# Checks of scripts/interop: `load` against the kernel's TCP, with nginx behind it. To be sourced.
+
+# asks PASS ARGUMENT...: no error, no connection cut off, and nginx has accepted as many.
+asks() {
+    local pass=$1 before after
+    shift
+    before=$(nginx_counts)
+    load "errors == 0 && cut_off == 0 && closed == completed && $pass" "$@"
+    after=$(nginx_counts)
+    # The look itself is one more connection and request. In bulk the end of the run finds answers under way.
+    awk -v before="$before" -v after="$after" -v connections="$(figure established)" \
+        -v asked="$(figure requests)" -v answered="$(figure responses)" '
+        BEGIN {
+            split(before, b, " "); split(after, a, " ")
+            accepted = a[1] - b[1] - 1; handled = a[2] - b[2] - 1; requests = a[3] - b[3] - 1
+            if (accepted != connections || handled != connections || requests < answered || requests > asked) {
+                print "nginx: " accepted " accepted, " handled " handled, " requests " requests; load: " \
+                    connections " connections, " asked " requests, " answered " answers"
+                exit 1
+            }
+        }' || fail "nginx has not counted the same"
+    note "$(figure established) connections, $(figure responses) answers"
+}
+
+test_nginx_a_connection_for_each_request() {
+    asks "completed == 1000 && status_2xx == 1000" "http://$kernel_url/" -c 16 -n 1000
+}
+
+test_nginx_closes() {
+    asks "completed == 500 && time_wait == 0" "http://$kernel_url/" -c 16 -n 500 --close server
+}
+
+test_nginx_is_reset() {
+    asks "completed == 500" "http://$kernel_url/" -c 16 -n 500 --close reset
+}
+
+test_nginx_half_closed() {
+    asks "completed == 500" "http://$kernel_url/" -c 16 -n 500 --close half
+}
+
+test_nginx_keeps_connections() {
+    asks "completed == 16 && responses > 16" "http://$kernel_url/" -c 16 -d 1s --mode requests
+}
+
+test_nginx_statuses_are_counted() {
+    asks "responses == 400 && status_2xx == 100 && status_3xx == 100 && status_4xx == 100 && status_5xx == 100" \
+        "http://$kernel_url/" "http://$kernel_url/moved" "http://$kernel_url/nothing" "http://$kernel_url/unavailable" \
+        -c 8 -n 400
+}
+
+test_nginx_large_bodies_octet_by_octet() {
+    asks "responses == 2 && bytes_received > 200M" "http://$kernel_url/data" -c 2 -n 2 --timeout 60s \
+        --set "load.http.expect_body=\"$work/data\""
+    note "$(figure 'received_bps / 8e6 | floor') MB/s"
+    # And that it looks: another file is wrong.
+    (load "err_wrong == 1" "http://$kernel_url/data" -c 1 -n 1 --set "load.http.expect_body=\"$work/less\"") ||
+        fail "another body is taken for the right one"
+}
+
+test_nginx_bulk() {
+    asks "completed == 2 && status_2xx == responses" "http://$kernel_url/less" -c 2 -d 1s --mode receive \
+        --set "load.http.expect_body=\"$work/less\""
+}
+
+test_nginx_holds_ten_thousand() {
+    asks "completed == 10000 && responses == requests && responses > 0" "http://$kernel_url/" \
+        -c 10000 -d 8s --timeout 60s --mode held --set 'load.every="4s"'
+}
+
+# kernel_count NAME: of the kernel in $ns, since it began.
+kernel_count() {
+    inside nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'
+}
+
+# recycles REFUSED [ARGUMENT...]: the kernel closes first and keeps TIME-WAIT for 60 s; a hundred ports, each of which
+# comes back many times within it. REFUSED is a condition on how often the kernel does not believe a SYN: each time
+# it says so by an acknowledgment, which is counted, and the SYN is sent again.
+recycles() {
+    local refused=$1 accepted entries
+    shift
+    accepted=$(kernel_count TcpPassiveOpens)
+    asks "$refused && retransmitted == syn_challenged && completed > 300" "http://$kernel_url/" -c 50 -d 2s \
+        --close server --ports 30000-30099 "$@"
+    accepted=$(($(kernel_count TcpPassiveOpens) - accepted))
+    ((accepted >= $(figure established))) || fail "the kernel has accepted $accepted, load opened $(figure established)"
+    entries=$(inside ss -Htan state time-wait "( sport = :80 )" | grep -c ':30[0-9][0-9][0-9] *$' || true)
+    ((entries == 100)) || fail "the kernel has $entries entries in TIME-WAIT, expected 100"
+    note "each of 100 ports $(($(figure established) / 100)) times, $(figure syn_challenged) SYNs refused"
+}
+
+test_kernel_time_wait_recycled_by_timestamps() {
+    recycles "syn_challenged == 0"
+}
+
+test_kernel_time_wait_recycled_by_sequence_numbers() {
+    recycles "syn_challenged == 0" --set tcp.timestamps=false
+}
+
+# A client that cannot know the last numbers: the kernel refuses about half of the hundred, once each.
+test_kernel_time_wait_refusals_are_explained() {
+    local paws
+    # The entries that it does not know of.
+    load "completed == 100" "http://$kernel_url/" -c 10 -n 100 --close server --ports 30000-30099
+    paws=$(kernel_count TcpExtPAWSTimewait)
+    recycles "syn_challenged > 0 && syn_challenged <= 100" --set "secrets.file=$work/another-key"
+    (($(kernel_count TcpExtPAWSTimewait) - paws <= $(figure syn_challenged))) ||
+        fail "the kernel has refused more than load knows"
+}
