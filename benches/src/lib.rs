@@ -64,11 +64,11 @@ impl Application for Client {
 }
 
 /// A server and a client, joined by memory.
-pub struct Pair {
+pub struct Pair<C: Application = Client> {
     /// The server's host.
     pub server: Stack<Server, MemPool>,
     /// The client's host.
-    pub client: Stack<Client, MemPool>,
+    pub client: Stack<C, MemPool>,
     to_server: Vec<MemFrame>,
     to_client: Vec<MemFrame>,
     now: u64,
@@ -96,6 +96,39 @@ impl Pair {
         timestamps: bool,
         time_wait_ms: u32,
     ) -> Pair {
+        let app = Client {
+            concurrent,
+            ..Client::default()
+        };
+        Pair::of(app, ipv6, tuples, timestamps, time_wait_ms)
+    }
+
+    /// Runs until `connections` more have completed.
+    ///
+    /// # Panics
+    /// If one fails.
+    pub fn run(&mut self, connections: u64, step_ns: u64) {
+        let target = self.client.app().completed + connections;
+        while self.client.app().completed < target {
+            self.turn(step_ns);
+            assert_eq!(self.client.app().failed, 0);
+        }
+    }
+}
+
+impl<C: Application> Pair<C> {
+    /// A pair with `client` as the client's application, which connects to the destination 0.
+    ///
+    /// # Panics
+    /// If the configuration is refused.
+    #[must_use]
+    pub fn of(
+        client_app: C,
+        ipv6: bool,
+        tuples: u32,
+        timestamps: bool,
+        time_wait_ms: u32,
+    ) -> Pair<C> {
         let tcp = tcp::Config {
             timestamps,
             nodelay: true,
@@ -152,18 +185,20 @@ impl Pair {
             tcp,
             time_wait,
         });
-        let app = Client {
-            concurrent,
-            ..Client::default()
-        };
         let pool = || MemPool::new(1 << 20);
         Pair {
             server: Stack::new(server, secrets(1), Server, pool()).expect("server"),
-            client: Stack::new(client, secrets(2), app, pool()).expect("client"),
+            client: Stack::new(client, secrets(2), client_app, pool()).expect("client"),
             to_server: Vec::new(),
             to_client: Vec::new(),
             now: 0,
         }
+    }
+
+    /// The time that both loops have reached.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        Instant::from_nanos(self.now)
     }
 
     /// One turn of both loops; `step_ns` nanoseconds pass.
@@ -178,18 +213,6 @@ impl Pair {
         self.server.advance(now);
         self.server.transmit(now);
         self.to_client.append(self.server.out());
-    }
-
-    /// Runs until `connections` more have completed.
-    ///
-    /// # Panics
-    /// If one fails.
-    pub fn run(&mut self, connections: u64, step_ns: u64) {
-        let target = self.client.app().completed + connections;
-        while self.client.app().completed < target {
-            self.turn(step_ns);
-            assert_eq!(self.client.app().failed, 0);
-        }
     }
 }
 
