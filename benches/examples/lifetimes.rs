@@ -1,6 +1,7 @@
 //! Runs whole connections on one core and prints their rate: for profilers and callgrind.
 //!
-//! Arguments: connections, tuples, concurrent, timestamps (0 or 1), IPv6 (0 or 1).
+//! Arguments: connections, tuples, concurrent, timestamps (0 or 1), IPv6 (0 or 1), TIME-WAIT in milliseconds
+//! (60000; 0: there is none, as under the policy `none`).
 
 use std::time::Instant;
 
@@ -11,13 +12,14 @@ fn main() {
         .skip(1)
         .map(|a| {
             a.parse()
-                .expect("numbers: connections tuples concurrent timestamps ipv6")
+                .expect("numbers: connections tuples concurrent timestamps ipv6 time-wait")
         })
         .collect();
     let arg = |i: usize, default| args.get(i).copied().unwrap_or(default);
     let (connections, tuples) = (arg(0, 1_000_000), arg(1, 65_536));
     let (concurrent, timestamps, ipv6) = (arg(2, 64) as usize, arg(3, 1) == 1, arg(4, 0) == 1);
-    let mut pair = Pair::over(ipv6, tuples as u32, concurrent, timestamps, 60_000);
+    let time_wait = arg(5, 60_000) as u32;
+    let mut pair = Pair::over(ipv6, tuples as u32, concurrent, timestamps, time_wait);
     let start = Instant::now();
     pair.run(tuples, 1_000);
     println!(

@@ -1,4 +1,7 @@
-//! What the benchmarks share: a server and a client on one core, joined by memory.
+//! What the benchmarks share: a server and a client on one core, joined by memory, and a shard of
+//! connections in TIME-WAIT ([`shard`]).
+
+pub mod shard;
 
 use stack::{
     Application, CloseReason, Config, Context, DestinationConfig, DestinationId, Handle,

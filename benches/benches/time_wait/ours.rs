@@ -114,6 +114,7 @@ impl Contender for Ours {
 
     fn bytes(&self) -> usize {
         assert_eq!(self.table.stats().evicted_probe, 0);
+        assert_eq!(self.table.stats().lost, 0);
         assert_eq!(self.table.stats().evicted_capacity, 0);
         self.table.allocated_bytes()
     }

@@ -134,7 +134,7 @@ counters! {
         fin_wait2_entered,
         /// TIME-WAIT entries, and those in FIN-WAIT-2, ended by their timer.
         time_wait_expired,
-        /// TIME-WAIT entries that gave way because the table or a bucket was full.
+        /// TIME-WAIT entries that gave way because the table or a bucket was full, or the sweep far too late.
         time_wait_evicted,
         /// Four-tuples of our own TIME-WAIT taken over by an active open.
         time_wait_local_reuse,

@@ -23,6 +23,7 @@ pub mod family;
 pub mod histogram;
 mod insert;
 pub mod isn;
+pub mod lines;
 mod memory;
 pub mod policy;
 pub mod probe;
@@ -40,11 +41,12 @@ pub use expiry::ClassId;
 pub use family::{Family, KeyV4, KeyV6, V4, V6};
 pub use histogram::Ages;
 pub use isn::{client_isn, iss};
+pub use lines::{Counted, Counter};
 pub use memory::Pages;
 pub use policy::{Arrived, Known, decide};
 pub use probe::Probes;
 pub use rules::{Contradiction, IssRule, Policy, RstRule, Rules, SynRefusal};
-pub use table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Stats, Table};
+pub use table::{Entry, Evicted, Inserted, MAX_BUCKETS, PROBE_LIMIT, Slot, Stats, Table};
 pub use verdict::{AckReason, Decision, DropReason, KillReason, Recycle, ResetReason, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.

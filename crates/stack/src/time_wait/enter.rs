@@ -1,5 +1,7 @@
 //! A connection gives its control block back and becomes an entry.
 
+use ::core::time::Duration;
+
 use tcp::time::Instant;
 use tcp::time_wait::bound::UNCOUNTED;
 use tcp::time_wait::{Entry, Movement, Positions, Rules, Side};
@@ -25,6 +27,13 @@ impl Core {
                 self.counters.host.time_wait_evicted += 1;
                 self.counters.time_wait.evicted_age.record(age);
                 if fin_wait2 {
+                    self.count_orphan(CloseReason::Aborted);
+                }
+            }
+            Kept::Lost => {
+                self.counters.host.time_wait_evicted += 1;
+                self.counters.time_wait.evicted_age.record(Duration::ZERO);
+                if entry.fin_wait2 {
                     self.count_orphan(CloseReason::Aborted);
                 }
             }

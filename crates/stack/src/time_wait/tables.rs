@@ -49,12 +49,15 @@ pub(super) enum Kept {
     Yes,
     /// The entry is in the table, and another one had to go that had been there so long.
     Evicted { age: Duration, fin_wait2: bool },
+    /// The entry had to go at once: see [`Inserted::Lost`].
+    Lost,
 }
 
 impl<K> From<Inserted<K>> for Kept {
     fn from(inserted: Inserted<K>) -> Kept {
         match inserted {
             Inserted::NotKept => Kept::No,
+            Inserted::Lost => Kept::Lost,
             Inserted::Placed(_) | Inserted::Replaced(_) => Kept::Yes,
             Inserted::Evicted(_, evicted) => Kept::Evicted {
                 age: evicted.age,

@@ -92,6 +92,8 @@ pub(super) struct Expiry {
     generation: u8,
     /// Generations that some line may still name, the current one included.
     in_use: usize,
+    /// How many lines the sweep had come by when each began.
+    begun: [u64; GENERATIONS],
     now: Instant,
     /// Nothing below changes before this.
     next_change: Instant,
@@ -131,11 +133,12 @@ impl Expiry {
             // The next one is 0, the generation of an empty bucket.
             generation: GENERATIONS as u8 - 1,
             in_use: 0,
+            begun: [0; GENERATIONS],
             now,
             next_change: Instant::ZERO,
         };
         expiry.update();
-        expiry.begin_generation();
+        expiry.begin_generation(0);
         expiry
     }
 
@@ -202,18 +205,26 @@ impl Expiry {
         self.in_use < GENERATIONS
     }
 
-    /// Starts a generation at `now`.
-    pub(super) fn begin_generation(&mut self) {
+    /// Starts a generation at `now`, after the sweep has come by `swept` lines.
+    pub(super) fn begin_generation(&mut self, swept: u64) {
         self.generation = (self.generation + 1) % GENERATIONS as u8;
         self.in_use += 1;
         let generation = usize::from(self.generation);
+        self.begun[generation] = swept;
         self.starts[generation] = self.classes.map(|class| class.tick);
         self.measure(generation);
     }
 
-    /// Every line is of the current generation: the other names are free.
-    pub(super) fn all_current(&mut self) {
-        self.in_use = 1;
+    /// The sweep has come by `swept` lines of a table of `lines`: where it has been everywhere since a
+    /// generation began, the names of those before it are free.
+    pub(super) fn free(&mut self, swept: u64, lines: u64) {
+        while self.in_use > 1 {
+            let second = usize::from(self.generation) + GENERATIONS + 2 - self.in_use;
+            if swept < self.begun[second % GENERATIONS] + lines {
+                return;
+            }
+            self.in_use -= 1;
+        }
     }
 
     /// Whether an entry is over: `expires` as armed, in a line of `generation`.

@@ -8,6 +8,7 @@ use wire::{Ip, Seq};
 
 use super::anchor::{ANCHOR_MASK, AnchorId, FIN_WAIT2, RECYCLED, VACANT};
 use super::bound::Movement;
+use super::lines::Lines;
 use super::table::Entry;
 
 /// Entries in a bucket.
@@ -20,6 +21,9 @@ pub trait Family: Copy + Debug + 'static {
     /// Three entries, a tick each, and flags.
     #[doc(hidden)]
     type Bucket: Bucket<Key = Self::Key>;
+    /// Who counts the buckets that are looked at: `()` nobody.
+    #[doc(hidden)]
+    type Lines: Lines;
 
     /// Bytes of an entry: key and value, without its tick and its share of the flags.
     const ENTRY_BYTES: usize;
@@ -217,6 +221,7 @@ const STATELESS: u32 = 0xffff_0000 | ANCHOR_MASK as u32;
 impl Family for V4 {
     type Key = KeyV4;
     type Bucket = BucketV4;
+    type Lines = ();
     const ENTRY_BYTES: usize = size_of::<EntryV4>();
 
     #[inline]
@@ -375,6 +380,7 @@ pub struct KeyV6 {
 impl Family for V6 {
     type Key = KeyV6;
     type Bucket = BucketV6;
+    type Lines = ();
     const ENTRY_BYTES: usize = size_of::<KeyV6>() + size_of::<Value>();
 
     #[inline]

@@ -25,7 +25,8 @@ enum Place {
 }
 
 impl<F: Family> Table<F> {
-    /// Puts a connection in TIME-WAIT. Never refuses: at the capacity, or when [`PROBE_LIMIT`]
+    /// Puts a connection in TIME-WAIT. Never refuses, but where the sweep is far too late
+    /// ([`Inserted::Lost`]): at the capacity, or when [`PROBE_LIMIT`]
     /// buckets in a row are full, the entry nearest its expiry of those that were looked at goes.
     /// That is the oldest one approximately: the nearest of about ten at the capacity.
     ///
@@ -45,7 +46,6 @@ impl<F: Family> Table<F> {
         let Some(tick) = self.expiry.arm(class) else {
             return Inserted::NotKept;
         };
-        self.stats.inserted += 1;
         let home = self.home(hash);
         let bucket = self.memory.home_bucket(hash);
         let (flags, vacant) = (bucket.flags(), bucket.vacant());
@@ -60,6 +60,7 @@ impl<F: Family> Table<F> {
             bucket.put(way, key, entry);
             bucket.ticks_mut()[way] = tick;
             self.live += 1;
+            self.stats.inserted += 1;
             return Inserted::Placed(slot(home, way));
         }
         self.insert_beyond(home, key, entry, class, tick)
@@ -75,6 +76,15 @@ impl<F: Family> Table<F> {
         class: ClassId,
         tick: u8,
     ) -> Inserted<F::Key> {
+        let generation = self.memory.bucket(home).flags().generation();
+        if !self.expiry.may_arm(generation, class) {
+            self.catch_up();
+        }
+        if !self.is_young_enough(class) {
+            self.stats.lost += 1;
+            return Inserted::Lost;
+        }
+        self.stats.inserted += 1;
         let (place, kind) = self.place(home, key);
         let evicted = match kind {
             Place::Vacant if self.live >= self.limit => {
@@ -121,18 +131,18 @@ impl<F: Family> Table<F> {
     #[inline]
     fn place(&self, home: usize, key: &F::Key) -> (Slot, Place) {
         let mut free = None;
-        for (i, bucket) in self.probe(home).iter().enumerate() {
+        for (index, bucket) in self.probe(home) {
             let found = bucket.matches(key);
             if found != 0 {
                 let way = found.trailing_zeros() as usize;
                 let over = self.is_over(bucket, way);
                 let kind = if over { Place::Over } else { Place::Same };
-                return (slot(home + i, way), kind);
+                return (slot(index, way), kind);
             }
             if free.is_none() {
                 free = self
                     .vacancy(bucket)
-                    .map(|(way, kind)| (slot(home + i, way), kind));
+                    .map(|(way, kind)| (slot(index, way), kind));
             }
             if let (Some(free), false) = (free, bucket.flags().overflow()) {
                 return free;
@@ -157,7 +167,7 @@ impl<F: Family> Table<F> {
     #[cold]
     fn oldest(&self, home: usize, window: usize) -> Option<Slot> {
         let mut best = None;
-        for (i, bucket) in self.probe(home)[..window].iter().enumerate() {
+        for (index, bucket) in self.probe(home).take(window) {
             let generation = bucket.flags().generation();
             for (way, &anchor) in bucket.anchors().iter().enumerate() {
                 if anchor == VACANT {
@@ -171,7 +181,7 @@ impl<F: Family> Table<F> {
                     self.expiry.left_ns(generation, class, expires)
                 };
                 if best.is_none_or(|(least, _)| left < least) {
-                    best = Some((left, slot(home + i, way)));
+                    best = Some((left, slot(index, way)));
                 }
             }
         }

@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 use std::io;
 
 use super::family::Bucket;
+use super::lines::Lines;
 use crate::prefetch::prefetch;
 
 /// What pages a table lies on, from the best to the least.
@@ -35,7 +36,7 @@ type Backing<B> = Vec<B>;
 
 /// The buckets of a table.
 #[derive(Debug)]
-pub(super) struct Memory<B> {
+pub(super) struct Memory<B, L> {
     /// The first of `count` buckets in `backing`.
     first: NonNull<B>,
     count: usize,
@@ -46,23 +47,20 @@ pub(super) struct Memory<B> {
     bytes: usize,
     /// Never touched but by way of `first`.
     _backing: Backing<B>,
+    lines: L,
 }
 
 // SAFETY: `first` points into what `_backing` owns, and nothing else does; it is read through `&self` and
 // written through `&mut self` only.
 #[allow(unsafe_code)]
-unsafe impl<B: Bucket + Send> Send for Memory<B> {}
-// SAFETY: as above.
-#[allow(unsafe_code)]
-unsafe impl<B: Bucket + Sync> Sync for Memory<B> {}
-
-impl<B: Bucket> Memory<B> {
+unsafe impl<B: Bucket + Send, L: Send> Send for Memory<B, L> {}
+impl<B: Bucket, L: Lines> Memory<B, L> {
     /// Maps and writes `homes` empty buckets and `more` after them: after that there is no page fault.
     ///
     /// The kernel places a page on the NUMA node of the core that writes it first, so call this on
     /// the core that will use it.
     #[cfg(not(miri))]
-    pub(super) fn new(homes: usize, more: usize, wanted: Pages) -> io::Result<Memory<B>> {
+    pub(super) fn new(homes: usize, more: usize, wanted: Pages) -> io::Result<Memory<B, L>> {
         use memmap2::{MmapMut, MmapOptions};
 
         let too_large = || io::Error::new(io::ErrorKind::OutOfMemory, "size overflows");
@@ -93,19 +91,19 @@ impl<B: Bucket> Memory<B> {
         let address = map.as_ptr().addr();
         let start = address.next_multiple_of(HUGE_PAGE) - address;
         let buckets: &mut [B] = bytemuck::cast_slice_mut(&mut map[start..start + len]);
-        let first = Memory::fill(buckets, count);
+        let first = Self::fill(buckets, count);
         let backing = (map, core::marker::PhantomData);
-        Memory::of(first, homes, count, pages, bytes, backing)
+        Self::of(first, homes, count, pages, bytes, backing)
     }
 
     /// The same in ordinary memory.
     #[cfg(miri)]
-    pub(super) fn new(homes: usize, more: usize, _wanted: Pages) -> io::Result<Memory<B>> {
+    pub(super) fn new(homes: usize, more: usize, _wanted: Pages) -> io::Result<Memory<B, L>> {
         let count = homes + more;
         let mut buckets = vec![B::EMPTY; count];
-        let first = Memory::fill(&mut buckets, count);
+        let first = Self::fill(&mut buckets, count);
         let bytes = size_of_val(&*buckets);
-        Memory::of(first, homes, count, Pages::Base, bytes, buckets)
+        Self::of(first, homes, count, Pages::Base, bytes, buckets)
     }
 
     /// Empties the buckets, and says where they are.
@@ -122,7 +120,7 @@ impl<B: Bucket> Memory<B> {
         pages: Pages,
         bytes: usize,
         backing: Backing<B>,
-    ) -> io::Result<Memory<B>> {
+    ) -> io::Result<Memory<B, L>> {
         assert!(0 < homes && homes <= count);
         Ok(Memory {
             first,
@@ -131,6 +129,7 @@ impl<B: Bucket> Memory<B> {
             pages,
             bytes,
             _backing: backing,
+            lines: L::default(),
         })
     }
 
@@ -141,15 +140,6 @@ impl<B: Bucket> Memory<B> {
         #[allow(unsafe_code)]
         unsafe {
             NonNull::slice_from_raw_parts(self.first, self.count).as_ref()
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn buckets_mut(&mut self) -> &mut [B] {
-        // SAFETY: as in `buckets`, and borrowed for writing.
-        #[allow(unsafe_code)]
-        unsafe {
-            NonNull::slice_from_raw_parts(self.first, self.count).as_mut()
         }
     }
 
@@ -170,6 +160,7 @@ impl<B: Bucket> Memory<B> {
     pub(super) fn home_bucket(&self, hash: u64) -> &B {
         let index = self.home(hash);
         debug_assert!(index < self.count);
+        self.lines.note(index);
         // SAFETY: `home` is less than `homes`, which is at most `count`; else as in `buckets`.
         #[allow(unsafe_code)]
         unsafe {
@@ -182,6 +173,7 @@ impl<B: Bucket> Memory<B> {
     pub(super) fn home_bucket_mut(&mut self, hash: u64) -> &mut B {
         let index = self.home(hash);
         debug_assert!(index < self.count);
+        self.lines.note(index);
         // SAFETY: as in `home_bucket`, and borrowed for writing.
         #[allow(unsafe_code)]
         unsafe {
@@ -189,20 +181,39 @@ impl<B: Bucket> Memory<B> {
         }
     }
 
-    /// `N` buckets from `index` on.
+    /// `N` buckets from `index` on, with their indices; those count that are taken.
     #[inline(always)]
-    pub(super) fn run<const N: usize>(&self, index: usize) -> &[B] {
-        &self.buckets()[index..index + N]
+    pub(super) fn run<const N: usize>(&self, index: usize) -> impl Iterator<Item = (usize, &B)> {
+        let buckets = self.buckets()[index..index + N].iter().enumerate();
+        buckets.map(move |(i, bucket)| {
+            self.lines.note(index + i);
+            (index + i, bucket)
+        })
+    }
+
+    /// The buckets for writing, and who is to be told of each.
+    #[inline(always)]
+    pub(super) fn buckets_and_lines(&mut self) -> (&mut [B], &L) {
+        // SAFETY: as in `buckets`, and borrowed for writing; the other borrow is of another member.
+        #[allow(unsafe_code)]
+        let buckets = unsafe { NonNull::slice_from_raw_parts(self.first, self.count).as_mut() };
+        (buckets, &self.lines)
+    }
+
+    pub(super) fn lines(&self) -> &L {
+        &self.lines
     }
 
     #[inline(always)]
     pub(super) fn bucket(&self, index: usize) -> &B {
+        self.lines.note(index);
         &self.buckets()[index]
     }
 
     #[inline(always)]
     pub(super) fn bucket_mut(&mut self, index: usize) -> &mut B {
-        &mut self.buckets_mut()[index]
+        self.lines.note(index);
+        &mut self.buckets_and_lines().0[index]
     }
 
     /// Bytes that are resident.

@@ -11,6 +11,7 @@ use wire::FourTuple;
 use super::anchor::{Anchors, VACANT};
 use super::expiry::{ClassId, Expiry, over_mask};
 use super::family::{Bucket, Cleaned, Family};
+use super::lines::Lines;
 use super::memory::home;
 use super::table::{PROBE_LIMIT, Table};
 use crate::time::Instant;
@@ -22,11 +23,16 @@ const REAPED_AT_ONCE: usize = 16;
 /// holds them.
 const AT_ONCE: usize = 64;
 
+/// Buckets that an insertion cleans where the sweep is late.
+pub(super) const CATCH_UP: usize = 64;
+
 /// One walk through the table.
 #[derive(Debug)]
 pub(super) struct Pass {
     /// The next bucket.
     cursor: usize,
+    /// Buckets of this and all earlier ones.
+    swept: u64,
     started: Instant,
     /// Nanoseconds for a bucket; `None` if every length is 0.
     pace_ns: Option<u64>,
@@ -37,6 +43,7 @@ impl Pass {
     pub(super) fn new(now: Instant, expiry: &Expiry, buckets: usize) -> Pass {
         Pass {
             cursor: 0,
+            swept: 0,
             started: now,
             pace_ns: expiry.pass_ns().map(|ns| (ns / buckets as u64).max(1)),
         }
@@ -49,7 +56,10 @@ impl<F: Family> Table<F> {
     ///
     /// Call it once per turn of the loop with a budget that lets it walk the table four times in
     /// the shortest TIME-WAIT. If it falls behind, entries still expire at their time (no
-    /// operation sees an expired entry), but their places come back later.
+    /// operation sees an expired entry), but their places come back later, and insertions do some of its
+    /// work.
+    ///
+    /// It looks at no more than `budget` + [`PROBE_LIMIT`] - 1 buckets.
     pub fn sweep(
         &mut self,
         now: Instant,
@@ -61,23 +71,57 @@ impl<F: Family> Table<F> {
         if due == 0 {
             return 0;
         }
-        let first = self.pass.cursor;
-        let expired = self.walk(first..first + due, &hash);
+        let to = self.pass.cursor + due;
+        let expired = self.walk(self.pass.cursor..to, &hash);
+        self.go_on(to);
+        expired
+    }
+
+    /// The sweep has come by all buckets before `to`.
+    fn go_on(&mut self, to: usize) {
+        let lines = self.memory.buckets().len();
         if self.anchors.collector().wants_to_see() {
-            for bucket in &self.memory.buckets()[self.pass.cursor..self.pass.cursor + due] {
+            for bucket in &self.memory.buckets()[self.pass.cursor..to] {
                 for anchor in bucket.anchors() {
                     self.anchors.collector().see(anchor);
                 }
             }
         }
         self.anchors.reap(REAPED_AT_ONCE);
-        self.pass.cursor += due;
-        if self.pass.cursor == self.memory.buckets().len() {
-            self.expiry.all_current();
+        self.pass.swept += (to - self.pass.cursor) as u64;
+        self.pass.cursor = to;
+        self.expiry.free(self.pass.swept, lines as u64);
+        if to == lines {
             self.anchors.collector().pass_ended();
-            self.begin_pass();
+            self.anchors.collector().pass_begins();
+            self.pass.cursor = 0;
+            self.pass.started = self.expiry.now();
+            if self.expiry.can_begin() {
+                self.expiry.begin_generation(self.pass.swept);
+            }
         }
-        expired
+    }
+
+    /// A few steps of the sweep by an insertion that has found it late. Marks stay as they are.
+    pub(super) fn catch_up(&mut self) {
+        let to = (self.pass.cursor + CATCH_UP).min(self.memory.buckets().len());
+        for index in self.pass.cursor..to {
+            self.clean(index, None);
+        }
+        self.go_on(to);
+    }
+
+    /// Sees to it that an entry of `class` may be armed in a line of the current generation. `false`: that
+    /// is too old, and no other can begin, because the sweep has not come by all lines for too long.
+    pub(super) fn is_young_enough(&mut self, class: ClassId) -> bool {
+        if self.expiry.may_arm(self.expiry.generation(), class) {
+            return true;
+        }
+        let can_begin = self.expiry.can_begin();
+        if can_begin {
+            self.expiry.begin_generation(self.pass.swept);
+        }
+        can_begin
     }
 
     /// When [`Table::sweep`] has `budget` buckets to do, or the rest of its pass if that is less:
@@ -137,27 +181,18 @@ impl<F: Family> Table<F> {
             .saturating_sub(self.pass.cursor)
     }
 
-    fn begin_pass(&mut self) {
-        self.anchors.collector().pass_begins();
-        self.expiry.begin_generation();
-        self.pass = Pass {
-            cursor: 0,
-            started: self.expiry.now(),
-            ..self.pass
-        };
-    }
-
     /// Cleans these buckets and makes their overflow marks exact; returns how many entries expired.
     fn walk(&mut self, range: Range<usize>, hash: &impl Fn(&FourTuple) -> u64) -> usize {
         let (anchors, expiry, homes) = (&self.anchors, &self.expiry, self.memory.homes());
         let current = expiry.generation();
-        let buckets = self.memory.buckets_mut();
+        let (buckets, lines) = self.memory.buckets_and_lines();
         let home = |tuple: &FourTuple| home(hash(tuple), homes);
         let mut counted = Cleaned::default();
         let mut from = range.start;
         while from < range.end {
             let to = range.end.min(from + AT_ONCE);
-            for bucket in &mut buckets[from..to] {
+            for (i, bucket) in buckets[from..to].iter_mut().enumerate() {
+                lines.note(from + i);
                 let flags = bucket.flags();
                 let overs = expiry.overs(flags.generation());
                 counted +=
@@ -168,7 +203,7 @@ impl<F: Family> Table<F> {
                 let flags = buckets[index].flags();
                 if flags.overflow() {
                     let rest = &buckets[index + 1..];
-                    let needed = is_passed::<F>(index, rest, anchors, expiry, home);
+                    let needed = is_passed::<F>(index, rest, lines, anchors, expiry, home);
                     buckets[index].set_flags(flags.with_overflow(needed));
                 }
             }
@@ -180,7 +215,7 @@ impl<F: Family> Table<F> {
 
     /// Removes what is over from a bucket and moves it to the current generation. The way `keep` is
     /// not looked at.
-    fn clean(&mut self, index: usize, keep: Option<usize>) {
+    pub(super) fn clean(&mut self, index: usize, keep: Option<usize>) {
         let (anchors, expiry) = (&self.anchors, &self.expiry);
         let bucket = self.memory.bucket_mut(index);
         let overs = expiry.overs(bucket.flags().generation());
@@ -198,24 +233,6 @@ impl<F: Family> Table<F> {
         self.stats.expired += counted.expired() as u64;
         self.stats.expired_fin_wait2 += counted.fin_wait2();
     }
-
-    /// Moves a bucket to a generation that is young enough to arm an entry of `class` in it. Only
-    /// after a pass of the sweep took longer than it should: the caller stood still.
-    #[cold]
-    pub(super) fn renew(&mut self, index: usize, class: ClassId, keep: Option<usize>) {
-        if !self.expiry.may_arm(self.expiry.generation(), class) {
-            if !self.expiry.can_begin() {
-                // All names are taken. Only this makes them free.
-                for other in 0..self.memory.buckets().len() {
-                    self.clean(other, keep.filter(|_| other == index));
-                }
-                self.expiry.all_current();
-                self.stats.forced_sweeps += 1;
-            }
-            self.begin_pass();
-        }
-        self.clean(index, keep);
-    }
 }
 
 /// Whether an entry lies in `rest`, the buckets after bucket `index`, because its home, this one or one
@@ -223,11 +240,13 @@ impl<F: Family> Table<F> {
 fn is_passed<F: Family>(
     index: usize,
     rest: &[F::Bucket],
+    lines: &F::Lines,
     anchors: &Anchors,
     expiry: &Expiry,
     home: impl Fn(&FourTuple) -> usize,
 ) -> bool {
-    for bucket in rest.iter().take(PROBE_LIMIT - 1) {
+    for (i, bucket) in rest.iter().take(PROBE_LIMIT - 1).enumerate() {
+        lines.note(index + 1 + i);
         let flags = bucket.flags();
         let overs = expiry.overs(flags.generation());
         for (way, (anchor, &tick)) in bucket.anchors().into_iter().zip(bucket.ticks()).enumerate() {

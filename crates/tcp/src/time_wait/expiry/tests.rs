@@ -25,7 +25,8 @@ fn the_tick_is_never_early_and_at_most_one_late() {
         for step in [1, 7, tick / 3, tick - 1, tick, tick + 1, 3 * tick + 5] {
             let armed_at = expiry.now() + core::time::Duration::from_nanos(step);
             expiry.advance(armed_at);
-            expiry.begin_generation();
+            expiry.begin_generation(0);
+            expiry.free(1, 1);
             let generation = expiry.generation();
             let armed = expiry.arm(ClassId(0)).unwrap();
             let earliest = armed_at.as_nanos() + ms * MS;

@@ -6,6 +6,7 @@ use wire::Ip;
 use super::*;
 use crate::time_wait::anchor::Side;
 use crate::time_wait::family::{V4, V6};
+use crate::time_wait::lines::Counted;
 
 /// Finalizer-style mixing of a tuple: well spread, and the same for both families.
 fn hash(tuple: &FourTuple) -> u64 {
@@ -28,6 +29,12 @@ trait TestFamily: Family {
 impl TestFamily for V4 {
     fn ip(n: u32) -> Ip {
         Ip::v4(n.to_be_bytes())
+    }
+}
+
+impl TestFamily for Counted<V4> {
+    fn ip(n: u32) -> Ip {
+        V4::ip(n)
     }
 }
 
@@ -179,7 +186,9 @@ fn an_entry_lives_its_time<F: TestFamily>() {
         assert_eq!(t.seek(2, 0, at), None);
         assert_eq!(t.seek(3, 0, at), None);
         assert_eq!((t.live(), t.stats().expired), (1, 0));
-        assert_eq!(t.sweep(at.plus_millis(ms), usize::MAX, hash), 1);
+        // A pass that had begun, and a whole one.
+        let mut sweep = |after| t.sweep(at.plus_millis(after), usize::MAX, hash);
+        assert_eq!(sweep(ms) + sweep(2 * ms), 1);
         assert_eq!((t.live(), t.stats().expired), (0, 1));
         t.census(true);
     }
@@ -312,7 +321,7 @@ fn at_the_probe_limit_one_goes() {
     // All of one hash: their home and those after it hold PROBE_LIMIT * 3.
     let room = PROBE_LIMIT as u32 * WAYS as u32;
     for n in 0..room + 10 {
-        let now = Instant::from_millis(u64::from(n) * 400);
+        let now = Instant::from_millis(u64::from(n) * 250);
         let key = t.key(&tuple::<V4>(n, 0)).unwrap();
         let inserted = t.insert(1 << 40, &key, &entry(n), now);
         match inserted {
@@ -361,11 +370,7 @@ fn hundreds_of_turnovers_leave_no_trace() {
     }
     let stats = *t.stats();
     assert_eq!(
-        (
-            stats.evicted_probe,
-            stats.evicted_capacity,
-            stats.forced_sweeps
-        ),
+        (stats.evicted_probe, stats.evicted_capacity, stats.lost),
         (0, 0, 0)
     );
     // Removed and expired entries leave nothing behind.
@@ -431,8 +436,80 @@ fn standing_still_never_revives_an_entry() {
             model.insert((n, class), t.expires_at(slot));
         }
     }
-    assert!(t.stats().forced_sweeps > 0);
+    // Insertions did what the sweep did not.
+    assert_eq!(t.stats().lost, 0);
     assert_eq!(t.stats().evicted_probe, 0);
+}
+
+#[test]
+fn however_full_the_table_no_call_looks_at_more_than_stated() {
+    let mut t = table::<Counted<V4>>(1000, &[60_000]);
+    let (mut most, mut evicted) = (0, 0);
+    for n in 0..5000u32 {
+        let now = Instant::from_millis(n.into());
+        t.lines().take();
+        let inserted = t.put(n, 0, &entry(n), now);
+        let buckets = t.lines().take();
+        assert!(buckets < 2 * PROBE_LIMIT, "{buckets}");
+        most = most.max(buckets);
+        evicted += u32::from(matches!(inserted, Inserted::Evicted(..)));
+        let slot = t.seek(n, 0, now).unwrap();
+        assert!(t.lines().take() <= PROBE_LIMIT);
+        assert!(t.holds(slot, &tuple::<V4>(n, 0), now));
+        t.set_ts_recent(slot, n);
+        t.restart(slot, now);
+        assert_eq!(t.lines().take(), 1);
+        t.seek(n + 1, 0, now);
+        assert!(t.lines().take() <= PROBE_LIMIT);
+    }
+    assert!(most > 3 && evicted > 3000, "{most} {evicted}");
+    let room = PROBE_LIMIT as u32 * WAYS as u32;
+    let mut t = table::<Counted<V4>>(1000, &[60_000]);
+    for n in 0..room + 10 {
+        let key = t.key(&tuple::<V4>(n, 0)).unwrap();
+        t.insert(1 << 40, &key, &entry(n), Instant::ZERO);
+        assert!(t.lines().take() <= PROBE_LIMIT);
+    }
+    assert_eq!(t.stats().evicted_probe, 10);
+    for late in [1, 100, 100_000] {
+        let now = Instant::from_millis(60_000 + 15_000 * late);
+        t.sweep(now, 100, hash);
+        assert!(t.lines().take() < 100 + PROBE_LIMIT);
+    }
+}
+
+#[test]
+fn however_late_the_sweep_no_call_looks_at_more_than_stated_and_no_entry_is_misread() {
+    let mut t = table::<Counted<V4>>(20_000, &[160]);
+    let mut model: Vec<(u32, Instant)> = Vec::new();
+    let mut now = Instant::ZERO;
+    // Insertions alone need some 200 to come by every bucket, 40 times the length.
+    for n in 0..2_000u32 {
+        now = now.plus_millis(30);
+        t.lines().take();
+        let inserted = t.put(n, 0, &entry(n), now);
+        assert!(t.lines().take() <= MAX_BUCKETS);
+        match inserted {
+            Inserted::Placed(slot) => model.push((n, t.expires_at(slot))),
+            Inserted::Lost => {}
+            other => panic!("{other:?}"),
+        }
+        model.retain(|&(_, at)| at.plus_millis(500) > now);
+        for &(n, at) in &model {
+            assert_eq!(t.seek(n, 0, now).is_some(), now < at, "{n} at {now:?}");
+        }
+    }
+    let lost = t.stats().lost;
+    assert!(lost > 100 && lost < 1_900, "{lost}");
+    // The sweep is back, and everything is as it was.
+    for _ in 0..3 {
+        now = now.plus_millis(41);
+        t.sweep(now, usize::MAX, hash);
+    }
+    for n in 3_000..3_100 {
+        assert!(matches!(t.put(n, 0, &entry(n), now), Inserted::Placed(_)));
+    }
+    t.census(false);
 }
 
 #[test]
