@@ -19,7 +19,7 @@ const PREFIX: &str = "tidewheel";
 /// Fields of a port, with where they are read.
 type PortField = (Field, fn(&PortReport) -> u64);
 
-const PORT: [PortField; 9] = [
+const PORT: [PortField; 10] = [
     (
         Field::counter("port_rx_frames", "Frames that the device received."),
         |port| port.stats.ipackets,
@@ -61,6 +61,13 @@ const PORT: [PortField; 9] = [
     (
         Field::gauge("port_link_up", "1 while frames can pass, else 0."),
         |port| u64::from(port.link.is_some_and(|link| link.up)),
+    ),
+    (
+        Field::counter(
+            "port_link_changes",
+            "Times that the link was seen to go down or to come up, by a look each statistics interval and scrape.",
+        ),
+        |port| port.link_changes,
     ),
 ];
 

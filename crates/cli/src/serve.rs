@@ -109,6 +109,7 @@ pub(crate) fn port_args(config: &Config) -> PortArgs {
         mtu: narrow(config.port.mtu.get()),
         rx_descriptors: narrow(config.port.rx_descriptors.get()),
         tx_descriptors: narrow(config.port.tx_descriptors.get()),
+        vlan: config.port.vlan.is_some(),
         ..PortArgs::default()
     }
 }

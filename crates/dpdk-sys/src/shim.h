@@ -174,6 +174,8 @@ int shim_reta_update(uint16_t port, const uint16_t *queues, uint16_t size);
 /* --- The data path. --- */
 
 uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count);
+/* Makes the first mbufs ready for what their flags ask of the device; returns how many it could. */
+uint16_t shim_tx_prepare(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count);
 uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count);
 /* All or nothing: 0, or a negative errno. The mbufs are raw: call nothing but a reset on them. */
 int shim_mbuf_raw_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **mbufs, uint32_t count);

@@ -71,10 +71,12 @@ pub struct TxOffload {
 impl TxOffload {
     pub(crate) fn flags(&self) -> u64 {
         let when = |condition, flag| if condition { flag } else { 0 };
-        let family = if self.ipv6 {
-            sys::SHIM_TX_IPV6
-        } else {
-            sys::SHIM_TX_IPV4
+        let checksum = self.ipv4_checksum | self.tcp_checksum | self.udp_checksum;
+        let family = match self.ipv6 {
+            // A frame that only gets a tag may be of any protocol.
+            _ if !checksum && self.tso_segment == 0 => 0,
+            true => sys::SHIM_TX_IPV6,
+            false => sys::SHIM_TX_IPV4,
         };
         when(!self.ipv6 && self.ipv4_checksum, sys::SHIM_TX_IP_CKSUM)
             | when(self.tcp_checksum, sys::SHIM_TX_TCP_CKSUM)
@@ -137,5 +139,14 @@ mod tests {
         assert_eq!(offload.lengths(), 14 | 20 << 7 | 32 << 16 | 1448 << 24);
         assert_ne!(offload.flags() & sys::SHIM_TX_TCP_CKSUM, 0);
         assert_eq!(offload.flags() & sys::SHIM_TX_IP_CKSUM, 0);
+    }
+
+    #[test]
+    fn a_tag_alone_says_nothing_of_what_is_behind_it() {
+        let offload = TxOffload {
+            vlan: Some(7),
+            ..TxOffload::default()
+        };
+        assert_eq!(offload.flags(), sys::SHIM_TX_VLAN);
     }
 }

@@ -113,13 +113,14 @@ impl Port {
             )));
         }
         let enabled = config::apply(&self.device, &self.capabilities, config, pools)?;
+        let prepares = enabled.offloads.contains(Offloads::TX_VLAN_INSERT);
         self.enabled = Some(enabled);
         let queues = Queues {
             rx: (0..config.rx_queues)
                 .map(|queue| RxQueue::new(self.id(), queue, Arc::clone(&self.device)))
                 .collect(),
             tx: (0..config.tx_queues)
-                .map(|queue| TxQueue::new(self.id(), queue, Arc::clone(&self.device)))
+                .map(|queue| TxQueue::new(self.id(), queue, prepares, Arc::clone(&self.device)))
                 .collect(),
         };
         Ok(queues)

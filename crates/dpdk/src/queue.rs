@@ -23,6 +23,10 @@ pub struct RxQueue {
 pub struct TxQueue {
     port: u16,
     queue: u16,
+    /// Whether the driver has to look at frames before they are sent.
+    prepares: bool,
+    /// Frames that it would not have.
+    refused: u64,
     _device: Arc<Device>,
     _one_thread: PhantomData<Cell<()>>,
 }
@@ -65,10 +69,13 @@ impl RxQueue {
 }
 
 impl TxQueue {
-    pub(crate) fn new(port: u16, queue: u16, device: Arc<Device>) -> Self {
+    /// With `prepares`, what frames ask for is made ready by the driver: some put VLAN tags in that way.
+    pub(crate) fn new(port: u16, queue: u16, prepares: bool, device: Arc<Device>) -> Self {
         Self {
             port,
             queue,
+            prepares,
+            refused: 0,
             _device: device,
             _one_thread: PhantomData,
         }
@@ -80,10 +87,20 @@ impl TxQueue {
         self.queue
     }
 
+    /// Frames freed instead of sent, because the driver cannot do what they ask for.
+    #[inline]
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// Sends frames from the front of `frames` and returns how many the queue took; the others stay, in
     /// order, at the front. Some drivers free what they have sent only when called, even for nothing.
     #[inline]
     pub fn tx_burst(&mut self, frames: &mut Vec<Mbuf>) -> usize {
+        if self.prepares {
+            self.prepare(frames);
+        }
         let len = frames.len();
         let offer = len.min(u16::MAX.into()) as u16;
         // Ownership of what is offered passes to the driver, and back for what it does not take.
@@ -102,6 +119,26 @@ impl TxQueue {
         // SAFETY: the first `left` elements are those that were not taken.
         unsafe { frames.set_len(left) };
         taken
+    }
+
+    /// Has the driver make all frames ready. It may be asked again for those that stay: what it has done
+    /// is no longer asked for.
+    #[cold]
+    fn prepare(&mut self, frames: &mut Vec<Mbuf>) {
+        let mut ready = 0;
+        while ready < frames.len() {
+            let rest = &mut frames[ready..];
+            let offer = rest.len().min(u16::MAX.into()) as u16;
+            let all = rest.as_mut_ptr().cast();
+            // SAFETY: the port is started and outlives this handle, which is the only one of the queue;
+            // the driver reads at most `offer` pointers, and `Mbuf` is a transparent pointer.
+            let prepared = unsafe { sys::shim_tx_prepare(self.port, self.queue, all, offer) };
+            ready += usize::from(prepared);
+            if prepared < offer {
+                frames.remove(ready);
+                self.refused += 1;
+            }
+        }
     }
 }
 

@@ -140,7 +140,9 @@ impl Control {
 
     /// The values now, beside those of the snapshot before (ticks included).
     pub fn snapshot(&mut self) -> Snapshot {
-        self.recorder.snapshot(&self.ports.lock())
+        let mut ports = self.ports.lock();
+        ports.look();
+        self.recorder.snapshot(&ports.ports)
     }
 
     /// Runs until SIGINT or SIGTERM, then drains and stops; `show` is given a snapshot each

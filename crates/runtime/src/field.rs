@@ -63,7 +63,7 @@ pub trait Publish {
 }
 
 /// The fields of the loop, in the order in which the worker writes them.
-pub(crate) const LOOP: [Field; 13] = [
+pub(crate) const LOOP: [Field; 14] = [
     Field::counter("loop_turns", "Turns of the worker's loop."),
     Field::counter(
         "loop_busy_turns",
@@ -94,6 +94,10 @@ pub(crate) const LOOP: [Field; 13] = [
     Field::counter(
         "drop_handover_full",
         "Dropped: a received frame of another worker's, to whom too many were on their way.",
+    ),
+    Field::counter(
+        "drop_tx_refused",
+        "Dropped: a frame for which the driver cannot do what it is to do (put a VLAN tag in).",
     ),
     Field::counter("loop_commands", "Commands carried out."),
     Field::gauge(

@@ -30,6 +30,11 @@ impl Frame for MbufFrame {
     }
 
     #[inline]
+    fn stripped_vlan(&self) -> Option<u16> {
+        self.0.stripped_vlan()
+    }
+
+    #[inline]
     fn set_tx_offload(&mut self, offload: TxOffload) {
         self.0.set_tx_offload(&dpdk::TxOffload {
             l2_len: offload.l2_len,
@@ -37,6 +42,7 @@ impl Frame for MbufFrame {
             ipv6: !offload.ipv4,
             ipv4_checksum: offload.ip_checksum,
             tcp_checksum: offload.tcp_checksum,
+            vlan: offload.vlan,
             ..dpdk::TxOffload::default()
         });
     }

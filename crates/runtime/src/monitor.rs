@@ -8,15 +8,62 @@ use crate::board::Board;
 
 /// The ports of a control thread, and whoever looks at them.
 #[derive(Clone, Debug)]
-pub(crate) struct Ports(Arc<Mutex<Vec<Port>>>);
+pub(crate) struct Ports(Arc<Mutex<Watched>>);
 
 impl Ports {
     pub(crate) fn new(ports: Vec<Port>) -> Ports {
-        Ports(Arc::new(Mutex::new(ports)))
+        let links = ports.iter().map(|_| Watch::default()).collect();
+        Ports(Arc::new(Mutex::new(Watched { ports, links })))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<Port>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ports, and what was seen of their links.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) ports: Vec<Port>,
+    links: Vec<Watch>,
+}
+
+impl Watched {
+    /// Looks how the links are, says which of them changed, and counts it. Devices are asked rather than
+    /// having them interrupt: many of the virtual ones cannot.
+    pub(crate) fn look(&mut self) {
+        for (port, watch) in self.ports.iter().zip(&mut self.links) {
+            match watch.see(port.link().ok()) {
+                Some(true) => tracing::warn!("{}: the link is up again", port.name()),
+                Some(false) => tracing::warn!("{}: the link is down", port.name()),
+                None => {}
+            }
+        }
+    }
+
+    /// Closes all ports.
+    pub(crate) fn clear(&mut self) {
+        self.ports.clear();
+        self.links.clear();
+    }
+}
+
+/// What was seen of a link.
+#[derive(Clone, Copy, Default, Debug)]
+struct Watch {
+    /// `None` as long as the driver has told nothing.
+    last: Option<LinkState>,
+    changes: u64,
+}
+
+impl Watch {
+    /// Whether the link has come up or gone down since the last look.
+    fn see(&mut self, link: Option<LinkState>) -> Option<bool> {
+        let now = link?;
+        let before = self.last.replace(now)?;
+        let changed = now.up != before.up;
+        self.changes += u64::from(changed);
+        changed.then_some(now.up)
     }
 }
 
@@ -25,7 +72,7 @@ impl Ports {
 #[derive(Clone, Debug)]
 pub struct Monitor {
     boards: Vec<Arc<Board>>,
-    ports: Weak<Mutex<Vec<Port>>>,
+    ports: Weak<Mutex<Watched>>,
 }
 
 /// A port at a moment.
@@ -39,6 +86,8 @@ pub struct PortReport {
     pub xstats: Vec<(String, u64)>,
     /// The link, if the driver tells.
     pub link: Option<LinkState>,
+    /// How often the link was seen to go down or to come up.
+    pub link_changes: u64,
 }
 
 impl Monitor {
@@ -62,14 +111,39 @@ impl Monitor {
         let Some(ports) = self.ports.upgrade().map(Ports) else {
             return Vec::new();
         };
-        let ports = ports.lock();
-        let report = |port: &Port| PortReport {
+        let mut ports = ports.lock();
+        ports.look();
+        let report = |(port, watch): (&Port, &Watch)| PortReport {
             name: port.name().to_owned(),
             // A driver without statistics has counted nothing.
             stats: port.stats().unwrap_or_default(),
             xstats: port.xstats().unwrap_or_default(),
-            link: port.link().ok(),
+            link: watch.last,
+            link_changes: watch.changes,
         };
-        ports.iter().map(report).collect()
+        ports.ports.iter().zip(&ports.links).map(report).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_flaps_is_counted_each_time() {
+        let state = |up| LinkState {
+            up,
+            speed_mbps: None,
+            full_duplex: true,
+        };
+        let mut watch = Watch::default();
+        // How it is at first is no change, and neither is a driver that does not tell.
+        for seen in [None, Some(state(true)), Some(state(true)), None] {
+            assert_eq!(watch.see(seen), None);
+        }
+        assert_eq!(watch.see(Some(state(false))), Some(false));
+        assert_eq!(watch.see(Some(state(false))), None);
+        assert_eq!(watch.see(Some(state(true))), Some(true));
+        assert_eq!(watch.changes, 2);
     }
 }

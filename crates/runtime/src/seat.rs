@@ -25,6 +25,8 @@ pub struct PortArgs {
     pub rx_descriptors: u16,
     /// Descriptors of each transmit queue; adjusted to what the device can do.
     pub tx_descriptors: u16,
+    /// Whether hosts have a VLAN, so that the device is to take tags off and to put them on if it can.
+    pub vlan: bool,
     /// The key by which connections are spread over several workers.
     pub rss_key: Key,
 }
@@ -36,6 +38,7 @@ impl Default for PortArgs {
             mtu: 1500,
             rx_descriptors: 1024,
             tx_descriptors: 1024,
+            vlan: false,
             rss_key: Key::MICROSOFT,
         }
     }
@@ -128,7 +131,10 @@ pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, E
         tx_descriptors: args.tx_descriptors,
         // Drivers that cannot set the MTU have this one.
         mtu: (args.mtu != 1500).then_some(args.mtu),
-        offloads: Offloads::CHECKSUMS,
+        offloads: match args.vlan {
+            true => Offloads::CHECKSUMS | Offloads::VLAN,
+            false => Offloads::CHECKSUMS,
+        },
         rss: (several && spreads).then(|| Rss {
             // Some devices want more than 40 octets; those do not touch the hash of four-tuples.
             key: args.rss_key.as_bytes().repeat(4),
@@ -195,6 +201,7 @@ fn offload(enabled: &Enabled) -> Offload {
     Offload {
         tx_ip: enabled.offloads.contains(Offloads::TX_IPV4_CHECKSUM),
         tx_tcp: enabled.offloads.contains(Offloads::TX_TCP_CHECKSUM),
+        tx_vlan: enabled.offloads.contains(Offloads::TX_VLAN_INSERT),
     }
 }
 

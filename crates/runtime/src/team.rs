@@ -115,8 +115,8 @@ impl Team {
         } = self;
         let to = Cell::new(*me);
         let belongs_elsewhere = |frame: &mut MbufFrame| {
-            relay.pass_on(frame.data());
-            to.set(owner(steering, frame.data()).unwrap_or(*me));
+            relay.pass_on(frame.data(), frame.stripped_vlan());
+            to.set(owner(steering, frame).unwrap_or(*me));
             to.get() != *me
         };
         let mut handed = 0;
@@ -162,11 +162,13 @@ impl Team {
 
 /// The worker that is to have `frame`; `None` if it is well where it is.
 #[inline]
-fn owner(steering: &Steering, frame: &[u8]) -> Option<u16> {
-    if steering.is_by_device() && flow::is_plain_tcp(frame) {
+fn owner(steering: &Steering, frame: &MbufFrame) -> Option<u16> {
+    let octets = frame.data();
+    // What had a tag was not plain when the device spread it.
+    if steering.is_by_device() && frame.stripped_vlan().is_none() && flow::is_plain_tcp(octets) {
         return None;
     }
-    Some(steering.queue(&flow::of(frame)?))
+    Some(steering.queue(&flow::of(octets)?))
 }
 
 #[cfg(test)]

@@ -289,6 +289,7 @@ impl<A: Application + Publish + Send + 'static> Worker<A> {
             c.handed_over,
             c.taken_over,
             c.drop_handover_full,
+            self.tx.refused(),
             c.commands,
             waiting,
             longest,

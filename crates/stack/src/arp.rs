@@ -120,6 +120,7 @@ impl<A, P: FramePool> Stack<A, P> {
             .link
             .emit_ethernet(buf, to, ethernet::ETHERTYPE_ARP);
         packet.emit(&mut buf[l2..]);
+        self.core.link.tag_by_device(&mut frame);
         self.push(frame);
         true
     }

@@ -116,7 +116,7 @@ pub struct Config {
     /// DupAddrDetectTransmits (RFC 4862 5.1): how often the link is asked, a second apart, whether
     /// another host has an IPv6 address before it is used. 0: not at all.
     pub address_probes: u8,
-    /// Checksum work that the port does.
+    /// Work on frames that the port does.
     pub offload: Offload,
     /// Listening sockets.
     pub listeners: Vec<ListenerConfig>,

@@ -31,6 +31,8 @@ counters! {
         tx_bytes,
         /// TCP segments received intact for this host.
         rx_segments,
+        /// Those of them whose checksum the host verified itself, because the device had not.
+        rx_segments_by_software,
         /// TCP segments sent.
         tx_segments,
         /// Dropped: malformed or foreign Ethernet header, or the wrong VLAN.

@@ -26,7 +26,7 @@ pub struct RxChecksum {
     pub tcp: Verdict,
 }
 
-/// Checksums that the device is asked to fill in a frame to be sent.
+/// What the device is asked to do with a frame to be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TxOffload {
     /// Bytes before the IP header.
@@ -39,6 +39,8 @@ pub struct TxOffload {
     pub ip_checksum: bool,
     /// Fill the TCP checksum; its field holds the pseudo-header sum.
     pub tcp_checksum: bool,
+    /// Put an 802.1Q tag with this control information into the Ethernet header, which has none.
+    pub vlan: Option<u16>,
 }
 
 /// One Ethernet frame in contiguous memory.
@@ -51,7 +53,12 @@ pub trait Frame {
     fn rx_checksum(&self) -> RxChecksum {
         RxChecksum::default()
     }
-    /// Asks the device for checksums. Called only if the stack was configured with
+    /// The control information of the 802.1Q tag that the device took off a received frame. `None`: it
+    /// took none off, and a tag, if there is one, is in [`Frame::data`].
+    fn stripped_vlan(&self) -> Option<u16> {
+        None
+    }
+    /// Asks the device for checksums and a tag. Called only if the stack was configured with
     /// [`Offload`] that promises them.
     fn set_tx_offload(&mut self, _offload: TxOffload) {}
 }
@@ -67,13 +74,15 @@ pub trait FramePool {
     fn free(&mut self, frame: Self::Frame);
 }
 
-/// Checksum work that the port does; what is `false` is done in software.
+/// Work on frames to be sent that the port does; what is `false` is done in software.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Offload {
     /// The port fills IPv4 header checksums.
     pub tx_ip: bool,
     /// The port fills TCP checksums.
     pub tx_tcp: bool,
+    /// The port puts the VLAN tag into the frame, if the host has one.
+    pub tx_vlan: bool,
 }
 
 /// A frame in plain memory.

@@ -225,7 +225,10 @@ impl<A, P: FramePool> Stack<A, P> {
                 ipv4: true,
                 ip_checksum: true,
                 tcp_checksum: false,
+                vlan: self.core.link.device_tag,
             });
+        } else {
+            self.core.link.tag_by_device(&mut frame);
         }
         self.push(frame);
         true

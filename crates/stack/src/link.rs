@@ -1,7 +1,7 @@
 //! The host's place on its link: addresses, prefixes and gateways of both families, and what a
 //! frame's outer headers are made of.
 
-use wire::{Ip, MacAddr, ipv6};
+use wire::{Ip, MacAddr, ethernet, ipv6};
 
 use crate::config::{Config, InterfaceAddress};
 use crate::frame::Offload;
@@ -21,7 +21,12 @@ pub(crate) struct Link {
     pub(crate) mac: MacAddr,
     /// The same as a number, whose least byte is the first.
     pub(crate) mac_number: u64,
+    /// The VLAN that frames have to be of.
     pub(crate) vlan: Option<u16>,
+    /// The tag that is written into every frame.
+    pub(super) tag: Option<ethernet::Tag>,
+    /// The tag that the device puts into every frame instead, as its control information.
+    pub(super) device_tag: Option<u16>,
     /// What was configured, and a link-local address if there is any other of IPv6.
     pub(crate) addresses: Vec<InterfaceAddress>,
     /// Those of them that are in use.
@@ -38,11 +43,15 @@ impl Link {
     pub(crate) fn new(config: &Config) -> Link {
         let mut addresses = config.addresses.clone();
         addresses.extend(link_local(config));
+        let tag = config.vlan.map(ethernet::Tag::new);
+        let by_device = config.offload.tx_vlan;
         let [m0, m1, m2, m3, m4, m5] = config.mac.0;
         Link {
             mac: config.mac,
             mac_number: u64::from_le_bytes([m0, m1, m2, m3, m4, m5, 0, 0]),
             vlan: config.vlan,
+            tag: tag.filter(|_| !by_device),
+            device_tag: tag.filter(|_| by_device).map(|tag| tag.0),
             usable: addresses.iter().map(|a| a.ip).collect(),
             prefixes: Prefixes::new(&addresses),
             groups: Groups::new(addresses.iter().map(|a| a.ip).filter(|ip| !ip.is_v4())),

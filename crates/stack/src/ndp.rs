@@ -197,6 +197,7 @@ impl<A, P: FramePool> Stack<A, P> {
         }
         .emit(&mut buf[l2..]);
         write(&mut buf[l4..]);
+        link.tag_by_device(&mut frame);
         self.push(frame);
         true
     }

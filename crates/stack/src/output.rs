@@ -10,7 +10,7 @@ impl Link {
     /// Bytes of the Ethernet header that this link uses.
     #[inline]
     pub(crate) fn l2_len(&self) -> usize {
-        if self.vlan.is_some() {
+        if self.tag.is_some() {
             ethernet::Header::LEN_TAGGED
         } else {
             ethernet::Header::LEN
@@ -23,10 +23,22 @@ impl Link {
         ethernet::Header {
             dst,
             src: self.mac,
-            vlan: self.vlan.map(ethernet::Tag::new),
+            vlan: self.tag,
             ethertype,
         }
         .emit(buf)
+    }
+
+    /// Has the device put the tag, if it does so, into a frame for which nothing else is asked of it.
+    #[inline]
+    pub(crate) fn tag_by_device<F: Frame>(&self, frame: &mut F) {
+        if self.device_tag.is_some() {
+            frame.set_tx_offload(TxOffload {
+                l2_len: self.l2_len() as u8,
+                vlan: self.device_tag,
+                ..TxOffload::default()
+            });
+        }
     }
 
     /// A frame with one TCP segment, whose ports are filled in; `write_text` fills the text, and before
@@ -120,7 +132,7 @@ impl Link {
             pool.free(frame);
             return None;
         }
-        if self.offload.tx_ip || self.offload.tx_tcp {
+        if self.offload.tx_ip || self.offload.tx_tcp || self.device_tag.is_some() {
             let ipv4 = ip_len == ipv4::Header::LEN;
             frame.set_tx_offload(TxOffload {
                 l2_len: self.l2_len() as u8,
@@ -128,6 +140,7 @@ impl Link {
                 ipv4,
                 ip_checksum: self.offload.tx_ip && ipv4,
                 tcp_checksum: self.offload.tx_tcp,
+                vlan: self.device_tag,
             });
         }
         Some(frame)

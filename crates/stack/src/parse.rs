@@ -87,13 +87,14 @@ pub(crate) fn parse_burst<F: Frame>(
     tcp: impl Fn(bool, u64),
 ) {
     count.rx_frames += frames.len() as u64;
-    let (mut bytes, mut segments) = (0, 0);
+    let (mut bytes, mut segments, mut by_software) = (0, 0, 0);
     // Frames that come together are often for one address.
     let mut ours = Ip::UNSPECIFIED_V6;
     for (frame, parsed) in frames.iter().zip(burst) {
         bytes += frame.data().len() as u64;
         if let Some((is_v4, hash)) = short_way(frame, link, key, &mut ours, parsed) {
             segments += 1;
+            by_software += left_to_software(frame);
             parsed.hash = hash;
             tcp(is_v4, hash);
         } else {
@@ -106,6 +107,13 @@ pub(crate) fn parse_burst<F: Frame>(
     }
     count.rx_bytes += bytes;
     count.rx_segments += segments;
+    count.rx_segments_by_software += by_software;
+}
+
+/// 1 for a segment that the device left to software to verify.
+#[inline(always)]
+fn left_to_software<F: Frame>(frame: &F) -> u64 {
+    u64::from(frame.rx_checksum().tcp == Verdict::Unknown)
 }
 
 /// The bit of an address, as a number of which the first byte is the least, that marks a group.
@@ -137,13 +145,23 @@ fn short_way<F: Frame>(
     }
     let (mut packet, mut offset) = (packet, ethernet::Header::LEN);
     if let Some(vlan) = link.vlan {
-        let ([t0, t1, e0, e1], rest) = packet.split_first_chunk::<4>()?;
-        let tag = ethernet::Tag(u16::from_be_bytes([*t0, *t1]));
-        if ethertype != ethernet::ETHERTYPE_VLAN || tag.vid() != vlan {
+        let tag = match frame.stripped_vlan() {
+            Some(tag) => ethernet::Tag(tag),
+            None => {
+                let ([t0, t1, e0, e1], rest) = packet.split_first_chunk::<4>()?;
+                if ethertype != ethernet::ETHERTYPE_VLAN {
+                    return None;
+                }
+                ethertype = u16::from_be_bytes([*e0, *e1]);
+                (packet, offset) = (rest, ethernet::Header::LEN_TAGGED);
+                ethernet::Tag(u16::from_be_bytes([*t0, *t1]))
+            }
+        };
+        if tag.vid() != vlan {
             return None;
         }
-        ethertype = u16::from_be_bytes([*e0, *e1]);
-        (packet, offset) = (rest, ethernet::Header::LEN_TAGGED);
+    } else if frame.stripped_vlan().is_some() {
+        return None;
     }
     let verdict = frame.rx_checksum();
     let is_v4 = ethertype == ethernet::ETHERTYPE_IPV4;
@@ -262,7 +280,11 @@ fn long_way<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Par
         return;
     };
     let to_us = ethernet.dst == link.mac;
-    let vlan_ok = match (link.vlan, ethernet.vlan) {
+    let (tag, nested) = match (frame.stripped_vlan(), ethernet.vlan) {
+        (None, tag) => (tag, false),
+        (Some(tag), inner) => (Some(ethernet::Tag(tag)), inner.is_some()),
+    };
+    let vlan_ok = match (link.vlan, tag) {
         (None, None) => true,
         // Priority-tagged (VID 0) frames belong to the untagged network (802.1Q 6.9).
         (None, Some(tag)) => tag.vid() == 0,
@@ -270,6 +292,7 @@ fn long_way<F: Frame>(frame: &F, link: &Link, count: &mut Host, parsed: &mut Par
         (Some(_), None) => false,
     };
     if !vlan_ok
+        || nested
         || !(to_us || ethernet.dst.is_multicast())
         || ethernet.src.is_multicast()
         || ethernet.src == link.mac
@@ -407,6 +430,7 @@ fn segment<F: Frame>(frame: &F, range: Range<usize>, count: &mut Host, parsed: &
         return;
     };
     count.rx_segments += 1;
+    count.rx_segments_by_software += left_to_software(frame);
     parsed.kind = Kind::Tcp;
     parsed.tuple.local_port = tcp.dst_port;
     parsed.tuple.remote_port = tcp.src_port;

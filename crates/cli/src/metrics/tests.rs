@@ -114,6 +114,7 @@ fn a_port_is_told_with_the_drivers_faults_and_no_other_of_its_counters() {
         },
         xstats: vec![("rx_crc_errors".into(), 3), ("rx_q0_packets".into(), 9)],
         link: None,
+        link_changes: 0,
     });
     for line in [
         "# TYPE tidewheel_port_rx_missed counter",

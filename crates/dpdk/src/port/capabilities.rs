@@ -43,6 +43,9 @@ bitflags::bitflags! {
 }
 
 impl Offloads {
+    /// VLAN tags both ways.
+    pub const VLAN: Self = Self::RX_VLAN_STRIP.union(Self::TX_VLAN_INSERT);
+
     /// All checksums both ways.
     pub const CHECKSUMS: Self = Self::RX_IPV4_CHECKSUM
         .union(Self::RX_TCP_CHECKSUM)

@@ -19,7 +19,15 @@ impl fmt::Display for Enabled {
         write!(f, "; checksums by the device: received")?;
         self.checksums(f, rx)?;
         write!(f, ", sent")?;
-        self.checksums(f, tx)
+        self.checksums(f, tx)?;
+        let taken_off = self.offloads.contains(Offloads::RX_VLAN_STRIP);
+        let put_on = self.offloads.contains(Offloads::TX_VLAN_INSERT);
+        match (taken_off, put_on) {
+            (false, false) => Ok(()),
+            (true, false) => write!(f, "; VLAN tags by the device: taken off"),
+            (false, true) => write!(f, "; VLAN tags by the device: put on"),
+            (true, true) => write!(f, "; VLAN tags by the device: taken off, put on"),
+        }
     }
 }
 
@@ -66,6 +74,9 @@ mod tests {
         enabled.rss = None;
         enabled.offloads = Offloads::RX_TCP_CHECKSUM | Offloads::TX_UDP_CHECKSUM;
         let text = "1 queue; checksums by the device: received TCP, sent none";
+        assert_eq!(enabled.to_string(), text);
+        enabled.offloads = Offloads::RX_VLAN_STRIP | Offloads::TX_VLAN_INSERT;
+        let text = "1 queue; checksums by the device: received none, sent none; VLAN tags by the device: taken off, put on";
         assert_eq!(enabled.to_string(), text);
     }
 }

@@ -31,17 +31,27 @@ impl NeighborFrame {
     }
 
     /// The frame if it is one from which others of this host have something to learn.
-    fn of_interest(frame: &[u8]) -> Option<NeighborFrame> {
-        let (header, at) = ethernet::Header::parse(frame).ok()?;
+    /// A `stripped` tag is put back: others are given the frame as it was on the wire.
+    fn of_interest(frame: &[u8], stripped: Option<u16>) -> Option<NeighborFrame> {
+        let (mut header, at) = ethernet::Header::parse(frame).ok()?;
         let packet = &frame[at..];
-        let len = at
-            + match header.ethertype {
-                ethernet::ETHERTYPE_ARP => arp_of_interest(packet)?,
-                ethernet::ETHERTYPE_IPV6 => advertisement(packet)?,
-                _ => return None,
-            };
+        let packet_len = match header.ethertype {
+            ethernet::ETHERTYPE_ARP => arp_of_interest(packet)?,
+            ethernet::ETHERTYPE_IPV6 => advertisement(packet)?,
+            _ => return None,
+        };
+        if let Some(tag) = stripped {
+            // One within another is nothing that a host reads.
+            if header.vlan.replace(ethernet::Tag(tag)).is_some() {
+                return None;
+            }
+        }
         let mut octets = [0; MAX_FRAME];
-        octets.get_mut(..len)?.copy_from_slice(frame.get(..len)?);
+        let at = header.emit(&mut octets);
+        let len = at + packet_len;
+        octets
+            .get_mut(at..len)?
+            .copy_from_slice(packet.get(..packet_len)?);
         Some(NeighborFrame { octets, len })
     }
 }
@@ -95,22 +105,23 @@ impl Relay {
             .collect()
     }
 
-    /// Tells the others what is in a received `frame`, if it concerns them.
+    /// Tells the others what is in a received `frame`, if it concerns them. `stripped` is the tag that the
+    /// device took off.
     #[inline]
-    pub(crate) fn pass_on(&self, frame: &[u8]) {
+    pub(crate) fn pass_on(&self, frame: &[u8], stripped: Option<u16>) {
         if self.others.is_empty() {
             return;
         }
         // IPv4 and TCP over IPv6 without a tag, as nearly everything is.
         match frame.get(12..21) {
             Some([0x08, 0x00, ..] | [0x86, 0xdd, .., ipv6::NEXT_HEADER_TCP]) => {}
-            _ => self.pass_on_if_of_interest(frame),
+            _ => self.pass_on_if_of_interest(frame, stripped),
         }
     }
 
     #[cold]
-    fn pass_on_if_of_interest(&self, frame: &[u8]) {
-        if let Some(frame) = NeighborFrame::of_interest(frame) {
+    fn pass_on_if_of_interest(&self, frame: &[u8], stripped: Option<u16>) {
+        if let Some(frame) = NeighborFrame::of_interest(frame, stripped) {
             for other in &self.others {
                 // A full inbox loses it: the neighbour is asked again.
                 let _ = other.push(frame);
@@ -158,7 +169,7 @@ mod tests {
             let announcement = arp::Packet::request(PEER, [192, 0, 2, 9], [192, 0, 2, 9]);
             for packet in [reply(), announcement] {
                 let frame = frame(vlan, &packet);
-                relays[1].pass_on(&frame);
+                relays[1].pass_on(&frame, None);
                 assert!(relays[1].take().is_none());
                 for other in [&relays[0], &relays[2]] {
                     let passed = other.take().unwrap();
@@ -167,6 +178,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_tag_that_the_device_took_off_is_put_back() {
+        let relays = Relay::among(2);
+        let tagged = frame(Some(5), &reply());
+        let mut untagged = tagged.clone();
+        untagged.drain(12..16);
+        relays[0].pass_on(&untagged, Some(5));
+        assert_eq!(relays[1].take().unwrap().data(), &tagged[..18 + 28]);
+        relays[0].pass_on(&tagged, Some(6));
+        assert!(relays[1].take().is_none());
     }
 
     #[test]
@@ -203,10 +226,10 @@ mod tests {
             target: dst,
             source_lladdr: Some(PEER),
         };
-        relays[0].pass_on(&ipv6(&|buf| solicitation.emit(buf, src, dst)));
+        relays[0].pass_on(&ipv6(&|buf| solicitation.emit(buf, src, dst)), None);
         assert!(relays[1].take().is_none());
         let frame = ipv6(&|buf| advertisement.emit(buf, src, dst));
-        relays[0].pass_on(&frame);
+        relays[0].pass_on(&frame, None);
         assert_eq!(relays[1].take().unwrap().data(), frame);
     }
 
@@ -214,12 +237,12 @@ mod tests {
     fn questions_and_everything_else_stay() {
         let relays = Relay::among(2);
         let question = arp::Packet::request(PEER, [192, 0, 2, 9], [192, 0, 2, 1]);
-        relays[0].pass_on(&frame(None, &question));
+        relays[0].pass_on(&frame(None, &question), None);
         let mut ipv4 = frame(None, &reply());
         ipv4[12..14].copy_from_slice(&[0x08, 0x00]);
-        relays[0].pass_on(&ipv4);
+        relays[0].pass_on(&ipv4, None);
         for len in 0..42 {
-            relays[0].pass_on(&frame(None, &reply())[..len]);
+            relays[0].pass_on(&frame(None, &reply())[..len], None);
         }
         assert!(relays[1].take().is_none());
     }
@@ -227,7 +250,7 @@ mod tests {
     #[test]
     fn a_full_inbox_loses_the_rest() {
         let relays = Relay::among(2);
-        (0..QUEUE + 5).for_each(|_| relays[0].pass_on(&frame(None, &reply())));
+        (0..QUEUE + 5).for_each(|_| relays[0].pass_on(&frame(None, &reply()), None));
         let taken = std::iter::from_fn(|| relays[1].take()).count();
         assert_eq!(taken, QUEUE);
     }
@@ -235,7 +258,7 @@ mod tests {
     #[test]
     fn alone_there_is_nobody_to_tell() {
         let relays = Relay::among(1);
-        relays[0].pass_on(&frame(None, &reply()));
+        relays[0].pass_on(&frame(None, &reply()), None);
         assert!(relays[0].take().is_none());
     }
 }

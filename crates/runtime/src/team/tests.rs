@@ -135,9 +135,9 @@ fn a_device_that_steers_is_believed_for_plain_frames_only() {
     let pool = pool(2048);
     let mut mbufs = MbufCache::new(&pool);
     let mut plain = frame(&mut mbufs, 1000);
-    assert_eq!(owner(&steering, plain.data()), None);
+    assert_eq!(owner(&steering, &plain), None);
     // With IP options (none but the end of the list), which not every device looks behind.
     plain.data_mut()[14] = 0x46;
     plain.data_mut()[34..38].fill(0);
-    assert_eq!(owner(&steering, plain.data()), Some(1));
+    assert_eq!(owner(&steering, &plain), Some(1));
 }

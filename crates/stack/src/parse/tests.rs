@@ -7,8 +7,8 @@ use super::*;
 use crate::config::{Config, InterfaceAddress};
 use crate::frame::{RxChecksum, TxOffload};
 
-/// A frame with the verdicts of a device.
-struct Received(Vec<u8>, RxChecksum);
+/// A frame with the verdicts of a device, and the tag that it took off.
+struct Received(Vec<u8>, RxChecksum, Option<u16>);
 
 impl Frame for Received {
     fn data(&self) -> &[u8] {
@@ -19,6 +19,9 @@ impl Frame for Received {
     }
     fn rx_checksum(&self) -> RxChecksum {
         self.1
+    }
+    fn stripped_vlan(&self) -> Option<u16> {
+        self.2
     }
     fn set_tx_offload(&mut self, _: TxOffload) {}
 }
@@ -152,6 +155,7 @@ proptest! {
     #[test]
     fn both_ways_are_one(
         sent in any_sent(), ip in any_verdict(), tcp in any_verdict(), tagged in any::<bool>(),
+        stripped in prop_oneof![3 => Just(None), 1 => Just(Some(0xa007)), 1 => any::<Option<u16>>()],
         damage in proptest::collection::vec((0..70usize, any::<u8>()), 0..3),
         cut in any::<prop::sample::Index>(), is_cut in prop::bool::weighted(0.2),
     ) {
@@ -164,7 +168,7 @@ proptest! {
         if is_cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        compare(&Received(bytes, RxChecksum { ip, tcp }), &link(tagged.then_some(7)))?;
+        compare(&Received(bytes, RxChecksum { ip, tcp }, stripped), &link(tagged.then_some(7)))?;
     }
 
     #[test]
@@ -174,7 +178,48 @@ proptest! {
         sent.src = [10, 0, 0, 2];
         sent.dst = ADDRESS;
         sent.tag = tagged.then_some(7);
-        let frame = Received(sent.frame(), RxChecksum::default());
-        prop_assert!(compare(&frame, &link(tagged.then_some(7)))?);
+        let link = link(tagged.then_some(7));
+        let mut frame = Received(sent.frame(), RxChecksum::default(), None);
+        prop_assert!(compare(&frame, &link)?);
+        // And so if the device has taken the tag off.
+        if tagged {
+            frame.2 = Some(7);
+            prop_assert!(!compare(&frame, &link)?);
+            frame.0.drain(12..16);
+            prop_assert!(compare(&frame, &link)?);
+            frame.2 = Some(8);
+            prop_assert!(!compare(&frame, &link)?);
+        }
     }
+}
+
+/// How many frames of 60 octets to us, which hold nothing that anybody speaks, are of the wrong network.
+fn foreign(vlan: Option<u16>, stripped: Option<u16>, inside: Option<u16>) -> u64 {
+    let ethernet = ethernet::Header {
+        dst: US,
+        src: PEER,
+        vlan: inside.map(ethernet::Tag),
+        ethertype: 0x1234,
+    };
+    let mut bytes = vec![0; 60];
+    ethernet.emit(&mut bytes);
+    let mut count = Host::default();
+    let frame = Received(bytes, RxChecksum::default(), stripped);
+    long_way(&frame, &link(vlan), &mut count, &mut Parsed::EMPTY.clone());
+    assert_eq!(count.drop_ethernet + count.drop_ethertype, 1);
+    count.drop_ethernet
+}
+
+#[test]
+fn a_tag_counts_wherever_it_is_and_one_within_another_is_refused() {
+    for tag in [7, 0xa007] {
+        assert_eq!(foreign(Some(7), Some(tag), None), 0);
+        assert_eq!(foreign(Some(7), None, Some(tag)), 0);
+        assert_eq!(foreign(Some(7), Some(tag), Some(tag)), 1);
+        assert_eq!(foreign(None, Some(tag), None), 1);
+    }
+    assert_eq!(foreign(Some(7), Some(8), None), 1);
+    assert_eq!(foreign(Some(7), None, None), 1);
+    assert_eq!(foreign(Some(7), Some(8), Some(7)), 1);
+    assert_eq!(foreign(None, Some(0), None), 0);
 }
