@@ -1,6 +1,7 @@
 //! Applications and hosts that the tests share.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use runtime::link::End;
 use runtime::{Clock, Eal, EalArgs, Field, MemoryPolicy, Publish, Seat, Worker};
@@ -32,6 +33,14 @@ pub(crate) fn eal() -> &'static Eal {
 pub(crate) struct Echo {
     /// Whether the first connection makes it panic.
     pub(crate) panic_at_open: bool,
+    /// Whether it consumes nothing.
+    pub(crate) deaf: bool,
+    /// Whether it never closes.
+    pub(crate) keeps: bool,
+    /// Who has something that was not consumed.
+    pub(crate) unread: Vec<Handle>,
+    /// How long it is stuck in the next callback with data.
+    pub(crate) nap: Duration,
 }
 
 impl Application for Echo {
@@ -39,13 +48,22 @@ impl Application for Echo {
         assert!(!self.panic_at_open, "this server breaks on purpose");
     }
     fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
-        cx.send(conn, data)
+        std::thread::sleep(std::mem::take(&mut self.nap));
+        match self.deaf {
+            true => {
+                self.unread.push(conn);
+                0
+            }
+            false => cx.send(conn, data),
+        }
     }
     fn on_writable(&mut self, cx: &mut Context<'_>, conn: Handle) {
         cx.resume(conn);
     }
     fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
-        cx.close(conn);
+        if !self.keeps {
+            cx.close(conn);
+        }
     }
     fn on_closed(&mut self, _: &mut Context<'_>, _: Handle, _: CloseReason) {}
 }
@@ -191,6 +209,16 @@ pub(crate) fn server(end: End, clock: Clock, app: Echo) -> (Worker<Echo>, runtim
 }
 
 pub(crate) fn server_on(seat: Seat, clock: Clock, app: Echo) -> Worker<Echo> {
+    server_with(seat, clock, app, |_| {})
+}
+
+/// A server whose configuration is changed before it starts.
+pub(crate) fn server_with(
+    seat: Seat,
+    clock: Clock,
+    app: Echo,
+    change: impl FnOnce(&mut Config),
+) -> Worker<Echo> {
     let mut config = config(&seat, SERVER);
     config.listeners.push(ListenerConfig {
         address: None,
@@ -199,6 +227,7 @@ pub(crate) fn server_on(seat: Seat, clock: Clock, app: Echo) -> Worker<Echo> {
         tcp: tcp::Config::default(),
         time_wait: TimeWaitConfig::default(),
     });
+    change(&mut config);
     Worker::new("server", seat, clock, config, secrets(), app).expect("a good configuration")
 }
 
@@ -207,6 +236,16 @@ pub(crate) fn client(end: End, clock: Clock, app: Client) -> (Worker<Client>, ru
 }
 
 pub(crate) fn client_on(seat: Seat, clock: Clock, app: Client) -> Worker<Client> {
+    client_with(seat, clock, app, |_| {})
+}
+
+/// A client whose configuration is changed before it starts.
+pub(crate) fn client_with(
+    seat: Seat,
+    clock: Clock,
+    app: Client,
+    change: impl FnOnce(&mut Config),
+) -> Worker<Client> {
     let mut config = config(&seat, CLIENT);
     config.destinations.push(DestinationConfig {
         address: SERVER,
@@ -219,5 +258,6 @@ pub(crate) fn client_on(seat: Seat, clock: Clock, app: Client) -> Worker<Client>
         tcp: tcp::Config::default(),
         time_wait: TimeWaitConfig::default(),
     });
+    change(&mut config);
     Worker::new("client", seat, clock, config, secrets(), app).expect("a good configuration")
 }

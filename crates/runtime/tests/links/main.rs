@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod team;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -180,6 +181,7 @@ fn what_does_not_drain_is_reset() {
 fn a_panic_ends_the_program_with_an_error() {
     let app = Echo {
         panic_at_open: true,
+        ..Echo::default()
     };
     let scene = start(Link::Ring, Threads::Two, app, Client::new(1, 1, 10));
     let (client, server) = (scene.client.clone(), scene.server.clone());

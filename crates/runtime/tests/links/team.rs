@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::{
-    Board, Clock, Control, ControlArgs, Idle, PortArgs, Run, Worker, WorkerThread, seats,
+    Board, Clock, Control, ControlArgs, Idle, Port, PortArgs, Run, Worker, WorkerThread, link,
+    seats,
 };
 
 use crate::common::{Client, Echo, client_on, eal, server_on};
@@ -32,15 +33,19 @@ where
     }
 }
 
-/// Servers on all queues of one end, clients on all of the other; neither end's device steers. Each end
-/// on a thread of its own.
-fn every_connection_is_with_its_owner(workers: u16) {
-    const EACH: u64 = 500;
+/// A link in memory with so many queues each way.
+fn rings(queues: u16) -> (Port, Port) {
     let args = dpdk::ring::RingArgs {
-        queues: workers,
+        queues,
         ..dpdk::ring::RingArgs::default()
     };
-    let (mut a, mut b) = dpdk::ring::pair(eal(), &args).expect("link");
+    dpdk::ring::pair(eal(), &args).expect("link")
+}
+
+/// Servers on all queues of one end of a link, clients on all of the other; neither end's device steers.
+/// Each end on a thread of its own.
+fn every_connection_is_with_its_owner(workers: u16, (mut a, mut b): (Port, Port)) {
+    const EACH: u64 = 500;
     let args = PortArgs {
         workers,
         rx_descriptors: 256,
@@ -49,6 +54,9 @@ fn every_connection_is_with_its_owner(workers: u16) {
     };
     let server_seats = seats(eal(), &mut a, &args).expect("seats");
     let client_seats = seats(eal(), &mut b, &args).expect("seats");
+    for port in [&a, &b] {
+        link::wait_until_up(port, Duration::from_secs(10)).expect("link");
+    }
     let all = server_seats.iter().chain(&client_seats);
     let pools: Vec<_> = all.map(|seat| seat.pool().clone()).collect();
     let clock = Clock::start(eal());
@@ -101,10 +109,15 @@ fn every_connection_is_with_its_owner(workers: u16) {
 
 #[test]
 fn two_workers_hand_over() {
-    every_connection_is_with_its_owner(2);
+    every_connection_is_with_its_owner(2, rings(2));
+}
+
+#[test]
+fn two_workers_hand_over_on_memif() {
+    every_connection_is_with_its_owner(2, dpdk::memif::pair(eal()).expect("link"));
 }
 
 #[test]
 fn four_workers_hand_over() {
-    every_connection_is_with_its_owner(4);
+    every_connection_is_with_its_owner(4, rings(4));
 }

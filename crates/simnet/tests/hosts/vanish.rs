@@ -131,6 +131,76 @@ fn an_open_into_the_void_is_given_up() {
     assert_nothing_held(&mut net, CLIENT, 1, "after the timeout");
 }
 
+fn a_cable_that_flaps_delays_and_loses_nothing() {
+    let mut net = connected(&tcp::Config::default());
+    let bytes: Vec<u8> = (0..2_000_000u32).map(|i| (i / 3) as u8).collect();
+    for id in [CLIENT, SERVER] {
+        send(&mut net, id, &bytes);
+    }
+    // Out for longer and longer, and each time long enough in that something gets through.
+    for out_ms in [1, 10, 100, 300, 1_000, 3_000] {
+        net.run_ms(2);
+        net.link_mut(SERVER).connected = false;
+        net.run_ms(out_ms);
+        net.link_mut(SERVER).connected = true;
+    }
+    net.run_ms(60_000);
+    for id in [CLIENT, SERVER] {
+        assert_eq!(
+            net.host(id).app().received.len(),
+            bytes.len(),
+            "{}",
+            net.log().tail(20)
+        );
+        assert_eq!(net.host(id).app().received, bytes);
+        assert!(net.host(id).counters().tcp.retransmission_timeouts > 0);
+        assert_eq!(end(&net, id), None);
+    }
+}
+
+fn an_application_that_never_closes_keeps_no_place_for_ever() {
+    let tcp = tcp::Config {
+        keepalive: Some(Keepalive {
+            idle_ms: 120_000,
+            ..Keepalive::default()
+        }),
+        ..tcp::Config::default()
+    };
+    let (mut server, client) = configs(8, &tcp);
+    server.max_connections = 4;
+    let mut net = pair((server, client), (Plain::default(), Plain::default()));
+    net.run_ms(5);
+    let open = |net: &mut Network<Plain>, n: usize| {
+        for _ in 0..n {
+            net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+                .unwrap();
+        }
+        net.run_ms(50);
+    };
+    open(&mut net, 4);
+    net.with_app(CLIENT, |app, cx| {
+        for (_, conn, _) in app.told.clone() {
+            cx.close(conn);
+        }
+    });
+    net.run_ms(1_000);
+    // The client is through with them. They are in CLOSE-WAIT, for as long as the application likes.
+    assert_eq!(net.host(SERVER).app().count(Told::PeerClosed), 4);
+    open(&mut net, 1);
+    assert_eq!(net.host(SERVER).app().count(Told::Open), 4);
+    assert!(net.host(SERVER).counters().host.drop_table_full > 0);
+    // FIN-WAIT-2 is over after a minute; the first probe after that is answered by RST.
+    net.run_ms(200_000);
+    assert_eq!(net.host(SERVER).app().ended(CloseReason::Reset), 4);
+    open(&mut net, 4);
+    net.run_ms(60_000);
+    assert!(
+        net.host(SERVER).app().count(Told::Open) >= 8,
+        "{}",
+        net.log().tail(20)
+    );
+}
+
 fn a_window_closed_for_an_hour_opens_again() {
     let tcp = tcp::Config {
         rcv_buf: 10_000,
@@ -306,6 +376,8 @@ over_both! {
     a_station_that_is_gone_from_the_link_ends_the_connection_too
     the_user_timeout_comes_first_if_it_is_shorter
     an_open_into_the_void_is_given_up
+    a_cable_that_flaps_delays_and_loses_nothing
+    an_application_that_never_closes_keeps_no_place_for_ever
     a_window_closed_for_an_hour_opens_again
     a_lost_window_update_does_not_stop_a_transfer
     an_idle_connection_is_silent_unless_kept_alive
