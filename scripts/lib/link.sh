@@ -148,14 +148,22 @@ start_server() {
         show "$work/relay.log"
         return 1
     fi
-    ip -n "$ns" address replace "$kernel_v4/24" dev tw0
-    ip -n "$ns" address replace "$kernel_v6/64" dev tw0 nodad
-    ip -n "$ns" link set tw0 up
+    give_addresses
     if ! eventually 20 inside ping -c 1 -W 1 "$server_v4"; then
         echo "the server does not answer:"
         show "$log"
         return 1
     fi
+}
+
+# give_addresses [NAMESPACE]: to the kernel's end of the link.
+give_addresses() {
+    local where=${1-$ns}
+    # Or those of IPv6 would go with the link.
+    ip netns exec "$where" sysctl -q -w net.ipv6.conf.tw0.keep_addr_on_down=1
+    ip -n "$where" address replace "$kernel_v4/24" dev tw0
+    ip -n "$where" address replace "$kernel_v6/64" dev tw0 nodad
+    ip -n "$where" link set tw0 up
 }
 
 server_pid() {
@@ -200,7 +208,7 @@ no_veth() {
 # Ends what still runs in namespaces that are ours alone, and deletes them.
 delete_namespaces() {
     local name
-    for name in "$ns" "$ns-server"; do
+    for name in "$ns" "$ns-server" "$ns-other"; do
         delete_namespace "$name"
     done
 }

@@ -89,6 +89,18 @@ impl Host {
         self.link.send(&packet.frame())
     }
 
+    /// Sends `packet` with a wrong TCP checksum. It has no text.
+    pub(crate) fn send_damaged(&self, mut packet: Packet) -> anyhow::Result<()> {
+        packet.macs = [MAC, self.server_mac];
+        let mut frame = packet.frame();
+        let end = frame.len();
+        let field = end - packet.tcp.header_len() + 16;
+        if let Some(octet) = frame.get_mut(field) {
+            *octet ^= 1;
+        }
+        self.link.send(&frame)
+    }
+
     /// The next segment from the server; `None` if there is none before `deadline`. Questions
     /// for this host's address are answered meanwhile.
     pub(crate) fn receive(&mut self, deadline: Instant) -> anyhow::Result<Option<Packet>> {

@@ -1,5 +1,5 @@
 //! What stands at the other end of the link when a server is tested: a peer that says exactly what
-//! it is told to, and a relay that gives frames the trouble of a network.
+//! it is told to, a flood of SYNs, and a relay that gives frames the trouble of a network.
 //!
 //! The peer forges single segments towards a server whose connection is in TIME-WAIT, and judges the
 //! answers by the tables of RFC 9293, 6191, 1337 and 7323.
@@ -9,6 +9,7 @@
 
 mod client;
 mod expiry;
+mod flood;
 mod host;
 mod link;
 mod packet;
@@ -45,6 +46,17 @@ struct Cli {
 enum Command {
     #[command(flatten)]
     Test(Test),
+    /// Be a host of its own that sends SYNs and never answers, then print how many of them were answered
+    Flood {
+        #[command(flatten)]
+        scripted: ScriptedArgs,
+        /// How long, in milliseconds
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+        for_ms: u64,
+        /// With wrong TCP checksums
+        #[arg(long)]
+        damaged: bool,
+    },
     /// Pass frames from one DPDK device to another and back until SIGTERM, then print what became
     /// of them each way
     Relay(RelayArgs),
@@ -142,7 +154,7 @@ struct ScriptedArgs {
     /// The interface that leads to the server
     #[arg(long)]
     interface: String,
-    /// An HTTP server that closes first
+    /// The server: for tables of segments, one of HTTP that closes first
     #[arg(long)]
     server: SocketAddr,
     /// The address to use, which must not be one of the kernel's: nobody else answers for it
@@ -160,6 +172,11 @@ impl ScriptedArgs {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Relay(args) => relay::run(&args.plan()).map(|()| true),
+        Command::Flood {
+            scripted,
+            for_ms,
+            damaged,
+        } => flood(&scripted, for_ms, damaged),
         Command::Test(test) => run(test).map(|report| report.passed()),
     };
     match outcome {
@@ -170,6 +187,14 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn flood(scripted: &ScriptedArgs, for_ms: u64, damaged: bool) -> anyhow::Result<bool> {
+    let mut host = scripted.host()?;
+    let time = Duration::from_millis(for_ms);
+    let port = scripted.server.port();
+    println!("{}", flood::run(&mut host, port, time, damaged)?);
+    Ok(true)
 }
 
 fn run(test: Test) -> anyhow::Result<Report> {

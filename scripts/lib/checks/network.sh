@@ -38,6 +38,20 @@ test_duplicate_is_not_used() {
     ! inside curl -s --max-time 2 -o /dev/null 'http://[2001:db8::1]/' || fail "an address of nobody answers"
 }
 
+# The relay at the other end takes the tag off itself, and lets nothing pass without one.
+test_device_does_the_tags() {
+    grep -q '^device .*; VLAN tags by the device: taken off, put on$' "$work/$server_name.log" ||
+        fail "$(grep '^device' "$work/$server_name.log")"
+    (($(sum drop_tx_refused) == 0)) || fail "the driver refused $(sum drop_tx_refused) frames"
+}
+
+test_damaged_segments_are_dropped() {
+    local flood before=$(($(sum drop_tcp_checksum)))
+    flood=$(inside "$injector" flood --interface tw0 --server "$server_url:80" --address "$stranger" --for-ms 100 --damaged)
+    [[ $flood == *'answered 0' ]] || fail "damaged segments were answered: $flood"
+    (($(sum drop_tcp_checksum) > before)) || fail "no wrong checksum was found: $flood"
+}
+
 test_closed_port_refuses_at_once() {
     local start=${EPOCHREALTIME/./} took
     if inside nc -v -z -w 3 "$server" 81 2>"$work/refused"; then

@@ -1,0 +1,93 @@
+# Checks of scripts/interop: what is full, and readers that do not read. Each is counted, shed where it is
+# new, and over by itself. To be sourced. The server has $places connections and a backlog of $backlog.
+
+readonly places=64 backlog=16
+
+test_full_table_takes_more_later() {
+    # More than there is room for: those that were first are served, and the others wait in vain.
+    inside wrk -t 1 -c $((places + 40)) -d 2s "http://$server_url:80/" | tee "$work/wrk"
+    (($(awk '/requests in/ { print $1 }' "$work/wrk") > places)) || fail "hardly any request was answered"
+    ! grep -E 'Non-2xx|connect [1-9]|read [1-9]|write [1-9]' "$work/wrk" || fail "those inside were hurt"
+    (($(sum live) <= places)) || fail "$(sum live) connections, of $places"
+    local refused
+    refused=$(sum drop_table_full)
+    ((refused > 0)) || fail "the table was never full"
+    eventually 10 nothing_lives || fail "$(sum live) connections are left"
+    wrk_without_errors -c $((places / 2)) -d 1s
+    note "SYNs refused $refused"
+}
+
+# says CONNECTION TEXT: an echo on a connection of bash.
+says() {
+    local answer
+    echo "$2" >&"$1"
+    read -r -t 5 answer <&"$1"
+    [[ $answer == "$2" ]] || fail "an echo of '$2' is '$answer'"
+}
+
+test_flood_of_syns_spares_connections() {
+    inside bash -c "
+        $(declare -f says fail)
+        exec {there}<>/dev/tcp/$server/7
+        says \$there before
+        '$injector' flood --interface tw0 --server '$server_url:7' --address '$stranger' --for-ms 2000 >'$work/flood' &
+        sleep 0.7
+        says \$there meanwhile
+        sleep 0.7
+        says \$there still
+        ! timeout 0.4 bash -c 'exec 3<>/dev/tcp/$server/7' || fail 'a full backlog takes one more'
+        wait \$!
+        says \$there after
+    "
+    local refused
+    refused=$(sum drop_backlog_full)
+    ((refused > 1000)) || fail "$refused SYNs were refused: $(<"$work/flood")"
+    # Half-open connections are given up, one second and two after their SYN-ACK.
+    eventually 10 echoes || fail "nothing is accepted after the flood"
+    (($(sum embryo_failures) >= backlog)) || fail "$(sum embryo_failures) were given up"
+    note "$(<"$work/flood") refused $refused"
+}
+
+echoes() {
+    [[ $(printf 'hello' | inside nc -N -w 1 "$server" 7) == hello ]]
+}
+
+test_readers_that_never_read_hurt_nobody() {
+    local pids=() pid got probes=$(($(sum window_probes_sent)))
+    for _ in {1..20}; do
+        in_background curl -sS --limit-rate 1k -o /dev/null "http://$server_url:8080/" &
+        pids+=($!)
+    done
+    # And one that will read on.
+    got="$work/stopped"
+    in_background nc "$server" 8080 <<<$'GET / HTTP/1.0\r\n\r\n' >"$got" &
+    pid=$!
+    eventually 5 lives 21 || fail "$(sum live) connections, expected 21"
+    kill -STOP "${pids[@]}" "$pid"
+    inside curl -sS --fail --max-time 20 -o "$work/got" "http://$server_url:8081/"
+    same "$work/got" "$work/less"
+    eventually 10 probed "$probes" || fail "no closed window was probed"
+    kill -CONT "$pid"
+    wait "$pid" || fail "the reader that read on ended with $?"
+    tail -c "$bytes" "$got" >"$work/got"
+    same "$work/got"
+    rm "$got"
+    # The kernel resets for those that are killed with unread data.
+    kill -KILL "${pids[@]}"
+    wait "${pids[@]}" 2>/dev/null || true
+    eventually 10 nothing_lives || fail "$(sum live) connections are left"
+    note "window probes $(($(sum window_probes_sent) - probes))"
+}
+
+# As `inside`, for a background process: its process is the program's own, to be stopped and killed.
+in_background() {
+    exec ip netns exec "$ns" "$@"
+}
+
+lives() {
+    (($(sum live) == $1))
+}
+
+probed() {
+    (($(sum window_probes_sent) > $1))
+}
