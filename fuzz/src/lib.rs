@@ -8,6 +8,7 @@
 #[allow(dead_code)]
 #[path = "../../crates/conformance/tests/exact/packet.rs"]
 mod packet;
+pub mod http;
 pub mod seeds;
 pub mod segments;
 pub mod wire;

@@ -217,6 +217,29 @@ pub fn write_all(corpus: &Path) -> io::Result<()> {
             write(&corpus.join("config"), &name, &fs::read(entry.path())?)?;
         }
     }
+    let http: [(&str, [u8; 2], &[u8]); 7] = [
+        ("get", [0, 3], b"GET / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.0\r\n\r\n"),
+        ("put", [0, 200], b"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabcGET /"),
+        ("post", [2, 7], b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: r\r\n\r\n"),
+        ("ok", [1, 3], b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 204 No Content\r\n\r\n"),
+        ("chunked", [1, 9], b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        ("close", [1, 0], b"HTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\nabc"),
+        ("head", [3, 5], b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"),
+    ];
+    for (name, choice, bytes) in http {
+        write(&corpus.join("http"), name, &[&choice, bytes].concat())?;
+    }
+    let texts = [
+        ("dperf", "ddmode client\nduration 10s\ncpu 0\nport 0000:00:06.0 6.6.241.2 6.6.241.1\nclient 6.6.241.2 1\nserver 6.6.241.1 1\nlisten 80 1\ncc 2k\ncps 1k\nkeepalive 1ms 3"),
+        ("script", "s[[step]]\nsend = \"PING\\r\\n\"\nexpect = { until = \"\\r\\n\", max = 64 }\n[[step]]\nsend = { hex = \"0d 0a\" }\nexpect = { regex = \"^a+b\" }\n[[step]]\nexpect = { bytes = 5, of = \"x\" }"),
+        ("pass", "perrors == 0 && (p99 < 500us || !(loss >= 1%))"),
+        ("url", "uhttp://[2001:db8::1]:8080/a?b"),
+        ("tcp", "utcp://192.0.2.1:7"),
+        ("toml", "c[port]\ndevice = \"x\"\n[host]\naddresses = [\"192.0.2.2/24\"]\n[load]\ntargets = [\"http://192.0.2.1/\"]\n"),
+    ];
+    for (name, text) in texts {
+        write(&corpus.join("load"), name, text.as_bytes())?;
+    }
     write(
         &corpus.join("config"),
         "set",

@@ -11,7 +11,7 @@ pub mod plan;
 mod problems;
 mod run;
 pub mod said;
-mod script;
+pub mod script;
 pub mod sweep;
 mod team;
 pub mod unit;

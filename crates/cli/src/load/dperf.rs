@@ -51,7 +51,11 @@ impl Dperf {
         Dperf::parse(&name, &text)
     }
 
-    fn parse(name: &str, text: &str) -> Result<Dperf, ConfigError> {
+    /// Reads `text`, the content of the file `name`.
+    ///
+    /// # Errors
+    /// The first line that cannot be understood or carried out.
+    pub fn parse(name: &str, text: &str) -> Result<Dperf, ConfigError> {
         let lines = file::lines(name, text)?;
         let mut file = keywords::File::default();
         for line in &lines {

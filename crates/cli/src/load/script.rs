@@ -116,8 +116,11 @@ pub(super) fn read(file: &Path) -> Result<Script, ConfigError> {
     )
 }
 
-/// `folder` is where the files are that it names.
-fn build(source: &Source, folder: &Path) -> Result<Script, ConfigError> {
+/// The script in `source`; `folder` is where the files are that it names.
+///
+/// # Errors
+/// It cannot be understood, or a file that it names cannot be read; with the place.
+pub fn build(source: &Source, folder: &Path) -> Result<Script, ConfigError> {
     let file: ScriptFile = source.read()?;
     let mut steps = Vec::with_capacity(file.step.len());
     for (at, table) in file.step.iter().enumerate() {
