@@ -8,8 +8,13 @@ fn connection(c: &mut Criterion) {
     let mut group = c.benchmark_group("connection");
     group.throughput(Throughput::Elements(1));
     for tuples in [1 << 10, 1 << 16, 1 << 20] {
-        for (name, timestamps) in [("timestamps", true), ("plain", false)] {
-            let mut pair = Pair::new(tuples, 64, timestamps, 60_000);
+        for (name, ipv6, timestamps) in [
+            ("timestamps", false, true),
+            ("plain", false, false),
+            ("IPv6 timestamps", true, true),
+            ("IPv6 plain", true, false),
+        ] {
+            let mut pair = Pair::over(ipv6, tuples, 64, timestamps, 60_000);
             pair.run(tuples.into(), 1_000);
             group.bench_function(BenchmarkId::new(name, tuples), |b| {
                 b.iter_custom(|connections| {

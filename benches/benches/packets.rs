@@ -4,10 +4,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use wire::tcp::{Flags, Header, Options, Timestamps};
-use wire::{Ip, Seq, checksum, ethernet, ipv4};
-
-const SRC: Ip = Ip::v4([192, 0, 2, 1]);
-const DST: Ip = Ip::v4([192, 0, 2, 2]);
+use wire::{Ip, Seq, checksum, ethernet, ipv4, ipv6};
 
 fn header(options: Options) -> Header {
     Header {
@@ -39,47 +36,88 @@ fn kinds() -> [(&'static str, Options); 3] {
     [("plain", Options::NONE), ("timestamps", with), ("syn", syn)]
 }
 
-fn headers(c: &mut Criterion) {
-    let mut group = c.benchmark_group("frame");
-    for (name, options) in kinds() {
-        let header = header(options);
-        let mut frame = vec![0; 14 + 20 + header.header_len()];
-        let write = |frame: &mut [u8]| {
-            let l4 = frame.len() - 34;
-            ethernet::Header {
-                dst: wire::MacAddr([2, 0, 0, 0, 0, 1]),
-                src: wire::MacAddr([2, 0, 0, 0, 0, 2]),
-                vlan: None,
-                ethertype: ethernet::ETHERTYPE_IPV4,
-            }
-            .emit(frame);
-            ipv4::Header::new(
-                SRC.v4_octets(),
-                DST.v4_octets(),
-                ipv4::PROTOCOL_TCP,
-                l4 as u16,
-            )
-            .emit(&mut frame[14..], true);
-            header.emit(&mut frame[34..]);
-            checksum::fill_tcp(SRC, DST, &mut frame[34..]);
-        };
-        group.bench_function(BenchmarkId::new("write", name), |b| {
-            b.iter(|| write(black_box(&mut frame)));
-        });
-        group.bench_function(BenchmarkId::new("parse and verify", name), |b| {
-            b.iter(|| {
-                let frame = black_box(&frame[..]);
-                let (ethernet, at) = ethernet::Header::parse(frame).expect("ethernet");
-                let (ip, payload) = ipv4::Header::parse(&frame[at..]).expect("ipv4");
-                assert!(ipv4::checksum_ok(&frame[at..]));
-                let segment = &frame[at..][payload];
-                assert!(checksum::tcp_ok(Ip::v4(ip.src), Ip::v4(ip.dst), segment));
-                let parsed = Header::parse(segment).expect("tcp");
-                black_box((ethernet, ip, parsed))
-            });
-        });
+/// A family and the ends of its packets.
+struct Family {
+    name: &'static str,
+    src: Ip,
+    dst: Ip,
+    ethertype: u16,
+    header_len: usize,
+}
+
+const FAMILIES: [Family; 2] = [
+    Family {
+        name: "IPv4",
+        src: Ip::v4([192, 0, 2, 1]),
+        dst: Ip::v4([192, 0, 2, 2]),
+        ethertype: ethernet::ETHERTYPE_IPV4,
+        header_len: ipv4::Header::LEN,
+    },
+    Family {
+        name: "IPv6",
+        src: Ip::v6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+        dst: Ip::v6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]),
+        ethertype: ethernet::ETHERTYPE_IPV6,
+        header_len: ipv6::Header::LEN,
+    },
+];
+
+impl Family {
+    fn write(&self, header: &Header, frame: &mut [u8]) {
+        let at = ethernet::Header::LEN + self.header_len;
+        let len = (frame.len() - at) as u16;
+        ethernet::Header {
+            dst: wire::MacAddr([2, 0, 0, 0, 0, 1]),
+            src: wire::MacAddr([2, 0, 0, 0, 0, 2]),
+            vlan: None,
+            ethertype: self.ethertype,
+        }
+        .emit(frame);
+        let packet = &mut frame[ethernet::Header::LEN..];
+        if self.src.is_v4() {
+            let (src, dst) = (self.src.v4_octets(), self.dst.v4_octets());
+            ipv4::Header::new(src, dst, ipv4::PROTOCOL_TCP, len).emit(packet, true);
+        } else {
+            let (src, dst) = (self.src.octets(), self.dst.octets());
+            ipv6::Header::new(src, dst, ipv6::NEXT_HEADER_TCP, len).emit(packet);
+        }
+        header.emit(&mut frame[at..]);
+        checksum::fill_tcp(self.src, self.dst, &mut frame[at..]);
     }
-    group.finish();
+}
+
+/// The TCP header of an intact frame of either family.
+fn parse_and_verify(frame: &[u8]) -> Header {
+    let (ethernet, at) = ethernet::Header::parse(frame).expect("ethernet");
+    let packet = &frame[at..];
+    let (src, dst, segment) = if ethernet.ethertype == ethernet::ETHERTYPE_IPV4 {
+        let (ip, payload) = ipv4::Header::parse(packet).expect("ipv4");
+        assert!(ipv4::checksum_ok(packet));
+        (Ip::v4(ip.src), Ip::v4(ip.dst), &packet[payload])
+    } else {
+        let (ip, payload) = ipv6::Header::parse(packet).expect("ipv6");
+        (Ip::v6(ip.src), Ip::v6(ip.dst), &packet[payload])
+    };
+    assert!(checksum::tcp_ok(src, dst, segment));
+    Header::parse(segment).expect("tcp").0
+}
+
+fn headers(c: &mut Criterion) {
+    for family in FAMILIES {
+        let mut group = c.benchmark_group(format!("frame over {}", family.name));
+        for (name, options) in kinds() {
+            let header = header(options);
+            let len = ethernet::Header::LEN + family.header_len + header.header_len();
+            let mut frame = vec![0; len];
+            group.bench_function(BenchmarkId::new("write", name), |b| {
+                b.iter(|| family.write(&header, black_box(&mut frame)));
+            });
+            group.bench_function(BenchmarkId::new("parse and verify", name), |b| {
+                b.iter(|| black_box(parse_and_verify(black_box(&frame))));
+            });
+        }
+        group.finish();
+    }
 }
 
 fn checksums(c: &mut Criterion) {

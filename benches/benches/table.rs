@@ -6,7 +6,7 @@ use std::time::{Duration, Instant as Clock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tcp::time::Instant;
 use tcp::time_wait::{
-    Anchor, AnchorId, ClassId, Config, Entry, Family, KeyV4, Pages, Side, Table, V4,
+    Anchor, AnchorId, ClassId, Config, Entry, Family, Pages, Side, Table, V4, V6,
 };
 use tcp::wheel::Wheel;
 use tidewheel_benches::{hash, name};
@@ -16,14 +16,27 @@ const ENTRIES: u64 = 1 << 20;
 const BURST: u64 = 64;
 const TIME_WAIT_MS: u64 = 60_000;
 
-struct Bench {
-    table: Table<V4>,
+/// The address whose last octets are those of `number`.
+type Address = fn(number: u32) -> Ip;
+
+fn v4(number: u32) -> Ip {
+    Ip::v4(number.to_be_bytes())
+}
+
+fn v6(number: u32) -> Ip {
+    let [a, b, c, d] = number.to_be_bytes();
+    Ip::v6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d])
+}
+
+struct Bench<F: Family> {
+    table: Table<F>,
+    address: Address,
     anchor: AnchorId,
     now: Instant,
 }
 
-impl Bench {
-    fn new() -> Bench {
+impl<F: Family> Bench<F> {
+    fn new(address: Address) -> Bench<F> {
         let config = Config {
             capacity: ENTRIES as usize + BURST as usize,
             durations_ms: vec![TIME_WAIT_MS],
@@ -32,7 +45,7 @@ impl Bench {
         let mut table = Table::new(&config, Instant::ZERO).expect("memory for the table");
         let anchor = Anchor {
             side: Side::Local,
-            ip: Ip::v4([10, 0, 0, 1]),
+            ip: address(u32::from_be_bytes([10, 0, 0, 1])),
             port: 80,
             class: ClassId(0),
             fin_wait2_class: ClassId(0),
@@ -42,6 +55,7 @@ impl Bench {
         let anchor = table.add_anchor(anchor).expect("room for an anchor");
         let mut bench = Bench {
             table,
+            address,
             anchor,
             now: Instant::ZERO,
         };
@@ -51,10 +65,10 @@ impl Bench {
         bench
     }
 
-    fn key(&self, n: u64) -> KeyV4 {
+    fn key(&self, n: u64) -> F::Key {
         let name = name(n);
-        let ip = Ip::v4((name as u32).to_be_bytes());
-        V4::key(self.anchor, ip, (name >> 32) as u16).expect("an IPv4 address")
+        let ip = (self.address)(name as u32);
+        F::key(self.anchor, ip, (name >> 32) as u16).expect("an address of the family")
     }
 
     fn prefetch(&self, first: u64) {
@@ -108,10 +122,15 @@ fn burst(i: u64) -> u64 {
     (i.wrapping_mul(0x9e37_79b9) % (ENTRIES / BURST)) * BURST
 }
 
-fn table(c: &mut Criterion) {
-    let mut group = c.benchmark_group("table");
+fn tables(c: &mut Criterion) {
+    table::<V4>(c, "table", v4);
+    table::<V6>(c, "table of IPv6", v6);
+}
+
+fn table<F: Family>(c: &mut Criterion, name: &str, address: Address) {
+    let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(BURST));
-    let mut bench = Bench::new();
+    let mut bench = Bench::<F>::new(address);
     let mut i = 0;
     group.bench_function("64 found", |b| {
         b.iter(|| {
@@ -141,18 +160,19 @@ fn table(c: &mut Criterion) {
     });
     group.finish();
 
-    let mut group = c.benchmark_group("expiry");
+    let mut group = c.benchmark_group(format!("expiry of a {name}"));
     group.throughput(Throughput::Elements(ENTRIES));
     group.sample_size(10);
     let hash_of = |tuple: &FourTuple| {
-        let ip = u32::from_be_bytes(tuple.remote.v4_octets());
+        let [.., a, b, c, d] = tuple.remote.octets();
+        let ip = u32::from_be_bytes([a, b, c, d]);
         hash(u64::from(ip) | u64::from(tuple.remote_port) << 32)
     };
     group.bench_function("2^20 entries swept", |b| {
         b.iter_custom(|tables| {
             let mut time = Duration::ZERO;
             for _ in 0..tables {
-                let mut bench = Bench::new();
+                let mut bench = Bench::<F>::new(address);
                 let end = Instant::from_millis(2 * TIME_WAIT_MS);
                 let start = Clock::now();
                 let mut expired = 0;
@@ -189,5 +209,5 @@ fn wheel(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, table, wheel);
+criterion_group!(benches, tables, wheel);
 criterion_main!(benches);
