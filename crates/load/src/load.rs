@@ -19,7 +19,8 @@ use crate::waiting::{List, Waiting};
 /// The most that is begun, ended or timed out in one turn of the loop, each, so that a burst never starves what is
 /// alive.
 pub(crate) const BUDGET: u32 = 32;
-/// How late what was due before the end of a run may begin, so that a turn of the loop is not missing at its end.
+/// How long after the first turn that comes after the end of a run what was due before may still begin, so that this
+/// turn is not missing.
 const LATE: Duration = Duration::from_millis(1);
 /// Flows looked at in one turn when the run ends.
 const SWEPT: usize = 256;
@@ -83,8 +84,8 @@ pub struct Load {
     /// When the run is to end, and when it has ended.
     pub(crate) ends: Instant,
     ended: Option<(Instant, Counts)>,
-    /// It is to end, and something was due before.
-    overdue: bool,
+    /// It is to end as soon as what was due before has begun, at the latest then.
+    overdue: Option<Instant>,
     /// Flows not looked at yet since the run has ended.
     unswept: usize,
 }
@@ -126,7 +127,7 @@ impl Load {
             base: Counts::default(),
             ends: Instant::FAR_FUTURE,
             ended: None,
-            overdue: false,
+            overdue: None,
             unswept: 0,
             spec,
         })
@@ -152,7 +153,7 @@ impl Load {
         self.measured.reset();
         self.ends = run.duration.map_or(Instant::FAR_FUTURE, |d| now + d);
         self.ended = None;
-        self.overdue = false;
+        self.overdue = None;
         self.unswept = 0;
     }
 
@@ -293,8 +294,8 @@ impl Load {
         }
         if now >= self.ends {
             let due = self.schedule.as_ref().and_then(Schedule::next);
-            self.overdue = due.is_some_and(|due| due < self.ends) && now < self.ends + LATE;
-            if !self.overdue {
+            let until = *self.overdue.get_or_insert(now + LATE);
+            if due.is_none_or(|due| due >= self.ends) || now >= until {
                 self.stop(self.ends);
             }
         } else if self.openings_left == 0 && self.alive() == 0 {
@@ -361,7 +362,7 @@ impl Application for Load {
             Phase::Running => {
                 self.open_due(cx);
                 self.request_due(cx);
-                if self.overdue {
+                if self.overdue.is_some() {
                     self.end_if_due(now);
                 }
             }
@@ -378,10 +379,8 @@ impl Application for Load {
             Phase::Rest => None,
             Phase::Running => {
                 let begin = [self.next_opening(), self.next_request()];
-                let ends = match self.overdue {
-                    true => Some(self.ends + LATE),
-                    false => (self.ends < Instant::FAR_FUTURE).then_some(self.ends),
-                };
+                let ends = (self.ends < Instant::FAR_FUTURE).then_some(self.ends);
+                let ends = self.overdue.or(ends);
                 // The last connection of a set number has gone.
                 let over = (self.openings_left == 0 && self.alive() == 0).then_some(Instant::ZERO);
                 begin.into_iter().chain([ends, over]).flatten().min()

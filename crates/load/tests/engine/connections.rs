@@ -53,25 +53,27 @@ fn an_open_loop_is_even_within_each_millisecond() {
 #[test]
 fn what_is_due_in_time_is_begun_though_turns_are_far_apart() {
     let mut spec = spec();
-    spec.pace = open_loop(10_000.0);
     spec.caps = Caps {
         connections: 4_000,
         opening: 4_000,
     };
     // No multiple of a turn, and the last turn comes after it.
     spec.duration = Some(Duration::from_millis(100));
-    let mut stack = alone(spec);
-    for turn in 0..400 {
-        let now = Instant::from_nanos(turn * 300_000);
-        stack.advance(now);
-        stack.transmit(now);
-        stack.out().clear();
+    for (rate, turn) in [(10_000_u32, 300_000), (1_000, 17_000_000)] {
+        spec.pace = open_loop(f64::from(rate));
+        let mut stack = alone(spec.clone());
+        for turn in (0..200_000_000).step_by(turn).map(Instant::from_nanos) {
+            stack.advance(turn);
+            stack.transmit(turn);
+            stack.out().clear();
+        }
+        let now = Instant::from_millis(200);
+        let blank = Box::new(load::Measured::new().unwrap());
+        let m = stack.app_mut().report(now, blank);
+        let counts = (m.counts.opened, m.counts.not_begun);
+        assert_eq!(counts, (u64::from(rate) / 10, 0));
+        assert_eq!(m.elapsed, Duration::from_millis(100));
     }
-    let now = Instant::from_millis(200);
-    let blank = Box::new(load::Measured::new().unwrap());
-    let m = stack.app_mut().report(now, blank);
-    assert_eq!((m.counts.opened, m.counts.not_begun), (1_000, 0));
-    assert_eq!(m.elapsed, Duration::from_millis(100));
 }
 
 #[test]
