@@ -36,6 +36,9 @@ fn document() -> String {
 With `metrics.listen = \"127.0.0.1:9464\"`, `serve` answers `GET /metrics` there in OpenMetrics text. A scrape
 reads what the workers publish about once a millisecond, and takes nothing from them. Counters count since
 the start.
+
+`load` answers in the same way. Instead of the counters of applications (`http_`, `echo_`, `discard_`, `exchange_`) it has
+`tidewheel_load_` and the name of each count in [LOAD.md](LOAD.md), from `opened` to `not_begun`.
 "
     .to_owned();
     let mut workers = runtime::fields::<Apps>();
