@@ -10,7 +10,6 @@ use runtime::{
     Clock, Commands, Control, ControlArgs, Event, Idle, PortArgs, Worker, WorkerThread,
     allowed_cpus, thread_cpu_time,
 };
-use tcp::time_wait::{Table, V4};
 
 use super::args::{BenchArgs, LinkKind};
 use super::ends;
@@ -63,12 +62,7 @@ pub fn run(args: &BenchArgs, show: &mut dyn FnMut(&Progress)) -> anyhow::Result<
         after: bare()?,
     };
     environment.go_on()?;
-    Ok(Outcome::new(
-        args,
-        &measured,
-        baseline,
-        Table::<V4>::ENTRY_BYTES as u64,
-    ))
+    Ok(Outcome::new(args, &measured, baseline))
 }
 
 /// The CPUs to run on: the first that this process may use.
@@ -188,8 +182,8 @@ impl Testbed for Live {
             .client
             .ask(ANSWER, |stack, _| (*stack.counters(), stack.usage()));
         let (client, client_usage) = client.context("the client's worker")?;
-        let lost = self.control.snapshot().ports;
-        let lost = lost.iter().map(|port| {
+        let snapshot = self.control.snapshot();
+        let lost = snapshot.ports.iter().map(|port| {
             let stats = &port.stats;
             stats.imissed + stats.ierrors + stats.rx_nombuf
         });
@@ -201,6 +195,7 @@ impl Testbed for Live {
             client_usage,
             link_drops: lost.sum(),
             control_cpu: thread_cpu_time(),
+            longest_turn: Duration::from_nanos(snapshot.total("loop_longest_turn_ns")),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use tcp::time_wait::{Table, V4, V6};
 
 use super::args::{BenchArgs, Profile};
 use super::phases::{Measured, put_off, rate};
@@ -56,8 +57,10 @@ pub struct Outcome {
     pub launches_put_off: u64,
     /// The most TIME-WAIT entries of the end that closes first.
     pub time_wait_peak: u64,
-    /// Bytes of one TIME-WAIT entry (IPv4).
+    /// Bytes of one TIME-WAIT entry.
     pub tw_entry_bytes: u64,
+    /// Bytes of memory for each place that an entry can have.
+    pub tw_slot_bytes: f64,
     /// All memory of the table and its expiry, over the peak.
     pub tw_all_in_bytes_per_entry: f64,
     /// Packets a second each way of the bare link on the same cores: the mean of before and after.
@@ -71,6 +74,9 @@ pub struct Outcome {
     /// From the intended launch to ESTABLISHED, in microseconds, at half the rate. The worker reads its
     /// clock once a turn of its loop, before it receives: so each is low by up to one turn.
     pub connect_latency_us: Latency,
+    /// The longest turn of either worker's loop in the whole run, in microseconds: what else the machine runs
+    /// on their cores is in it.
+    pub longest_turn_us: f64,
     /// Processor time of the control thread from the window's beginning to the end of its last
     /// connection.
     pub control_thread_cpu_seconds: f64,
@@ -109,7 +115,11 @@ impl Latency {
 impl Outcome {
     /// The result of `measured`.
     #[must_use]
-    pub fn new(args: &BenchArgs, measured: &Measured, baseline: Baseline, entry: u64) -> Outcome {
+    pub fn new(args: &BenchArgs, measured: &Measured, baseline: Baseline) -> Outcome {
+        let (entry, slot) = match args.ipv6 {
+            false => (Table::<V4>::ENTRY_BYTES, Table::<V4>::slot_bytes()),
+            true => (Table::<V6>::ENTRY_BYTES, Table::<V6>::slot_bytes()),
+        };
         let Measured {
             window,
             before,
@@ -162,7 +172,9 @@ impl Outcome {
             reused_by_client: reused(after) - reused(before),
             launches_put_off: put_off(counts),
             time_wait_peak: measured.time_wait_peak,
-            tw_entry_bytes: entry,
+            tw_entry_bytes: entry as u64,
+            tw_slot_bytes: slot,
+            longest_turn_us: measured.longest_turn.as_nanos() as f64 / 1e3,
             tw_all_in_bytes_per_entry: over(table, measured.time_wait_peak),
             link_baseline_pps,
             link_baseline_before_pps: baseline.before,

@@ -75,6 +75,8 @@ pub struct Measured {
     pub after: Sample,
     /// The most TIME-WAIT entries seen on the end that closes first.
     pub time_wait_peak: u64,
+    /// The longest turn of either worker's loop, from the first connection to the end of the run for latency.
+    pub longest_turn: Duration,
     /// The run for latency, to the end of its last connection; `None` if too little was completed
     /// before.
     pub latency: Option<Report>,
@@ -86,6 +88,7 @@ struct Run<'a, T> {
     show: &'a mut dyn FnMut(&Progress),
     server_closes: bool,
     time_wait_peak: u64,
+    longest_turn: Duration,
 }
 
 /// Runs the whole course on `bed`; `show` is told once a second what happens, and whenever a phase begins.
@@ -102,6 +105,7 @@ pub fn run<T: Testbed>(
         show,
         server_closes: args.exchange().server_closes,
         time_wait_peak: 0,
+        longest_turn: Duration::ZERO,
     };
     let duration = args.duration.duration();
 
@@ -133,6 +137,7 @@ pub fn run<T: Testbed>(
         within: [early, late],
         after,
         time_wait_peak: run.time_wait_peak,
+        longest_turn: run.longest_turn,
         latency,
     })
 }
@@ -223,7 +228,9 @@ impl<T: Testbed> Run<'_, T> {
     }
 
     fn note_peak(&mut self) -> anyhow::Result<u64> {
-        let now = self.bed.sample()?.closer(self.server_closes).time_wait;
+        let sample = self.bed.sample()?;
+        self.longest_turn = self.longest_turn.max(sample.longest_turn);
+        let now = sample.closer(self.server_closes).time_wait;
         self.time_wait_peak = self.time_wait_peak.max(now);
         Ok(now)
     }

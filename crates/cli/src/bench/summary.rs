@@ -110,8 +110,8 @@ impl fmt::Display for Summary<'_> {
             "TIME-WAIT",
             &format!("{} entries at most", grouped(o.time_wait_peak)),
             &format!(
-                "{} bytes an entry, {:.1} all in",
-                o.tw_entry_bytes, o.tw_all_in_bytes_per_entry
+                "{} bytes an entry, {:.1} a place, {:.1} all in",
+                o.tw_entry_bytes, o.tw_slot_bytes, o.tw_all_in_bytes_per_entry
             ),
         )?;
         row(
@@ -132,6 +132,12 @@ impl fmt::Display for Summary<'_> {
                 "no four-tuple was free: more --tuples, or fewer --concurrency",
             )?;
         }
+        row(
+            f,
+            "longest turn",
+            &format!("{:.0} us", o.longest_turn_us),
+            "of either worker, whatever else its core ran included",
+        )?;
         row(
             f,
             "control thread",

@@ -23,6 +23,8 @@ pub struct Sample {
     pub link_drops: u64,
     /// Processor time of the control thread since it began.
     pub control_cpu: Duration,
+    /// The longest turn of either worker's loop within the last second or two.
+    pub longest_turn: Duration,
 }
 
 impl Sample {

@@ -57,6 +57,7 @@ impl Testbed for Virtual {
             client_usage: self.0.a.usage(),
             link_drops: 0,
             control_cpu: Duration::from_millis(1),
+            longest_turn: Duration::from_micros(7),
         })
     }
 }
@@ -79,7 +80,7 @@ fn measure(args: &BenchArgs) -> (Outcome, Vec<Phase>) {
         before: 1e6,
         after: 3e6,
     };
-    (Outcome::new(args, &measured, baseline, 20), seen)
+    (Outcome::new(args, &measured, baseline), seen)
 }
 
 #[test]
@@ -273,6 +274,8 @@ fn the_json_object_has_the_promised_names() {
         "syn_refused",
         "time_wait_peak",
         "tw_entry_bytes",
+        "tw_slot_bytes",
+        "longest_turn_us",
         "tw_all_in_bytes_per_entry",
         "link_baseline_pps",
         "link_share",
@@ -384,7 +387,8 @@ fn errors_before_the_window_are_told() {
         before: 1e6,
         after: 1e6,
     };
-    let o = Outcome::new(&args, &Measured { fill, ..measured }, baseline, 20);
+    let o = Outcome::new(&args, &Measured { fill, ..measured }, baseline);
+    assert_eq!(o.longest_turn_us, 7.0);
     assert!(
         o.problems[0].starts_with("3 errors when"),
         "{:?}",
