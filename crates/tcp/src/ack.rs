@@ -48,7 +48,7 @@ impl Connection {
             && h.ack.ge(self.snd_una)
             && self.note_sacks(env, seg);
         if h.ack.gt(self.snd_una) {
-            self.on_new_ack(env, h, out);
+            self.on_new_ack(env, h, sacks, out);
         } else if h.ack == self.snd_una {
             self.on_same_ack(env, seg, wnd, sacks);
         }
@@ -100,7 +100,7 @@ impl Connection {
 
     /// SND.UNA < SEG.ACK =< SND.NXT.
     #[inline]
-    fn on_new_ack(&mut self, env: &mut Env<'_>, h: &Header, out: &mut Outcome) {
+    fn on_new_ack(&mut self, env: &mut Env<'_>, h: &Header, sacks: bool, out: &mut Outcome) {
         let flight = self.flight();
         let acked = h.ack.offset_from(self.snd_una);
         self.measure(env, h);
@@ -143,6 +143,10 @@ impl Connection {
             self.start_retransmission(env);
         }
         self.flags.set(Flag::PARTIAL_SEEN, partial);
+        // Whether it acknowledges something new does not matter (RFC 6675 5).
+        if sacks && self.scoreboard != NONE && !self.congestion.in_recovery() {
+            self.on_sack_duplicate(env);
+        }
 
         if self.flags.contains(Flag::WANTS_WRITABLE) && self.snd_room(env.config) > 0 {
             self.flags.remove(Flag::WANTS_WRITABLE);
@@ -184,6 +188,9 @@ impl Connection {
         //# (e) the advertised window in the incoming acknowledgment equals the advertised window in
         //# the last incoming acknowledgment.
         if self.snd_una == self.snd_nxt || !seg.is_empty() || wnd != self.snd_wnd {
+            return;
+        }
+        if self.tells_only_of_old(seg) {
             return;
         }
         env.counters.duplicate_acks += 1;

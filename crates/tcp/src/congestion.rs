@@ -80,6 +80,10 @@ impl Congestion {
         if self.in_recovery {
             return self.on_recovery_ack(ack, acked, flight, mss);
         }
+        // Not left behind by half of the sequence space, or it would seem to be ahead.
+        if ack.gt(self.recover) {
+            self.recover = ack - 1;
+        }
         // A window that was not used says nothing about the path (RFC 7661 discusses it). Used is
         // what was in flight at once, however the acknowledgments of it are spread.
         if self.cwnd < self.ssthresh {
@@ -169,12 +173,14 @@ impl Congestion {
         snd_nxt: Seq,
         mss: u32,
     ) -> bool {
+        // After a timeout only when all that was sent before it is acknowledged (RFC 6675 5.1).
+        if ack.lt(self.recover) {
+            return false;
+        }
         self.dup_acks = self.dup_acks.saturating_add(1);
         //= RFC 6675 5
         //# (1) If DupAcks >= DupThresh, go to step (4).
-        //
-        // But after a timeout only when all that was sent before it is acknowledged (5.1).
-        if (self.dup_acks < DUPTHRESH && !lost) || ack.lt(self.recover) {
+        if self.dup_acks < DUPTHRESH && !lost {
             return false;
         }
         let flight = snd_nxt.offset_from(ack).min(self.cwnd);
@@ -207,8 +213,10 @@ impl Congestion {
         //# when a TCP sender detects segment loss using the retransmission timer and the given
         //# segment has already been retransmitted by way of the retransmission timer at least once,
         //# the value of ssthresh is held constant.
+        //
+        // min: in a recovery by SACK more than cwnd may be outstanding, most of it arrived or lost.
         if first {
-            self.ssthresh = (flight / 2).max(2 * mss);
+            self.ssthresh = (flight.min(self.cwnd) / 2).max(2 * mss);
         }
         //= RFC 5681 3.1
         //# upon a timeout [...] cwnd MUST be set to no more than the loss window, LW, which equals 1

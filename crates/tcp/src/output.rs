@@ -137,6 +137,9 @@ impl Connection {
                 return Some(head);
             }
             if let Some(piece) = self.next_piece(env) {
+                if self.scoreboard != NONE && self.is_again() && self.congestion.in_recovery() {
+                    self.note_sent_again(env.snd_memory, &piece);
+                }
                 return Some(self.transmit_piece(env, &piece));
             }
         }
@@ -164,6 +167,9 @@ impl Connection {
     fn transmit_head(&mut self, env: &mut Env<'_>) -> Option<Transmit> {
         self.flags.remove(Flag::HEAD_DUE);
         let head = self.head()?;
+        if self.scoreboard != NONE && self.congestion.in_recovery() {
+            self.note_sent_again(env.snd_memory, &head);
+        }
         Some(self.transmit_piece(env, &head))
     }
 

@@ -61,12 +61,13 @@ impl Ranges {
         usize::from(self.len)
     }
 
-    /// The ranges as SACK tells of them: those that grew last come first, the others after them.
+    /// The ranges as SACK tells of them: those that grew last come first, the others after them, and
+    /// then the first `skip` of these.
     /// Places beyond [`Ranges::count`] repeat the last.
-    pub(crate) fn latest_first(&self) -> [Block; 4] {
+    pub(crate) fn latest_first(&self, skip: usize) -> [Block; 4] {
         let list = self.list();
         let all = list.as_slice();
-        let mut order: [usize; 4] = [usize::MAX; 4];
+        let mut order: [usize; Ranges::MAX] = [usize::MAX; Ranges::MAX];
         let recent = self.recent.iter().map(|&place| usize::from(place));
         let mut n = 0;
         for place in recent.chain(0..all.len()) {
@@ -75,11 +76,11 @@ impl Ranges {
                 n += 1;
             }
         }
-        let last = order[n.saturating_sub(1)];
-        order.map(|place| {
-            let place = if place == usize::MAX { last } else { place };
-            all.get(place).copied().unwrap_or((Seq(0), Seq(0)))
-        })
+        let mut blocks = [(Seq(0), Seq(0)); 4];
+        for (i, block) in blocks.iter_mut().enumerate().take_while(|_| n > 0) {
+            *block = all[order[(i.min(n - 1) + skip) % n]];
+        }
+        blocks
     }
 
     /// The same ranges as `joined` has, in the order in which those here grew, and before them the one
@@ -294,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_grew_last_is_told_first() {
-        let starts = |r: &Ranges| r.latest_first().map(|(s, _)| s.0);
+        let starts = |r: &Ranges| r.latest_first(0).map(|(s, _)| s.0);
         let mut r = ranges(&[(10, 20), (50, 60), (30, 40)]);
         assert_eq!(starts(&r), [30, 50, 10, 10]);
         assert!(r.insert(Seq(60), Seq(65)));
@@ -303,13 +304,16 @@ mod tests {
             assert!(r.insert(Seq(s), Seq(s + 5)));
         }
         assert_eq!(starts(&r), [110, 90, 70, 10]);
+        let skipped = |skip| r.latest_first(skip).map(|(s, _)| s.0);
+        assert_eq!(skipped(1), [90, 70, 10, 30]);
+        assert_eq!(skipped(5), [50, 110, 90, 70]);
         // Two become one, and so is what was told of them.
         assert!(r.insert(Seq(95), Seq(110)));
         assert_eq!(starts(&r), [90, 70, 10, 30]);
         assert_eq!(r.advance(Seq(72)), Seq(75));
         assert_eq!((starts(&r), r.count()), ([90, 90, 90, 90], 1));
         r.clear();
-        assert_eq!(r.latest_first()[0], (Seq(0), Seq(0)));
+        assert_eq!(r.latest_first(0)[0], (Seq(0), Seq(0)));
     }
 
     proptest! {

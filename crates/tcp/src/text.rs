@@ -154,7 +154,8 @@ impl Connection {
         }
         self.rcv_nxt += consumed + taken;
         let mut events = Events::empty();
-        if !self.ranges.is_empty() {
+        let had_gap = !self.ranges.is_empty();
+        if had_gap {
             //= RFC 5681 4.2
             //# SHOULD send an immediate ACK when it receives a data segment that
             //# fills in all or part of a gap in the sequence space.
@@ -171,7 +172,12 @@ impl Connection {
             self.rcv.clear(env.rcv_memory);
         }
         self.acknowledge_text(env);
-        events | self.receive_fin(env)
+        events |= self.receive_fin(env);
+        if had_gap && self.ranges.is_empty() && !self.flags.contains(Flag::FIN_HELD) {
+            // Nothing is missing: what was owed would be duplicates of the acknowledgment that is due.
+            self.acks_owed = 0;
+        }
+        events
     }
 
     /// Text was taken: an acknowledgment is due, now or soon.

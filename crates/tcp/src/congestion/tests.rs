@@ -112,3 +112,46 @@ fn restart_after_idle_only_shrinks() {
     c.on_restart(10 * MSS);
     assert_eq!(c.cwnd, 2 * MSS);
 }
+
+#[test]
+fn a_loss_is_found_however_long_ago_the_last_one_was() {
+    for by_sack in [false, true] {
+        let mut c = open(10 * MSS);
+        c.on_timeout(true, 10 * MSS, Seq(0), MSS);
+        // More than half of the sequence space without a loss.
+        let step = 1u32 << 28;
+        let mut una = Seq(0);
+        for _ in 0..9 {
+            una += step;
+            c.on_new_ack(una, step, step, MSS);
+        }
+        let nxt = una + 10 * MSS;
+        let mut found = || match by_sack {
+            true => c.on_sack_duplicate(false, una, nxt, MSS),
+            false => c.on_duplicate_ack(una, nxt, MSS),
+        };
+        assert_eq!([found(), found(), found()], [false, false, true]);
+    }
+}
+
+#[test]
+fn acknowledgments_after_a_timeout_leave_what_was_sent_before_it() {
+    let mut c = open(10 * MSS);
+    c.on_timeout(true, 10 * MSS, Seq(10_001), MSS);
+    c.on_new_ack(Seq(5_001), 5 * MSS, 10 * MSS, MSS);
+    for _ in 0..4 {
+        assert!(!c.on_sack_duplicate(true, Seq(5_001), Seq(10_001), MSS));
+    }
+    assert_eq!(c.window(MSS), 2 * MSS, "no limited transmit either");
+    c.on_new_ack(Seq(10_001), 5 * MSS, 5 * MSS, MSS);
+    assert!(c.on_sack_duplicate(true, Seq(10_001), Seq(20_001), MSS));
+}
+
+#[test]
+fn a_timeout_in_a_recovery_does_not_raise_ssthresh() {
+    let mut c = open(20 * MSS);
+    assert!(c.on_sack_duplicate(true, Seq(1), Seq(20_001), MSS));
+    assert_eq!((c.ssthresh, c.cwnd), (10 * MSS, 10 * MSS));
+    c.on_timeout(true, 60 * MSS, Seq(60_001), MSS);
+    assert_eq!(c.ssthresh, 5 * MSS);
+}

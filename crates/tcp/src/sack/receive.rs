@@ -48,6 +48,15 @@ impl Connection {
         //# block of data containing the segment which triggered this ACK,
         //# unless that segment advanced the Acknowledgment Number field in
         //# the header.
-        sack::put(dst, &self.ranges.latest_first());
+        //
+        // Of several that are owed at the end of a burst only the last can be told so. If not all fit,
+        // those before it begin with what grew before.
+        let fit = dst.len() / BLOCK_LEN;
+        let skip = if self.ranges.count() > fit {
+            usize::from(self.acks_owed)
+        } else {
+            0
+        };
+        sack::put(dst, &self.ranges.latest_first(skip));
     }
 }

@@ -21,6 +21,22 @@ impl Connection {
         Scoreboard::of(memory.bytes_mut(self.scoreboard))
     }
 
+    /// Whether a block is of text that is on its way. One that is acknowledged tells of a duplicate
+    /// (RFC 2883), and those that were not sent are forged, or old. What SND.UNA is at is missing. Both
+    /// ends are held against SND.NXT: numbers compare within half of the space only.
+    fn is_told(&self, oldest: Seq, start: Seq, end: Seq) -> bool {
+        start.gt(oldest) && start.lt(self.snd_nxt) && start.lt(end) && end.le(self.snd_nxt)
+    }
+
+    /// Whether `seg`, of a connection with SACK, tells of nothing but what is acknowledged, or was never
+    /// sent: as a duplicate that has arrived does (RFC 2883).
+    #[inline]
+    pub(crate) fn tells_only_of_old(&self, seg: &Segment<'_>) -> bool {
+        !seg.sack.is_empty()
+            && self.flags.contains(Flag::SACK)
+            && !sack::blocks(seg.sack).any(|(start, end)| self.is_told(self.snd_una, start, end))
+    }
+
     /// Takes what `seg`, whose ACK is acceptable, tells of text beyond it; true if some of it was not
     /// known.
     #[cold]
@@ -28,9 +44,7 @@ impl Connection {
         let oldest = self.snd_una.max(seg.header.ack);
         let mut new = false;
         for (start, end) in sack::blocks(seg.sack) {
-            // One that is acknowledged tells of a duplicate (RFC 2883), and those that were not sent
-            // are forged, or old.
-            if start.lt(oldest) || start.ge(end) || end.gt(self.snd_nxt) {
+            if !self.is_told(oldest, start, end) {
                 env.counters.sack_blocks_ignored += 1;
                 continue;
             }
@@ -113,7 +127,9 @@ impl Connection {
     /// RFC 6675 4: NextSeg(), as often as cwnd allows.
     #[cold]
     pub(crate) fn recovery_piece(&mut self, env: &mut Env<'_>) -> Option<Piece> {
-        if !self.flags.intersects(Flag::HEAD_DUE | Flag::SACK_DUE) {
+        // What was not sent yet may have been written since, or the window opened.
+        let waits = self.snd_cursor != self.snd_end();
+        if !self.flags.intersects(Flag::HEAD_DUE | Flag::SACK_DUE) && !waits {
             return None;
         }
         let is_first = self.flags.contains(Flag::HEAD_DUE);
@@ -180,10 +196,25 @@ impl Connection {
         piece
     }
 
+    /// `piece` is sent again because smaller segments are to be sent: that, too, is a retransmission
+    /// of this recovery.
+    #[cold]
+    pub(crate) fn note_sent_again(&self, memory: &mut Memory, piece: &Piece) {
+        let mut board = self.board(memory);
+        let end = piece.seq + piece.len + u32::from(piece.fin);
+        let high_rxt = board.high_rxt().max(end);
+        board.set_high_rxt(high_rxt);
+    }
+
     /// The first segment of `hole`.
     fn piece_of(&self, hole: Hole) -> Piece {
         let text_end = self.snd_una + self.snd.len();
-        let text = hole.end.min(text_end).since(hole.start).max(0) as u32;
+        let text = hole
+            .end
+            .min(text_end)
+            .min(self.snd_nxt)
+            .since(hole.start)
+            .max(0) as u32;
         let len = text.min(u32::from(self.snd_mss));
         let last = hole.start + len == text_end;
         Piece {

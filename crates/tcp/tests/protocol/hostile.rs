@@ -90,6 +90,7 @@ proptest! {
         start in prop_oneof![Just(Start::SynSent), Just(Start::SynReceived), Just(Start::Established)],
         steps in proptest::collection::vec(step(), 1..120),
         (timestamps, window_scaling, linger_zero) in (any::<bool>(), any::<bool>(), prop::bool::weighted(0.1)),
+        keepalive in any::<bool>(),
         rcv_buf in prop_oneof![Just(1u32), Just(3000), Just(65_535), Just(1 << 18)],
         chunks in prop_oneof![Just(4u32), Just(512)],
         (iss, irs) in (any::<u32>(), any::<u32>()),
@@ -100,7 +101,8 @@ proptest! {
             linger_zero,
             rcv_buf,
             user_timeout_ms: 30_000,
-            keepalive: Some(tcp::Keepalive { idle_ms: 5000, interval_ms: 1000, count: 2 }),
+            keepalive: keepalive
+                .then_some(tcp::Keepalive { idle_ms: 5000, interval_ms: 1000, count: 2 }),
             ..Config::default()
         };
         run(start, steps, config, chunks, Seq(iss), Seq(irs))?;
@@ -148,9 +150,14 @@ fn run(
         prop_assert_eq!(host.conn.state(), State::Established);
     }
     let mut edge = None;
+    let mut offered = 30_000;
     for step in steps {
         let before = host.conn.info();
-        apply(&mut host, step, &mut edge)?;
+        if let Step::Arrive { window, .. } = step {
+            offered = offered.max(u32::from(window) << before.window_shifts.0);
+        }
+        let transmits = matches!(step, Step::Transmit);
+        apply(&mut host, step, &mut edge, offered)?;
         let after = host.conn.info();
         if before.state == State::Closed {
             prop_assert_eq!(after.state, State::Closed);
@@ -171,6 +178,10 @@ fn run(
         prop_assert_eq!(after.close_reason.is_some(), ended);
         if ended {
             prop_assert_eq!(host.conn.deadline(), None);
+        } else if after.snd_una != after.snd_nxt {
+            // What was sent is sent again if nothing comes.
+            let sends = !transmits && host.conn.wants_transmit();
+            prop_assert!(host.conn.deadline().is_some() || sends);
         }
     }
     host.conn.abort();
@@ -178,7 +189,13 @@ fn run(
     Ok(())
 }
 
-fn apply(host: &mut Host, step: Step, edge: &mut Option<Seq>) -> Result<(), TestCaseError> {
+/// `offered` is the largest window of the peer so far.
+fn apply(
+    host: &mut Host,
+    step: Step,
+    edge: &mut Option<Seq>,
+    offered: u32,
+) -> Result<(), TestCaseError> {
     match step {
         Step::Arrive {
             flags,
@@ -242,12 +259,16 @@ fn apply(host: &mut Host, step: Step, edge: &mut Option<Seq>) -> Result<(), Test
             }
         }
         Step::Transmit => {
-            let shift = host.conn.info().window_shifts.1;
+            let (shift, una) = (host.conn.info().window_shifts.1, host.conn.snd_una());
             for seg in host.transmit() {
                 let h = &seg.header;
                 if h.flags.intersects(SYN | RST) {
                     continue;
                 }
+                // The byte that probes a closed window, and the FIN, may go beyond.
+                let fin = u32::from(h.flags.contains(FIN));
+                let end = h.seq + seg.payload.len() as u32 + fin;
+                prop_assert!(end.le(una + offered + 2), "sent beyond the window");
                 let right = h.ack + (u32::from(h.window) << shift);
                 if let Some(edge) = *edge {
                     // A scaled window is told in units of 2^shift bytes (RFC 7323 2.4), and a FIN may

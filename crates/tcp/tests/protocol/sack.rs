@@ -347,3 +347,124 @@ fn what_was_noted_is_given_back() {
     s.host.conn.abort();
     s.host.release();
 }
+
+#[test]
+fn blocks_that_seem_to_lie_near_in_a_space_that_wraps_are_ignored() {
+    // From SND.UNA and SND.NXT = SND.UNA + 10000 on.
+    for (left, right) in [
+        (20_000u32, 20_000 + 0x7fff_ffffu32),
+        (0x7000_0000, 0xefff_ffff),
+        (0x7fff_ffff, 0xffff_fffe),
+        (0, 2000),
+    ] {
+        let mut s = in_flight();
+        let held = s.host.core.snd_memory.in_use();
+        for _ in 0..3 {
+            s.arrive_sack(1, &[(1 + left, right.wrapping_add(1))]);
+        }
+        assert_eq!(s.host.core.snd_memory.in_use(), held);
+        assert_eq!(s.host.core.counters.sack_blocks_ignored, 3, "{left}");
+        s.expect(&[]);
+        // And beside one that may be.
+        s.arrive_sack(1, &[(1 + left, right.wrapping_add(1)), (1001, 4001)]);
+        s.expect(&["ACK 1:1001 ack 1"]);
+    }
+}
+
+#[test]
+fn an_acknowledgment_of_new_data_that_tells_of_more_counts() {
+    let mut s = in_flight();
+    s.arrive_sack(1001, &[(2001, 3001)]);
+    assert_eq!(s.host.core.counters.duplicate_acks, 1);
+    s.out();
+    s.arrive_sack(1001, &[(2001, 4001)]);
+    s.out();
+    s.arrive_sack(1001, &[(2001, 5001)]);
+    s.expect(&["ACK 1001:2001 ack 1"]);
+    assert!(s.host.conn.info().in_recovery);
+    // One alone that tells of enough begins a recovery, too, and one that ends a recovery the next.
+    let mut s = in_flight();
+    s.arrive_sack(1001, &[(2001, 5001)]);
+    let out = s.out();
+    assert_eq!(s.show(&out)[0], "ACK 1001:2001 ack 1");
+    assert!(s.host.conn.info().in_recovery);
+}
+
+#[test]
+fn an_acknowledgment_that_tells_only_of_a_duplicate_is_none() {
+    let mut s = in_flight();
+    s.arrive_sack(2001, &[]);
+    s.out();
+    for _ in 0..4 {
+        s.arrive_sack(2001, &[(1, 1001)]);
+        s.expect(&[]);
+    }
+    assert_eq!(s.host.core.counters.duplicate_acks, 0);
+    assert!(!s.host.conn.info().in_recovery);
+}
+
+#[test]
+fn what_is_written_in_a_recovery_is_sent_as_far_as_cwnd_allows() {
+    let mut s = established();
+    s.send(&[0; 10_000]);
+    assert_eq!(s.out().len(), 10);
+    s.arrive_sack(1, &[(1001, 9001)]);
+    s.expect(&["ACK 1:1001 ack 1", "PSH|ACK 9001:10001 ack 1"]);
+    s.send(&[0; 1000]);
+    s.expect(&["PSH|ACK 10001:11001 ack 1"]);
+    s.host.conn.shutdown_write();
+    s.expect(&["FIN|ACK 11001:11001 ack 1"]);
+    s.expect(&[]);
+}
+
+#[test]
+fn what_goes_again_in_smaller_segments_is_not_sent_once_more() {
+    let mut s = in_flight();
+    s.arrive_sack(1, &[(1001, 4001), (6001, 9001)]);
+    s.out();
+    assert!(s.host.conn.info().in_recovery);
+    assert!(s.host.conn.reduce_mss(500));
+    let mut seen = vec![];
+    for right in [9501, 10_001] {
+        let out = s.out();
+        seen.extend(s.show(&out));
+        s.arrive_sack(1, &[(6001, right), (1001, 4001)]);
+    }
+    let out = s.out();
+    seen.extend(s.show(&out));
+    let again = |seg: &&String| seg.starts_with("ACK 4001:");
+    assert_eq!(seen.iter().filter(again).count(), 1, "{seen:?}");
+}
+
+#[test]
+fn those_owed_at_the_end_of_a_burst_tell_of_all_between_them() {
+    let mut s = established();
+    for at in [101, 301, 501, 701, 901, 1101] {
+        s.arrive(ACK, at, 1, &[0; 100]);
+    }
+    let out = s.out();
+    assert_eq!(out.len(), 6);
+    let firsts = |seg: &Seg| seg.sack[0].0.0.wrapping_sub(IRS);
+    assert_eq!(firsts(&out[5]), 1101);
+    assert_eq!(firsts(&out[4]), 901);
+    assert_eq!(firsts(&out[3]), 701);
+    let mut told: Vec<_> = out.iter().flat_map(|s| &s.sack).map(|b| b.0.0).collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 6);
+}
+
+#[test]
+fn what_fills_the_gap_in_the_same_burst_is_acknowledged_once() {
+    let mut s = established();
+    for at in [101, 201, 301] {
+        s.arrive(ACK, at, 1, &[0; 100]);
+    }
+    s.arrive(ACK, 1, 1, &[0; 100]);
+    s.expect(&["ACK 1:1 ack 401"]);
+    // One gap of two: the others are still owed.
+    s.arrive(ACK, 501, 1, &[0; 100]);
+    s.arrive(ACK, 701, 1, &[0; 100]);
+    s.arrive(ACK, 401, 1, &[0; 100]);
+    s.expect(&["ACK 1:1 ack 601", "ACK 1:1 ack 601"]);
+}
