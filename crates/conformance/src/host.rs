@@ -17,6 +17,9 @@ const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 /// The longest packet taken: a frame's length is at most what an mbuf can tell.
 const LONGEST: usize = u16::MAX as usize - ethernet::Header::LEN;
 
+/// Turns that walk the largest table of TIME-WAIT once, and more.
+const CATCH_UP_TURNS: u32 = 128;
+
 /// The stack, its time, and the packets that wait to be fetched.
 pub(crate) struct Host {
     stack: Stack<Sockets, MemPool>,
@@ -106,6 +109,14 @@ impl Host {
         }
         self.now = self.now.max(target);
         self.settle();
+        // A host's loop turns all the time, and each turn sweeps a part of TIME-WAIT. Here time leaps, and
+        // the sweep has to be where it would have come to.
+        for _ in 0..CATCH_UP_TURNS {
+            match self.stack.next_deadline() {
+                Some(at) if at <= self.now => self.settle(),
+                _ => return,
+            }
+        }
     }
 
     /// When the next timer of a connection or of TIME-WAIT runs.

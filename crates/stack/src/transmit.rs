@@ -13,6 +13,10 @@ use crate::slab::flag;
 use crate::stack::{OUT_CAPACITY, Stack};
 use crate::timers::tick_after;
 
+/// The most connections that one call looks at, twice: those whose neighbour has failed send nothing
+/// that would fill the outgoing queue, and may all be due at once.
+const FLUSH_BUDGET: usize = 1024;
+
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Lets connections that have something to send do so, while there is room.
     pub(crate) fn flush(&mut self, now: Instant) {
@@ -26,7 +30,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             let mut due = mem::replace(&mut self.core.dirty, spare);
             let mut seen = 0;
             for &index in &due {
-                if !self.has_room() {
+                if !self.has_room() || seen == FLUSH_BUDGET {
                     break;
                 }
                 seen += 1;
@@ -37,7 +41,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 }
             }
             if seen < due.len() {
-                // They come first when there is room again.
+                // They come first in the next turn, when there is room again.
                 due.drain(..seen);
                 due.append(&mut self.core.dirty);
                 mem::swap(&mut self.core.dirty, &mut due);

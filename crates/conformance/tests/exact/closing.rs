@@ -102,6 +102,22 @@ fn time_wait_answers_the_repeated_fin_and_begins_anew() {
 }
 
 #[test]
+fn time_that_leaps_loses_no_time_wait() {
+    let mut rig = Rig::new(&format!("{BARE},time_waits=65535"));
+    for port in 0..40 {
+        let mut c = rig.established(PEER_PORT + port);
+        rig.shutdown(&mut c);
+        c.ack = c.ack.wrapping_add(1);
+        rig.send(&mut c, FIN | ACK, b"");
+        rig.heard_one(&mut c);
+        let fin = rig.segment(&c, FIN | ACK, c.seq.wrapping_sub(1), c.ack, b"");
+        rig.wait_ms(50_000);
+        rig.input(&fin);
+        assert_eq!(rig.heard_one(&mut c).flags, ACK, "connection {port}");
+    }
+}
+
+#[test]
 fn a_newer_syn_ends_time_wait() {
     let mut rig = Rig::new(BARE);
     let mut c = rig.established(PEER_PORT);
