@@ -12,7 +12,7 @@ use crate::exchange::Exchange;
 use crate::flow::{Flow, Stage};
 use crate::measure::{Alive, Counts, Latencies, Measured, nanos};
 use crate::open::Held;
-use crate::schedule::{Governor, Schedule};
+use crate::schedule::{Governor, Schedule, Turns};
 use crate::spec::{Pace, Spec, SpecError};
 use crate::waiting::{List, Waiting};
 
@@ -66,6 +66,7 @@ pub struct Load {
     /// Of an open loop.
     pub(crate) schedule: Option<Schedule>,
     pub(crate) governor: Option<Governor>,
+    pub(crate) turns: Turns,
     /// Connections that may still be opened in this run.
     pub(crate) openings_left: u64,
     /// Why the next opening, and the next request, is put off.
@@ -115,6 +116,7 @@ impl Load {
             phase: Phase::Rest,
             schedule: None,
             governor: None,
+            turns: Turns::default(),
             openings_left: 0,
             held: None,
             no_connection: false,
@@ -139,7 +141,7 @@ impl Load {
             Pace::Closed => (None, None),
             Pace::Open(profile) => (
                 Some(Schedule::new(profile, now, run.phase)),
-                Some(Governor::new(profile)),
+                Some(Governor::new(profile, now)),
             ),
         };
         self.phase = Phase::Running;
@@ -344,6 +346,7 @@ impl Application for Load {
 
     fn poll(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
+        self.turns.begin(now);
         self.end_if_due(now);
         for _ in 0..BUDGET {
             let Some(at) = self.over(List::Timeout, now) else {

@@ -14,6 +14,11 @@ use crate::waiting::List;
 /// How long to wait when the stack has said that nothing can be opened.
 const PUT_OFF: Duration = Duration::from_micros(250);
 
+/// The most turns of [`SHORT`] whose events are begun in one that takes longer.
+const MOST: u128 = 32;
+/// How long a turn may take in which no more than [`BUDGET`] events begin.
+const SHORT: Duration = Duration::from_micros(100);
+
 /// Why an opening is put off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Held {
@@ -28,6 +33,13 @@ impl Load {
     /// Whether the events of an open loop are requests on kept connections.
     pub(crate) fn paces_requests(&self) -> bool {
         self.schedule.is_some() && matches!(self.spec.mode, Mode::Requests { .. })
+    }
+
+    /// How many events of the schedule may begin in this turn: more in one that takes long, or the rate is not kept.
+    fn budget(&self) -> u32 {
+        let turns = self.turns.length().as_nanos() / SHORT.as_nanos();
+        // At most MOST.
+        BUDGET * turns.clamp(1, MOST) as u32
     }
 
     /// When the next opening is due, if there is to be one: in a closed loop at once, which any time in the past
@@ -80,7 +92,8 @@ impl Load {
     pub(crate) fn open_due(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
         let of_schedule = self.schedule.is_some() && !self.paces_requests();
-        for _ in 0..BUDGET {
+        let budget = if of_schedule { self.budget() } else { BUDGET };
+        for _ in 0..budget {
             if now < self.held_until {
                 return;
             }
@@ -97,7 +110,7 @@ impl Load {
                 None => {}
             }
             if let Some(governor) = self.governor.as_mut().filter(|_| of_schedule)
-                && !governor.allows(now)
+                && !governor.allows(now, self.turns.length())
             {
                 return;
             }
@@ -205,7 +218,7 @@ impl Load {
             return;
         }
         let now = cx.now();
-        for _ in 0..BUDGET {
+        for _ in 0..self.budget() {
             let due = self.schedule.as_ref().and_then(Schedule::next);
             let Some(due) = due.filter(|due| self.is_due(*due, now)) else {
                 return;
@@ -218,7 +231,7 @@ impl Load {
             let (Some(schedule), Some(governor)) = (&mut self.schedule, &mut self.governor) else {
                 return;
             };
-            if !governor.allows(now) {
+            if !governor.allows(now, self.turns.length()) {
                 return;
             }
             schedule.take();

@@ -134,35 +134,30 @@ pub(crate) struct Governor {
     /// Events in a millisecond at most.
     most: u32,
     window: Instant,
-    /// How long the window before the last one was.
-    before: Duration,
     left: u32,
 }
 
 const WINDOW: Duration = Duration::from_millis(1);
 
 impl Governor {
-    /// Twice the greatest rate of `profile`.
-    pub(crate) fn new(profile: &Profile) -> Governor {
+    /// Twice the greatest rate of `profile`, from `start` on.
+    pub(crate) fn new(profile: &Profile, start: Instant) -> Governor {
+        // At most 2 million.
+        let most = (profile.peak() / 500.0).ceil() as u32 + 1;
         Governor {
-            // At most 2 million.
-            most: (profile.peak() / 500.0).ceil() as u32 + 1,
-            window: Instant::ZERO,
-            before: Duration::ZERO,
-            left: 0,
+            most,
+            window: start,
+            left: most,
         }
     }
 
-    /// Whether one more event may begin now.
+    /// Whether one more event may begin now, where a turn takes `turn`.
     #[inline]
-    pub(crate) fn allows(&mut self, now: Instant) -> bool {
-        let since = now.since(self.window);
-        if since >= WINDOW {
-            // One that was long alone is a pause.
-            let turn = since.min(self.before).as_millis().max(1);
-            self.left = u32::try_from(u128::from(self.most) * turn).unwrap_or(u32::MAX);
+    pub(crate) fn allows(&mut self, now: Instant, turn: Duration) -> bool {
+        if now.since(self.window) >= WINDOW {
+            let windows = turn.as_millis().max(1);
+            self.left = u32::try_from(u128::from(self.most) * windows).unwrap_or(u32::MAX);
             self.window = now;
-            self.before = since;
         }
         self.left > 0
     }
@@ -179,6 +174,31 @@ impl Governor {
             0 => self.window + WINDOW,
             _ => Instant::ZERO,
         }
+    }
+}
+
+/// How long the turns of the loop take. One that was long alone is a pause.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Turns {
+    last: Option<Instant>,
+    before: Duration,
+    length: Duration,
+}
+
+impl Turns {
+    /// A turn begins.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: Instant) {
+        let took = self.last.map_or(Duration::ZERO, |last| now.since(last));
+        self.length = took.min(self.before);
+        self.before = took;
+        self.last = Some(now);
+    }
+
+    /// The shorter one of the last two.
+    #[inline]
+    pub(crate) fn length(&self) -> Duration {
+        self.length
     }
 }
 

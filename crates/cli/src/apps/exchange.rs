@@ -144,8 +144,8 @@ impl Exchanging {
 
     /// A connection that has asked for nothing is closed; another one behind its answer.
     pub(super) fn drain(&mut self, cx: &mut Context<'_>) {
+        self.last = true;
         if let Some(conn) = self.handle
-            && !core::mem::replace(&mut self.last, true)
             && self.received == 0
         {
             cx.close(conn);

@@ -103,6 +103,7 @@ impl Course<'_> {
         let mut trials = Trials {
             course: self,
             sweep,
+            first: true,
         };
         let (swept, best) = sweep::run(&mut trials, sweep, judge)?;
         if let Some(best) = best {
@@ -145,15 +146,22 @@ impl Course<'_> {
 struct Trials<'a, 'b> {
     course: &'a mut Course<'b>,
     sweep: &'a Sweep,
+    /// None was before.
+    first: bool,
 }
 
 impl Bed for Trials<'_, '_> {
     fn offer(&mut self, rate: f64) -> anyhow::Result<Option<Offered>> {
         let (course, sweep) = (&mut *self.course, self.sweep);
+        if !self.first {
+            course.pass(Some(Instant::now() + sweep.settle.duration()), false)?;
+        }
         if course.stopped {
             return Ok(None);
         }
-        let (warm_up, time) = (sweep.warm_up.duration(), sweep.time.duration());
+        // That it has begun shows a moment later, and all of `time` is measured.
+        let warm_up = sweep.warm_up.duration().max(SHOWN);
+        let time = sweep.time.duration();
         let run = Run {
             pace: Pace::Open(Profile::constant(rate)),
             phase: 0.0,
@@ -162,8 +170,7 @@ impl Bed for Trials<'_, '_> {
             timed: true,
         };
         let begun = course.team.begin(|n, of| run.share(n, of))?;
-        // That it has begun shows a moment later.
-        course.pass(Some(begun + warm_up.max(SHOWN)), false)?;
+        course.pass(Some(begun + warm_up), false)?;
         course.team.collect()?;
         course.show.begin(&course.team.control.snapshot());
         course.pass(Some(begun + warm_up + time + course.drain), true)?;
@@ -177,7 +184,7 @@ impl Bed for Trials<'_, '_> {
             measured: course.show.total.clone(),
             traffic: now.since(&course.show.base),
         };
-        course.pass(Some(Instant::now() + sweep.settle.duration()), false)?;
+        self.first = false;
         Ok(Some(offered))
     }
 

@@ -1,5 +1,7 @@
 //! The octets that an answer should have.
 
+use std::sync::Arc;
+
 /// Octets are compared in runs of at least this many, if there are so many.
 const RUN: usize = 4096;
 /// The period of [`Content::pattern`]: a prime, so that a shift by any power of two shows.
@@ -11,8 +13,8 @@ const PATTERN: usize = 65_536 / PRIME * PRIME;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Content {
     len: u64,
-    /// The octets over and over, a whole number of times; empty if any will do.
-    period: Box<[u8]>,
+    /// The octets over and over, a whole number of times; empty if any will do. Clones share them.
+    period: Arc<[u8]>,
 }
 
 impl Content {
@@ -21,14 +23,14 @@ impl Content {
     pub fn any(len: u64) -> Content {
         Content {
             len,
-            period: Box::default(),
+            period: Arc::default(),
         }
     }
 
     /// Just these octets.
     #[must_use]
     pub fn exactly(octets: impl Into<Box<[u8]>>) -> Content {
-        let period = octets.into();
+        let period: Arc<[u8]> = Arc::from(octets.into());
         Content {
             len: period.len() as u64,
             period,
@@ -147,6 +149,12 @@ mod tests {
             assert!(!content.matches(7 + shift, &piece), "{shift}");
         }
         assert!(!Content::pattern(10).matches(0, &piece));
+    }
+
+    #[test]
+    fn clones_share_their_octets() {
+        let content = Content::pattern(100_000);
+        assert!(core::ptr::eq(content.piece(0), content.clone().piece(0)));
     }
 
     proptest! {

@@ -111,11 +111,11 @@ fn what_is_due_and_not_begun_is_known() {
 
 #[test]
 fn a_pause_is_made_up_for_at_twice_the_rate() {
-    let mut governor = Governor::new(&Profile::constant(10_000.0));
+    let mut governor = Governor::new(&Profile::constant(10_000.0), Instant::from_millis(7_000));
     let mut begun = [0; 5];
     for us in 0..5_000 {
         let now = Instant::from_nanos((7_000_000 + us) * 1_000);
-        while governor.allows(now) {
+        while governor.allows(now, Duration::from_micros(1)) {
             governor.take();
             begun[us as usize / 1_000] += 1;
         }
@@ -126,13 +126,16 @@ fn a_pause_is_made_up_for_at_twice_the_rate() {
 
 /// What begins in turns of `turns` milliseconds, if everything is due.
 fn begun(turns: &[u64]) -> Vec<u64> {
-    let mut governor = Governor::new(&Profile::constant(10_000.0));
     let mut now = Instant::from_millis(7_000);
+    let mut governor = Governor::new(&Profile::constant(10_000.0), now);
+    let mut lengths = Turns::default();
+    lengths.begin(now);
     let mut begun = Vec::new();
     for turn in turns {
         now = now.plus_millis(*turn);
+        lengths.begin(now);
         begun.push(0);
-        while governor.allows(now) {
+        while governor.allows(now, lengths.length()) {
             governor.take();
             *begun.last_mut().unwrap() += 1;
         }

@@ -59,7 +59,13 @@ fn what_is_due_in_time_is_begun_though_turns_are_far_apart() {
     };
     // No multiple of a turn, and the last turn comes after it.
     spec.duration = Some(Duration::from_millis(100));
-    for (rate, turn) in [(10_000_u32, 300_000), (1_000, 17_000_000)] {
+    // In the last one, many more are due in a turn than begin in a short one.
+    let cases = [
+        (10_000_u32, 300_000),
+        (1_000, 17_000_000),
+        (30_000, 5_000_000),
+    ];
+    for (rate, turn) in cases {
         spec.pace = open_loop(f64::from(rate));
         let mut stack = alone(spec.clone());
         for turn in (0..200_000_000).step_by(turn).map(Instant::from_nanos) {
@@ -74,6 +80,33 @@ fn what_is_due_in_time_is_begun_though_turns_are_far_apart() {
         assert_eq!(counts, (u64::from(rate) / 10, 0));
         assert_eq!(m.elapsed, Duration::from_millis(100));
     }
+}
+
+#[test]
+fn a_pause_at_a_low_rate_allows_no_burst() {
+    let mut spec = spec();
+    spec.duration = None;
+    // Nobody answers.
+    spec.caps = Caps {
+        connections: 1_000,
+        opening: 1_000,
+    };
+    // An event each 2 ms, and so at most two in a millisecond.
+    spec.pace = open_loop(500.0);
+    let mut stack = alone(spec);
+    // The turns are short but for one, in which 50 come due.
+    let turns = (0..100_000).chain(200_000..300_000).step_by(20);
+    let (mut begun, mut most) = (0, 0);
+    for turn in turns.map(|us| Instant::from_nanos(us * 1_000)) {
+        stack.advance(turn);
+        stack.transmit(turn);
+        stack.out().clear();
+        let opened = stack.app().counts().opened;
+        most = most.max(opened - begun);
+        begun = opened;
+    }
+    assert_eq!(begun, 150);
+    assert!(most <= 2, "{most} at once");
 }
 
 #[test]

@@ -133,8 +133,14 @@ fn a_request_that_is_too_long_is_reset() {
 
 #[test]
 fn a_refused_open_is_an_error() {
-    let mut bench = bench(&["--tuples", "10"]);
-    bench.b.drain(bench.now);
+    let args = options(&["--tuples", "10"]);
+    let layout = Layout::of(args.tuples.get(), args.ipv6);
+    let (mut b, a) = (hosts::server(&args, &layout), hosts::client(&args, &layout));
+    b.listeners.clear();
+    let app = client(&args, &layout, a.max_connections as usize).unwrap();
+    let apps = server(&args, &layout, b.max_connections as usize);
+    let mut bench = Pair::new((a, app), (b, apps));
     let (_, counts) = phase(&mut bench, &closed_loop(Some(1)), 20);
-    assert_eq!((counts.opened, counts.completed), (1, 0));
+    let seen = (counts.opened, counts.completed, counts.err_refused);
+    assert_eq!(seen, (1, 0, 1), "{counts:?}");
 }
