@@ -19,7 +19,7 @@ use crate::time_wait::{answers_to, one_ack, silent};
 /// How long the connection may take to begin and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long answers are waited for.
-const QUIET: Duration = Duration::from_millis(250);
+const QUIET: Duration = Duration::from_millis(500);
 /// Longer than the time in which an entry sends one ACK at most.
 const ACK_LIMIT: Duration = Duration::from_millis(600);
 
