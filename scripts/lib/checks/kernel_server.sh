@@ -72,37 +72,38 @@ kernel_count() {
     inside nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'
 }
 
-# recycles REFUSED [ARGUMENT...]: the kernel closes first and keeps TIME-WAIT for 60 s; a hundred ports, each of which
-# comes back many times within it. REFUSED is a condition on how often the kernel does not believe a SYN: each time
+# recycles HUNDRED REFUSED [ARGUMENT...]: the kernel closes first and keeps TIME-WAIT for 60 s; the ports from HUNDRED00,
+# each of which comes back many times within it. REFUSED is a condition on how often the kernel does not believe a SYN: each time
 # it says so by an acknowledgment, which is counted, and the SYN is sent again.
 recycles() {
-    local refused=$1 accepted entries
-    shift
+    local hundred=$1 refused=$2 accepted entries
+    shift 2
     accepted=$(kernel_count TcpPassiveOpens)
     asks "$refused && retransmitted == syn_challenged && completed > 300" "http://$kernel_url/" -c 50 -d 2s \
-        --close server --ports 30000-30099 "$@"
+        --close server --ports "${hundred}00-${hundred}99" "$@"
     accepted=$(($(kernel_count TcpPassiveOpens) - accepted))
     ((accepted >= $(figure established))) || fail "the kernel has accepted $accepted, load opened $(figure established)"
-    entries=$(inside ss -Htan state time-wait "( sport = :80 )" | grep -c ':30[0-9][0-9][0-9] *$' || true)
+    entries=$(inside ss -Htan state time-wait "( sport = :80 )" | grep -c ":$hundred[0-9][0-9] *\$" || true)
     ((entries == 100)) || fail "the kernel has $entries entries in TIME-WAIT, expected 100"
     note "each of 100 ports $(($(figure established) / 100)) times, $(figure syn_challenged) SYNs refused"
 }
 
 test_kernel_time_wait_recycled_by_timestamps() {
-    recycles "syn_challenged == 0"
+    recycles 300 "syn_challenged == 0"
 }
 
 test_kernel_time_wait_recycled_by_sequence_numbers() {
-    recycles "syn_challenged == 0" --set tcp.timestamps=false
+    recycles 300 "syn_challenged == 0" --set tcp.timestamps=false
 }
 
-# A client that cannot know the last numbers: the kernel refuses about half of the hundred, once each.
+# A client that cannot know the last numbers: the kernel refuses about half of the hundred, once each. Ports of their own:
+# the kernel remembers these numbers for a minute.
 test_kernel_time_wait_refusals_are_explained() {
     local paws
     # The entries that it does not know of.
-    load "completed == 100" "http://$kernel_url/" -c 10 -n 100 --close server --ports 30000-30099
+    load "completed == 100" "http://$kernel_url/" -c 10 -n 100 --close server --ports 30100-30199
     paws=$(kernel_count TcpExtPAWSTimewait)
-    recycles "syn_challenged > 0 && syn_challenged <= 100" --set "secrets.file=$work/another-key"
+    recycles 301 "syn_challenged > 0 && syn_challenged <= 100" --set "secrets.file=$work/another-key"
     (($(kernel_count TcpExtPAWSTimewait) - paws <= $(figure syn_challenged))) ||
         fail "the kernel has refused more than load knows"
 }
