@@ -212,8 +212,8 @@ fn an_application_that_does_not_read_holds_little() {
     pair.end(0);
 }
 
-/// An application that is stuck in a callback for half a second: its worker counts that, and what it was
-/// sent meanwhile is worked off or sent again.
+/// An application that is stuck in a callback for half a second: what it was sent meanwhile is worked off
+/// or sent again.
 #[test]
 fn a_stuck_application_is_caught_up_with() {
     const N: u64 = 64;
@@ -223,10 +223,7 @@ fn a_stuck_application_is_caught_up_with() {
         ..Echo::default()
     };
     let pair = pair(Link::Memif, (echo, Client::new(N, N, 500_000)), |_| {});
-    let [server, client] = pair.boards();
-    wait_until("the nap", || {
-        value(&server, "loop_longest_turn_ns") >= NAP.as_nanos() as u64
-    });
+    let [_, client] = pair.boards();
     all_normal(&client, N);
     pair.end(0);
 }
