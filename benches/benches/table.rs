@@ -5,12 +5,10 @@ use std::time::{Duration, Instant as Clock};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tcp::time::Instant;
-use tcp::time_wait::{
-    Anchor, AnchorId, ClassId, Config, Entry, Family, Pages, Side, Table, V4, V6,
-};
+use tcp::time_wait::{AnchorId, Family, Pages, Table, V4, V6};
 use tcp::wheel::Wheel;
-use tidewheel_benches::{hash, name};
-use wire::{FourTuple, Ip, Seq};
+use tidewheel_benches::{hash, name, tables};
+use wire::Ip;
 
 const ENTRIES: u64 = 1 << 20;
 const BURST: u64 = 64;
@@ -18,10 +16,6 @@ const TIME_WAIT_MS: u64 = 60_000;
 
 /// The address whose last octets are those of `number`.
 type Address = fn(number: u32) -> Ip;
-
-fn v4(number: u32) -> Ip {
-    Ip::v4(number.to_be_bytes())
-}
 
 fn v6(number: u32) -> Ip {
     let [a, b, c, d] = number.to_be_bytes();
@@ -37,22 +31,9 @@ struct Bench<F: Family> {
 
 impl<F: Family> Bench<F> {
     fn new(address: Address) -> Bench<F> {
-        let config = Config {
-            capacity: ENTRIES as usize + BURST as usize,
-            durations_ms: vec![TIME_WAIT_MS],
-            pages: Pages::Transparent,
-        };
-        let mut table = Table::new(&config, Instant::ZERO).expect("memory for the table");
-        let anchor = Anchor {
-            side: Side::Local,
-            ip: address(u32::from_be_bytes([10, 0, 0, 1])),
-            port: 80,
-            class: ClassId(0),
-            fin_wait2_class: ClassId(0),
-            window: 65_535,
-            window_shift: 0,
-        };
-        let anchor = table.add_anchor(anchor).expect("room for an anchor");
+        let entries = (ENTRIES + BURST) as usize;
+        let listener = address(u32::from_be_bytes([10, 0, 0, 1]));
+        let (table, anchor) = tables::table(entries, TIME_WAIT_MS, Pages::Transparent, listener);
         let mut bench = Bench {
             table,
             address,
@@ -66,9 +47,7 @@ impl<F: Family> Bench<F> {
     }
 
     fn key(&self, n: u64) -> F::Key {
-        let name = name(n);
-        let ip = (self.address)(name as u32);
-        F::key(self.anchor, ip, (name >> 32) as u16).expect("an address of the family")
+        tables::key::<F>(self.anchor, name(n), self.address)
     }
 
     fn prefetch(&self, first: u64) {
@@ -81,15 +60,9 @@ impl<F: Family> Bench<F> {
     }
 
     fn insert(&mut self, first: u64) {
-        let entry = Entry {
-            rcv_nxt: Seq(1),
-            snd_nxt: Seq(2),
-            ts_recent: Some(3),
-            ..Entry::default()
-        };
         self.prefetch(first);
         for n in first..first + BURST {
-            let key = self.key(n);
+            let (key, entry) = (self.key(n), tables::entry(name(n)));
             self.table.insert(hash(name(n)), &key, &entry, self.now);
         }
     }
@@ -122,8 +95,8 @@ fn burst(i: u64) -> u64 {
     (i.wrapping_mul(0x9e37_79b9) % (ENTRIES / BURST)) * BURST
 }
 
-fn tables(c: &mut Criterion) {
-    table::<V4>(c, "table", v4);
+fn all_tables(c: &mut Criterion) {
+    table::<V4>(c, "table", tables::v4);
     table::<V6>(c, "table of IPv6", v6);
 }
 
@@ -163,11 +136,6 @@ fn table<F: Family>(c: &mut Criterion, name: &str, address: Address) {
     let mut group = c.benchmark_group(format!("expiry of a {name}"));
     group.throughput(Throughput::Elements(ENTRIES));
     group.sample_size(10);
-    let hash_of = |tuple: &FourTuple| {
-        let [.., a, b, c, d] = tuple.remote.octets();
-        let ip = u32::from_be_bytes([a, b, c, d]);
-        hash(u64::from(ip) | u64::from(tuple.remote_port) << 32)
-    };
     group.bench_function("2^20 entries swept", |b| {
         b.iter_custom(|tables| {
             let mut time = Duration::ZERO;
@@ -177,7 +145,7 @@ fn table<F: Family>(c: &mut Criterion, name: &str, address: Address) {
                 let start = Clock::now();
                 let mut expired = 0;
                 while expired < ENTRIES as usize {
-                    let swept = bench.table.sweep(end, 512, hash_of);
+                    let swept = bench.table.sweep(end, 512, tables::hash_of);
                     assert!(swept > 0, "stuck at {expired}");
                     expired += swept;
                 }
@@ -209,5 +177,5 @@ fn wheel(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, tables, wheel);
+criterion_group!(benches, all_tables, wheel);
 criterion_main!(benches);

@@ -1,7 +1,8 @@
-//! What the benchmarks share: a server and a client on one core, joined by memory, and a shard of
-//! connections in TIME-WAIT ([`shard`]).
+//! What the benchmarks share: a server and a client on one core, joined by memory, a TIME-WAIT table
+//! ([`tables`]), and a shard of connections in one ([`shard`]).
 
 pub mod shard;
+pub mod tables;
 
 use stack::{
     Application, CloseReason, Config, Context, DestinationConfig, DestinationId, Handle,

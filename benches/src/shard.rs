@@ -9,11 +9,11 @@ use std::time::{Duration, Instant as Clock};
 
 use tcp::time::Instant;
 use tcp::time_wait::{
-    Anchor, AnchorId, ClassId, Config, Counted, Entry, Family, Inserted, MAX_BUCKETS, PROBE_LIMIT,
-    Pages, Side, Slot, Table, V4,
+    AnchorId, Counted, Family, Inserted, MAX_BUCKETS, PROBE_LIMIT, Pages, Slot, Table, V4,
 };
-use wire::{FourTuple, Ip, Seq};
+use wire::Ip;
 
+use crate::tables::{entry, hash_of, key, rcv_nxt, table, v4};
 use crate::{hash, name};
 
 /// Connections of a turn.
@@ -121,22 +121,8 @@ struct Shard<F: Family> {
 impl<F: Count> Shard<F> {
     fn new(plan: &Plan) -> Shard<F> {
         let time_wait_ms = u64::try_from(plan.time_wait.as_millis()).expect("a length");
-        let config = Config {
-            capacity: usize::try_from(plan.entries).expect("a number of entries"),
-            durations_ms: vec![time_wait_ms],
-            pages: plan.pages,
-        };
-        let mut table = Table::new(&config, Instant::ZERO).expect("memory for the table");
-        let anchor = Anchor {
-            side: Side::Local,
-            ip: Ip::v4([10, 0, 0, 1]),
-            port: 80,
-            class: ClassId(0),
-            fin_wait2_class: ClassId(0),
-            window: 65_535,
-            window_shift: 0,
-        };
-        let anchor = table.add_anchor(anchor).expect("room for an anchor");
+        let entries = usize::try_from(plan.entries).expect("a number of entries");
+        let (table, anchor) = table(entries, time_wait_ms, plan.pages, Ip::v4([10, 0, 0, 1]));
         let buckets = F::take(&table).map(|_| (0, 0));
         Shard {
             table,
@@ -277,10 +263,7 @@ impl<F: Count> Shard<F> {
     /// Time goes on, and the sweep.
     fn go_on(&mut self, ns: u64) {
         self.now = Instant::from_nanos(self.now.as_nanos() + ns.max(1));
-        let expired = self.table.sweep(self.now, SWEEP_BUDGET, |t: &FourTuple| {
-            let ip = u32::from_be_bytes(t.remote.v4_octets());
-            hash(u64::from(ip) | u64::from(t.remote_port) << 32)
-        });
+        let expired = self.table.sweep(self.now, SWEEP_BUDGET, hash_of);
         self.operations += expired as u64;
         if let (Some(buckets), Some((_, most))) = (F::take(&self.table), &mut self.buckets) {
             assert!(buckets < SWEEP_BUDGET + PROBE_LIMIT, "{buckets} in a sweep");
@@ -289,15 +272,8 @@ impl<F: Count> Shard<F> {
     }
 
     fn insert(&mut self, name: u64) {
-        let entry = Entry {
-            rcv_nxt: rcv_nxt(name),
-            snd_nxt: Seq(name as u32),
-            ts_recent: Some(7),
-            ..Entry::default()
-        };
-        let inserted = self
-            .table
-            .insert(hash(name), &self.key(name), &entry, self.now);
+        let (key, entry) = (self.key(name), entry(name));
+        let inserted = self.table.insert(hash(name), &key, &entry, self.now);
         match inserted {
             Inserted::Placed(_) => {}
             Inserted::Evicted(_, evicted) => self.evicted.push(evicted.key),
@@ -341,8 +317,7 @@ impl<F: Count> Shard<F> {
     }
 
     fn key(&self, name: u64) -> F::Key {
-        let ip = Ip::v4((name as u32).to_be_bytes());
-        F::key(self.anchor, ip, (name >> 32) as u16).expect("an IPv4 address")
+        key::<F>(self.anchor, name, v4)
     }
 
     fn prefetch(&self, names: impl Iterator<Item = u64> + Clone) {
@@ -363,10 +338,6 @@ impl<F: Count> Shard<F> {
             .wrapping_add(1);
         ((u128::from(self.random) * u128::from(n)) >> 64) as u64
     }
-}
-
-fn rcv_nxt(name: u64) -> Seq {
-    Seq((name >> 7) as u32)
 }
 
 #[cfg(test)]

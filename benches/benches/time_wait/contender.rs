@@ -7,11 +7,6 @@ pub(crate) const BURST: usize = 64;
 /// The length of TIME-WAIT.
 pub(crate) const TIME_WAIT_MS: u64 = 60_000;
 
-/// RCV.NXT of a connection, by which a hit is verified.
-pub(crate) fn rcv_nxt(name: u64) -> Seq {
-    Seq((name >> 7) as u32)
-}
-
 /// A table of connections in TIME-WAIT with `n` live entries.
 pub(crate) trait Contender {
     /// What the figures call it.

@@ -6,9 +6,10 @@ use std::hint::black_box;
 
 use hashbrown::{HashMap, HashTable};
 use tidewheel_benches::hash;
+use tidewheel_benches::tables::rcv_nxt;
 use wire::Seq;
 
-use crate::contender::{Contender, rcv_nxt};
+use crate::contender::Contender;
 
 /// What hashbrown's contenders keep: as little as ours, and a number to tell uses of a slot apart.
 #[derive(Clone, Copy, Default)]

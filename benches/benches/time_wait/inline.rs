@@ -4,13 +4,16 @@
 //! No anchors, classes, generations, capacity, probe limit, counters or state beside the entry; a look-up does
 //! not ask whether an entry is over. It is what our table is measured against.
 
+use core::cell::RefCell;
+
 use bytemuck::{Pod, Zeroable};
 use memmap2::{Advice, MmapMut};
 use tcp::prefetch::prefetch_slice_elem;
 use tidewheel_benches::hash;
+use tidewheel_benches::tables::rcv_nxt;
 use wire::Seq;
 
-use crate::contender::{Contender, rcv_nxt};
+use crate::contender::Contender;
 
 const WAYS: usize = 3;
 const HUGE_PAGE: usize = 2 << 20;
@@ -46,7 +49,8 @@ struct Line {
 
 const _: () = assert!(size_of::<Entry>() == 20 && size_of::<Line>() == 64);
 
-/// Its lines stay for the rest of the program, so that they need no cast at each look.
+/// Its lines stay for the rest of the program, so that they need no cast at each look; the next table of the
+/// same size has them again.
 pub(crate) struct Inline {
     lines: &'static mut [Line],
     homes: usize,
@@ -57,15 +61,38 @@ pub(crate) struct Inline {
     n: u64,
 }
 
-impl Inline {
-    pub(crate) fn new(n: usize) -> Inline {
-        let homes = (2 * n).div_ceil(WAYS);
-        let bytes = (homes + BEYOND) * size_of::<Line>();
+thread_local! {
+    /// Lines of tables that are gone.
+    static SPARE: RefCell<Vec<&'static mut [Line]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// So many lines, on huge pages if the machine gives them.
+fn lines(count: usize) -> &'static mut [Line] {
+    let mut spare = SPARE.take();
+    let same = spare.iter().position(|lines| lines.len() == count);
+    let lines = same.map(|place| spare.swap_remove(place));
+    SPARE.set(spare);
+    lines.unwrap_or_else(|| {
+        let bytes = count * size_of::<Line>();
         let map = MmapMut::map_anon(bytes + HUGE_PAGE).expect("memory for the table");
         map.advise(Advice::HugePage).expect("huge pages");
         let map: &'static mut MmapMut = Box::leak(Box::new(map));
         let start = map.as_ptr().addr().next_multiple_of(HUGE_PAGE) - map.as_ptr().addr();
-        let lines: &mut [Line] = bytemuck::cast_slice_mut(&mut map[start..start + bytes]);
+        bytemuck::cast_slice_mut(&mut map[start..start + bytes])
+    })
+}
+
+impl Drop for Inline {
+    fn drop(&mut self) {
+        let lines = core::mem::take(&mut self.lines);
+        SPARE.with_borrow_mut(|spare| spare.push(lines));
+    }
+}
+
+impl Inline {
+    pub(crate) fn new(n: usize) -> Inline {
+        let homes = (2 * n).div_ceil(WAYS);
+        let lines = lines(homes + BEYOND);
         lines.fill(Line::zeroed());
         Inline {
             lines,

@@ -1,13 +1,11 @@
 //! The table of this project.
 
 use tcp::time::Instant;
-use tcp::time_wait::{
-    Anchor, AnchorId, ClassId, Config, Entry, Family, KeyV4, Pages, Side, Table, V4,
-};
-use tidewheel_benches::hash;
+use tcp::time_wait::{AnchorId, KeyV4, Pages, Table, V4};
+use tidewheel_benches::tables::{entry, hash_of, key, table, v4};
 use wire::{Ip, Seq};
 
-use crate::contender::{Contender, TIME_WAIT_MS, rcv_nxt};
+use crate::contender::{Contender, TIME_WAIT_MS};
 
 /// The table of this project.
 pub(crate) struct Ours {
@@ -19,31 +17,8 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    fn key(&self, name: u64) -> KeyV4 {
-        let ip = Ip::v4((name as u32).to_be_bytes());
-        V4::key(self.anchor, ip, (name >> 32) as u16).expect("an IPv4 address")
-    }
-}
-
-impl Ours {
     pub(crate) fn new(n: usize) -> Ours {
-        let config = Config {
-            capacity: n,
-            durations_ms: vec![TIME_WAIT_MS],
-            pages: Pages::Transparent,
-        };
-        let mut table = Table::new(&config, Instant::ZERO).expect("memory for the table");
-        let anchor = table
-            .add_anchor(Anchor {
-                side: Side::Local,
-                ip: Ip::v4([10, 0, 0, 1]),
-                port: 80,
-                class: ClassId(0),
-                fin_wait2_class: ClassId(0),
-                window: 65_535,
-                window_shift: 0,
-            })
-            .expect("room for an anchor");
+        let (table, anchor) = table(n, TIME_WAIT_MS, Pages::Transparent, Ip::v4([10, 0, 0, 1]));
         Ours {
             table,
             anchor,
@@ -51,6 +26,10 @@ impl Ours {
             step_ns: TIME_WAIT_MS as f64 * 1e6 / n as f64,
             elapsed_ns: 0.0,
         }
+    }
+
+    fn key(&self, name: u64) -> KeyV4 {
+        key::<V4>(self.anchor, name, v4)
     }
 }
 
@@ -70,14 +49,8 @@ impl Contender for Ours {
 
     #[inline(always)]
     fn insert(&mut self, name: u64, hash: u64) {
-        let entry = Entry {
-            rcv_nxt: rcv_nxt(name),
-            snd_nxt: Seq(name as u32),
-            ts_recent: Some(7),
-            ..Entry::default()
-        };
         let key = self.key(name);
-        self.table.insert(hash, &key, &entry, self.now);
+        self.table.insert(hash, &key, &entry(name), self.now);
     }
 
     #[inline(always)]
@@ -106,10 +79,7 @@ impl Contender for Ours {
     fn expire(&mut self, connections: usize) {
         self.elapsed_ns += self.step_ns * connections as f64;
         self.now = Instant::from_nanos(self.elapsed_ns as u64);
-        self.table.sweep(self.now, usize::MAX, |t| {
-            let ip = u32::from_be_bytes(t.remote.v4_octets());
-            hash(u64::from(ip) | u64::from(t.remote_port) << 32)
-        });
+        self.table.sweep(self.now, usize::MAX, hash_of);
     }
 
     fn bytes(&self) -> usize {

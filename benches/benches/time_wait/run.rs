@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use tidewheel_benches::tables::rcv_nxt;
 use tidewheel_benches::{hash, name};
 
-use crate::contender::{BURST, Contender, rcv_nxt};
+use crate::contender::{BURST, Contender};
 
 /// Connections between two looks at the clock.
 pub(crate) const SLICE: usize = 64 * BURST;
