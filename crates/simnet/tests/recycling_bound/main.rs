@@ -8,7 +8,7 @@
 mod model;
 
 use model::{Isn, MSL_NS, Model, Setup, Tally};
-use tcp::time_wait::{Policy, Rules};
+use tcp::time_wait::{IssRule, Policy, Rules};
 
 fn setup(rules: Rules, isn: Isn, timestamps: bool) -> Setup {
     Setup {
@@ -67,7 +67,7 @@ fn nothing_old_is_accepted() {
                 });
                 let most = tally.replayed / 12;
                 assert!(
-                    tally.incarnations > most / 4,
+                    tally.incarnations > most / 4 && tally.reread > tally.incarnations,
                     "{isn:?} {timestamps} {tally:?}"
                 );
             }
@@ -106,6 +106,31 @@ fn without_the_bound_old_segments_are_accepted() {
     }
     // Within a tick of the timestamp clock too.
     fails(setup(rules, Isn::Hostile(1 << 28), true));
+}
+
+/// A gap that wraps the space in 256 connections, and then comes out a little short of where it was.
+const WRAPS: IssRule = IssRule::Gap((1 << 24) - 100);
+
+/// Our own numbers: a clock that is slower than connections use them, and a gap that wraps within an MSL.
+#[test]
+fn an_iss_that_is_not_bounded_has_the_client_take_old_segments() {
+    for iss in [IssRule::Clock, WRAPS] {
+        let rules = Rules {
+            iss,
+            bound: false,
+            ..Rules::SAFE
+        };
+        fails(Setup {
+            pause_ns: 1_000,
+            ..setup(rules, Isn::Step(0), false)
+        });
+    }
+    let rules = Rules {
+        iss: WRAPS,
+        ..Rules::SAFE
+    };
+    let tally = holds(setup(rules, Isn::Step(0), false));
+    assert!(tally.refused > 0, "{tally:?}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A server in its own time, and a client that holds back a copy of all that it sent in the last MSL.
+//! A server in its own time, and a client. A copy of all that either sent in the last MSL is held back: what
+//! the client sent arrives again at the server; what the server sent, the client is asked whether it would take.
 
 use std::collections::VecDeque;
 
@@ -17,6 +18,9 @@ pub(crate) const MSL_NS: u64 = 1_000_000_000;
 
 const SERVER: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 1]), 80);
 const CLIENT: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 2]), MacAddr([2, 0, 0, 0, 0, 2]), 55_000);
+
+/// The client's window.
+const WINDOW: u16 = 60_000;
 
 /// How the client chooses the number of a SYN.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +54,10 @@ pub(crate) struct Setup {
 pub(crate) struct Tally {
     pub(crate) incarnations: u64,
     pub(crate) refused: u64,
+    /// Segments of the client's that arrived again.
     pub(crate) replayed: u64,
+    /// Segments of the server's that came by the client again.
+    pub(crate) reread: u64,
     /// How far the client's numbers went, in wraps of the space.
     pub(crate) wraps: f64,
 }
@@ -81,7 +88,7 @@ impl Application for Server {
         self.conn = None;
     }
     fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
-        self.allowed_at = event.allowed_at.or(self.allowed_at);
+        self.allowed_at = event.outcome.allowed_at.or(self.allowed_at);
     }
 }
 
@@ -89,6 +96,14 @@ struct Held {
     at: u64,
     header: Header,
     text: &'static [u8],
+}
+
+/// What the server sent.
+struct Answer {
+    at: u64,
+    header: Header,
+    /// SEG.LEN.
+    len: u32,
 }
 
 /// Everything that an accepted segment would change.
@@ -112,9 +127,13 @@ pub(crate) struct Model {
     held: VecDeque<Held>,
     /// The first so many of them are of earlier incarnations.
     old: usize,
-    /// The client's SND.NXT, and what it expects.
+    answers: VecDeque<Answer>,
+    old_answers: usize,
+    /// The client's SND.NXT at the end of an incarnation, and what it expects.
     snd_nxt: Seq,
     rcv_nxt: Seq,
+    /// The client's TS.Recent.
+    ts_recent: u32,
     tally: Tally,
 }
 
@@ -167,8 +186,11 @@ impl Model {
             learnt: 0,
             held: VecDeque::new(),
             old: 0,
+            answers: VecDeque::new(),
+            old_answers: 0,
             snd_nxt,
             rcv_nxt: Seq(0),
+            ts_recent: 0,
             tally: Tally::default(),
         };
         model.learn();
@@ -223,7 +245,7 @@ impl Model {
                 Seq(0)
             },
             flags,
-            window: 60_000,
+            window: WINDOW,
             urgent: 0,
             options: Options {
                 timestamps,
@@ -236,7 +258,36 @@ impl Model {
     fn send(&mut self, header: Header, text: &'static [u8]) -> Vec<decode::Segment> {
         let at = self.now;
         self.held.push_back(Held { at, header, text });
-        self.deliver(frame(&header, text))
+        let answers = self.deliver(frame(&header, text));
+        for answer in &answers {
+            let (header, len) = (answer.header, answer.seg_len());
+            self.answers.push_back(Answer { at, header, len });
+            if let Some(timestamps) = header.options.timestamps {
+                self.ts_recent = timestamps.val;
+            }
+        }
+        answers
+    }
+
+    /// Lets segments of the server's earlier incarnations come by the client, whose SND.NXT is `snd_nxt`. It
+    /// does no more than it must: the acceptability test, PAWS, and no acknowledgment of what was not sent.
+    fn reread(&mut self, count: usize, snd_nxt: Seq) -> Checked {
+        for _ in 0..count.min(self.old_answers) {
+            let i = self.rng.next_u64() as usize % self.old_answers;
+            let Answer { header, len, .. } = &self.answers[i];
+            self.tally.reread += 1;
+            let paws = match (self.setup.timestamps, header.options.timestamps) {
+                (true, Some(t)) => Seq(t.val).ge(Seq(self.ts_recent)),
+                (timestamps, _) => !timestamps,
+            };
+            let window = u32::from(WINDOW);
+            let first = header.seq.in_window(self.rcv_nxt, window);
+            let last = (header.seq + (*len).max(1) - 1).in_window(self.rcv_nxt, window);
+            if paws && (first || last) && header.ack.le(snd_nxt) {
+                return Err(self.violation("the client would take an old segment", header));
+            }
+        }
+        Ok(())
     }
 
     /// One connection from SYN to TIME-WAIT, with what is under way let loose in between.
@@ -248,10 +299,15 @@ impl Model {
         while self.held.front().is_some_and(|h| h.at + MSL_NS <= self.now) {
             self.held.pop_front();
         }
+        let gone = |a: &Answer| a.at + MSL_NS <= self.now;
+        while self.answers.front().is_some_and(gone) {
+            self.answers.pop_front();
+        }
         if self.now >= self.learnt + MSL_NS {
             self.learn();
         }
         self.old = self.held.len();
+        self.old_answers = self.answers.len();
         self.replay(2)?;
         let isn = self.choose();
         self.stack.app_mut().allowed_at = None;
@@ -268,6 +324,7 @@ impl Model {
         self.tally.wraps += f64::from(advance) / 2f64.powi(32);
         self.rcv_nxt = syn_ack.header.seq + 1;
         self.tally.incarnations += 1;
+        self.reread(2, isn + 1)?;
         // SYN-RECEIVED: nothing old opens it.
         self.replay(2)?;
         let before = self.stack.app().received.len();
@@ -282,6 +339,7 @@ impl Model {
             return Err(self.violation("the stream is not what was sent", &last));
         };
         self.rcv_nxt = fin.header.seq + fin.seg_len();
+        self.reread(2, isn + 4)?;
         self.stack.app_mut().received.clear();
         self.replay(1)?;
         let fin = self.header(isn + 4, Flags::FIN | Flags::ACK);
