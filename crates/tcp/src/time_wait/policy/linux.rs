@@ -2,8 +2,9 @@
 //! depend on it.
 //!
 //! It accepts segments without timestamps, so old ones without them are not told from new; it takes
-//! a difference of half the space for newer; and nearly all that arrives restarts the timer, also
-//! where the acknowledgment is suppressed, so a trickle of old duplicates keeps an entry for ever.
+//! a difference of half the space for newer; it acknowledges what has no ACK, where RFC 9293 3.10.7.4 says
+//! to drop it; and nearly all that arrives restarts the timer, also where the acknowledgment is
+//! suppressed, so a trickle of old duplicates keeps an entry for ever.
 
 use wire::tcp::Flags;
 

@@ -476,6 +476,127 @@ fn only_the_fin_restarts_and_only_the_expected_updates() {
     assert_eq!(verdict(&zero, seg), drop(D::NoTimestamp));
 }
 
+/// The classes that do not depend on where a segment lies, under every policy: what is answered, and whether the
+/// timer restarts, by all of them and by Linux.
+#[test]
+fn every_policy_says_the_same_of_the_other_classes() {
+    let at = |seg: Seg, val| Seg { val, ..seg };
+    let with = |seg: Seg, flags| Seg { flags, ..seg };
+    let syn_ack = with(ack(RN, SN, 0), Flags::SYN | Flags::ACK);
+    let bare = with(ack(RN, SN, 0), Flags::EMPTY);
+    let text = with(ack(RN - 5, SN, 5), Flags::PSH);
+    let no_ack_fin = with(fin(RN - 1, 0), Flags::FIN);
+    let again = answer(A::RetransmittedFin);
+    let (paws, missing) = (answer(A::PawsRejected), drop(D::NoTimestamp));
+    let (no, yes) = (false, true);
+    let rows = [
+        (
+            "SYN,ACK",
+            syn_ack,
+            (answer(A::SynAck), no),
+            (answer(A::SynAck), yes),
+        ),
+        (
+            "SYN,ACK far away",
+            Seg {
+                seq: RN + HALF,
+                ..syn_ack
+            },
+            (answer(A::SynAck), no),
+            (answer(A::SynAck), yes),
+        ),
+        (
+            "SYN,FIN",
+            with(syn(RN + 1, Some(TSR + 1)), Flags::SYN | Flags::FIN),
+            (drop(D::SynFin), no),
+            (drop(D::SynFin), no),
+        ),
+        ("no ACK", bare, (drop(D::NoAck), no), (drop(D::NoAck), yes)),
+        (
+            "text without ACK",
+            text,
+            (drop(D::NoAck), no),
+            (answer(A::OldText), no),
+        ),
+        (
+            "FIN without ACK",
+            no_ack_fin,
+            (drop(D::NoAck), no),
+            (again, no),
+        ),
+        ("FIN again", fin(RN - 1, 0), (again, yes), (again, yes)),
+        (
+            "text and FIN again",
+            fin(RN - 11, 10),
+            (again, yes),
+            (again, yes),
+        ),
+        (
+            "FIN again, old acknowledgment",
+            Seg {
+                ack: SN - 9,
+                ..fin(RN - 1, 0)
+            },
+            (again, yes),
+            (again, yes),
+        ),
+        (
+            "expected",
+            ack(RN, SN, 0),
+            (drop(D::ExpectedAck), no),
+            (drop(D::ExpectedAck), yes),
+        ),
+        (
+            "PAWS",
+            at(ack(RN, SN, 0), Some(TSR - 1)),
+            (paws, no),
+            (paws, yes),
+        ),
+        (
+            "PAWS, FIN again",
+            at(fin(RN - 1, 0), Some(TSR - 1)),
+            (paws, no),
+            (paws, yes),
+        ),
+        (
+            "no timestamp",
+            at(ack(RN, SN, 0), None),
+            (missing, no),
+            (drop(D::ExpectedAck), yes),
+        ),
+        (
+            "no timestamp, FIN again",
+            at(fin(RN - 1, 0), None),
+            (missing, no),
+            (again, yes),
+        ),
+    ];
+    for (name, seg, expected, linux) in rows {
+        for policy in Policy::ALL {
+            let what = format!("{name} under {policy:?}");
+            for urgent in [Flags::EMPTY, Flags::URG] {
+                let got = under(policy, &known(Some(TSR)), with(seg, seg.flags | urgent));
+                let expected = match policy {
+                    Policy::None => (Verdict::Closed, false),
+                    Policy::Linux => linux,
+                    _ => expected,
+                };
+                assert_eq!(got, expected, "{what}");
+            }
+        }
+    }
+    // TS.Recent moves with what is expected, and with the FIN.
+    for policy in Policy::ALL.into_iter().filter(|p| *p != Policy::None) {
+        for seg in [ack(RN, SN, 0), fin(RN - 1, 0)] {
+            let newer = at(seg, Some(TSR + 9));
+            let taken = by(&Rules::of(policy), &known(Some(TSR)), newer).ts_recent;
+            // Linux takes it from what it drops only.
+            let expected = seg.flags == Flags::ACK || policy != Policy::Linux;
+            assert_eq!(taken, expected.then_some(TSR + 9), "{policy:?}");
+        }
+    }
+}
+
 #[test]
 fn after_24_days_ts_recent_says_nothing() {
     let stale = Known {

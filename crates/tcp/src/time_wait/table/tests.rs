@@ -381,6 +381,82 @@ fn hundreds_of_turnovers_leave_no_trace() {
     assert_eq!(t.census(true), (0, 0, 0));
 }
 
+/// The buckets that calls of one kind look at: calls, all together, and the most in one call.
+#[derive(Clone, Copy, Default, Debug)]
+struct Looks {
+    calls: usize,
+    buckets: usize,
+    most: usize,
+}
+
+impl Looks {
+    fn add(&mut self, buckets: usize) {
+        self.calls += 1;
+        self.buckets += buckets;
+        self.most = self.most.max(buckets);
+    }
+
+    fn mean(&self) -> f64 {
+        self.buckets as f64 / self.calls as f64
+    }
+}
+
+/// Speed, in cache lines: what a call looks at after hundreds of turnovers is what it looked at after ten.
+#[test]
+fn hundreds_of_turnovers_make_no_call_look_at_more() {
+    const TURNOVERS: u64 = 300;
+    const LENGTH_MS: u64 = 1600;
+    let capacity = 3000;
+    let mut t = table::<Counted<V4>>(capacity, &[LENGTH_MS]);
+    let sweep_budget = 64;
+    // Ten turnovers each: misses, insertions, hits, removals, sweeps; and the entries at their end.
+    let mut ages: Vec<([Looks; 5], usize)> = Vec::new();
+    let mut looks = [Looks::default(); 5];
+    let mut n = 0u32;
+    for ms in 0..TURNOVERS * LENGTH_MS {
+        let now = Instant::from_millis(ms);
+        t.lines().take();
+        for _ in 0..capacity as u64 * 9 / 10 / LENGTH_MS + u64::from(ms % 3 == 0) {
+            assert_eq!(t.seek(n, 0, now), None);
+            looks[0].add(t.lines().take());
+            t.put(n, 0, &entry(n), now);
+            looks[1].add(t.lines().take());
+            let old = t.seek(n.wrapping_sub(300), 0, now);
+            let buckets = t.lines().take();
+            if let Some(slot) = old {
+                looks[2].add(buckets);
+                if n.is_multiple_of(3) {
+                    t.remove(slot);
+                    looks[3].add(t.lines().take());
+                }
+            }
+            n += 1;
+        }
+        t.sweep(now, sweep_budget, hash);
+        looks[4].add(t.lines().take());
+        if ms % (10 * LENGTH_MS) == 10 * LENGTH_MS - 1 {
+            ages.push((core::mem::take(&mut looks), t.live()));
+        }
+    }
+    // In the first ten the table was filled.
+    let (young, old) = (&ages[1], ages.last().unwrap());
+    assert_eq!(ages.len() as u64, TURNOVERS / 10);
+    for (kind, (young, old)) in young.0.iter().zip(&old.0).enumerate() {
+        let (before, after) = (young.mean(), old.mean());
+        assert!(old.calls > 1_000, "{kind}: {old:?}");
+        assert!(
+            (after - before).abs() < before / 50.0,
+            "{kind}: {before} {after}"
+        );
+    }
+    for (looks, live) in &ages[1..] {
+        let mosts = looks.map(|kind| kind.most);
+        assert!(mosts[..4].iter().all(|&most| most <= 16), "{mosts:?}");
+        assert!(mosts[4] < sweep_budget + 16, "{mosts:?}");
+        assert!(live.abs_diff(young.1) < young.1 / 20, "{live} {}", young.1);
+    }
+}
+
 #[test]
 fn a_pass_makes_the_marks_exact() {
     let mut t = table::<V4>(2000, &[60_000]);
