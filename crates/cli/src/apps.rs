@@ -8,6 +8,7 @@ use runtime::{Field, Publish};
 use stack::{Application, Context, Handle, TimeWaitEvent};
 use tcp::CloseReason;
 use tcp::time::Instant;
+use tracing::field;
 
 use crate::config::{App, Close, Listen};
 use ::http::server::Site;
@@ -228,18 +229,21 @@ impl Publish for Apps {
     }
 }
 
-/// Tells those who trace it what a segment met in TIME-WAIT.
+/// Tells those who trace it what was decided about a connection in TIME-WAIT.
 pub(crate) fn trace(event: &TimeWaitEvent<'_>) {
+    let header = event.segment.map(|segment| segment.header);
     tracing::debug!(
         tuple = ?event.tuple,
-        verdict = ?event.verdict,
-        allowed_at = ?event.allowed_at,
-        flags = ?event.header.flags,
-        seq = event.header.seq.0,
-        ack = event.header.ack.0,
-        len = event.text_len,
-        timestamps = ?event.header.options.timestamps,
-        entry = ?event.entry,
+        verdict = event.outcome.verdict.map(field::debug),
+        permit = event.outcome.permit.map(field::debug),
+        incident = event.outcome.incident.map(field::debug),
+        allowed_at = event.outcome.allowed_at.map(field::debug),
+        flags = header.map(|h| field::debug(h.flags)),
+        seq = header.map(|h| h.seq.0),
+        ack = header.map(|h| h.ack.0),
+        len = event.segment.map(|segment| segment.text_len),
+        timestamps = header.and_then(|h| h.options.timestamps).map(field::debug),
+        entry = event.entry.map(field::debug),
         "TIME-WAIT"
     );
 }

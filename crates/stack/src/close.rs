@@ -1,7 +1,6 @@
 //! The end of a connection: TIME-WAIT becomes an entry of its table, everything else is freed.
 
 use tcp::time::Instant;
-use tcp::time_wait::Incident;
 use tcp::{CloseReason, State};
 
 use crate::application::Application;
@@ -58,7 +57,9 @@ impl Core {
             self.enter_time_wait(index, now)
         };
         let slot = self.slab.get_mut(index);
-        count_end(&mut self.counters, slot, reason);
+        if count_end(&mut self.counters, slot, reason) {
+            self.time_wait.note_unproven_reset(slot.tuple);
+        }
         if slot.has(flag::WAITING) {
             self.waiting.remove(index);
         }
@@ -92,31 +93,30 @@ impl Core {
     }
 }
 
-fn count_end(counters: &mut Counters, slot: &Slot, reason: CloseReason) {
+/// Counts the end of a connection. `true`: a RST ended one that only its SYN's timestamp had proven new.
+fn count_end(counters: &mut Counters, slot: &Slot, reason: CloseReason) -> bool {
     let count = &mut counters.host;
     if slot.conn.state() == State::FinWait2 {
         // In TIME-WAIT's table now: it is counted when it is over.
-        return;
+        return false;
     }
     let established = slot.has(flag::ESTABLISHED);
     if established {
         count.closed += 1;
     } else if matches!(slot.origin, Origin::Listener(_)) {
         count.embryo_failures += 1;
-        return;
+        return false;
     }
     match reason {
         CloseReason::Normal => count.closed_normal += u64::from(established),
         CloseReason::Reset => {
             count.closed_reset += 1;
-            if slot.has(flag::UNPROVEN) {
-                let incident = Incident::ResetUnproven;
-                counters.time_wait.record_incident(incident);
-            }
+            return slot.has(flag::UNPROVEN);
         }
         CloseReason::Refused => count.closed_refused += 1,
         CloseReason::Aborted => count.closed_aborted += 1,
         CloseReason::DataLost => count.closed_data_lost += 1,
         _ => count.closed_timeout += 1,
     }
+    false
 }

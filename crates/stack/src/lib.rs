@@ -50,4 +50,4 @@ pub use frame::{Frame, FramePool, MemFrame, MemPool, Offload, RxChecksum, TxOffl
 pub use sockets::{OpenConfig, OpenError};
 pub use stack::{OUT_CAPACITY, Stack, Usage};
 pub use tcp::CloseReason;
-pub use time_wait::TimeWaitEvent;
+pub use time_wait::{Outcome as TimeWaitOutcome, TimeWaitEvent};

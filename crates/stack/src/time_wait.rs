@@ -2,13 +2,13 @@
 //! belongs to the sockets. Entering it is in [`enter`], recycling in [`recycle`], reuse by an active
 //! open in [`reuse`].
 
-use ::core::time::Duration;
+use ::core::{mem, time::Duration};
 
 use tcp::time::Instant;
 use tcp::time_wait::{
     AckLimiter, AckLimits, AckReason, Anchor, AnchorId, Arrived, ClassId, Config as TableConfig,
-    DropReason, Entry, Epochs, KillReason, Known, Pages, Permit, Probes, ResetReason, RstRule,
-    Rules, Verdict, decide,
+    DropReason, Entry, Epochs, Incident, KillReason, Known, Pages, Permit, Probes, ResetReason,
+    RstRule, Rules, Verdict, decide,
 };
 use tcp::{CloseReason, Config as TcpConfig, Segment, closed};
 use wire::tcp::{Flags, Header, Options, Timestamps};
@@ -47,6 +47,17 @@ pub(crate) struct TimeWait {
     /// Sockets were made at run time: a four-tuple may have an anchor on either side, and a socket
     /// several.
     several: bool,
+    /// What happened away from the application, to be counted and told: at most one for each connection that
+    /// ended or was opened in a turn.
+    untold: Vec<Untold>,
+}
+
+/// An incident of a four-tuple in TIME-WAIT, and what was known of that.
+#[derive(Clone, Copy)]
+pub(super) struct Untold {
+    tuple: FourTuple,
+    entry: Option<Entry>,
+    incident: Incident,
 }
 
 /// What belongs to the fixed side of four-tuples.
@@ -70,21 +81,49 @@ struct Found {
     socket: Socket,
 }
 
-/// What a segment met in TIME-WAIT: every decision, as it is made. For whoever wants to trace them.
+/// A decision about a connection in TIME-WAIT, as it is made: all that [`Counters`](tcp::time_wait::Counters)
+/// counts. For whoever wants to trace them.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeWaitEvent<'a> {
     /// The four-tuple, local side first.
     pub tuple: &'a FourTuple,
-    /// The header of the segment.
-    pub header: &'a Header,
-    /// The length of its text.
-    pub text_len: u32,
-    /// What was known of the connection before.
-    pub entry: &'a Entry,
-    /// What became of the segment.
-    pub verdict: Verdict,
+    /// The segment. None: the connection that had taken the four-tuple over came to its end.
+    pub segment: Option<Arrived<'a>>,
+    /// What was known of the connection before, if it still was.
+    pub entry: Option<&'a Entry>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What a decision came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Outcome {
+    /// What became of a segment that the rules judged.
+    pub verdict: Option<Verdict>,
+    /// What the limits said to the acknowledgment.
+    pub permit: Option<Permit>,
+    /// What else there is to say.
+    pub incident: Option<Incident>,
     /// When a SYN may recycle that met the recycling bound.
     pub allowed_at: Option<Instant>,
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Outcome {
+        Outcome {
+            verdict: Some(verdict),
+            ..Outcome::default()
+        }
+    }
+}
+
+impl From<Incident> for Outcome {
+    fn from(incident: Incident) -> Outcome {
+        Outcome {
+            incident: Some(incident),
+            ..Outcome::default()
+        }
+    }
 }
 
 impl TimeWait {
@@ -128,6 +167,7 @@ impl TimeWait {
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
             orphans_expired: 0,
             several: false,
+            untold: Vec::new(),
         };
         for f in fixed {
             time_wait.acquire(f, &tcp_configs[usize::from(f.config)])?;
@@ -273,6 +313,20 @@ impl TimeWait {
         }
     }
 
+    /// Something happened away from the application.
+    fn note(&mut self, tuple: FourTuple, entry: Option<Entry>, incident: Incident) {
+        self.untold.push(Untold {
+            tuple,
+            entry,
+            incident,
+        });
+    }
+
+    /// A connection was reset whose SYN only its timestamp had proven new.
+    pub(crate) fn note_unproven_reset(&mut self, tuple: FourTuple) {
+        self.note(tuple, None, Incident::ResetUnproven);
+    }
+
     /// A receive burst begins: an entry gets at most one acknowledgment in it.
     pub(crate) fn begin_burst(&mut self) {
         self.acks.begin_burst();
@@ -369,32 +423,26 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         } else if decision.restart {
             core.time_wait.tables.restart(found.slot, now);
         }
-        let mut allowed_at = None;
-        let verdict = match decision.verdict {
-            Verdict::Recycle(reason) => {
-                let (verdict, at) = self.recycle(now, frame, segment, &found, &known, reason);
-                allowed_at = at;
-                verdict
-            }
-            Verdict::Ack(reason) => {
-                self.acknowledge(now, frame, &found, &entry, reason);
-                decision.verdict
-            }
+        let outcome = match decision.verdict {
+            Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
+            Verdict::Ack(reason) => self.acknowledge(now, frame, &found, &entry, reason),
             //= RFC 1337 3
             //# Ignore RST segments in TIME-WAIT state.
             //
             // But for the one that answers the acknowledgment of a refused SYN.
             Verdict::Drop(DropReason::RstExact) if core.time_wait.probes.take(frame.hash, now) => {
                 core.time_wait.tables.remove(found.slot);
-                Verdict::Kill(KillReason::SynProbe)
+                core.time_wait.acks.forget(frame.hash, now);
+                Verdict::Kill(KillReason::SynProbe).into()
             }
-            Verdict::Drop(_) => decision.verdict,
+            Verdict::Drop(_) => decision.verdict.into(),
             Verdict::Kill(_) => {
                 core.time_wait.tables.remove(found.slot);
+                core.time_wait.acks.forget(frame.hash, now);
                 if entry.fin_wait2 {
                     core.count_orphan(CloseReason::Reset);
                 }
-                decision.verdict
+                decision.verdict.into()
             }
             Verdict::Reset(reason) => {
                 core.time_wait.tables.remove(found.slot);
@@ -409,23 +457,53 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 if let Some(reset) = reset {
                     self.reset(now, frame.src_mac, &frame.tuple, &reset);
                 }
-                decision.verdict
+                decision.verdict.into()
             }
             Verdict::Closed => {
                 core.time_wait.tables.remove(found.slot);
                 return false;
             }
         };
-        self.core.counters.time_wait.record(verdict);
-        self.app.on_time_wait(&TimeWaitEvent {
-            tuple: &frame.tuple,
-            header: segment.header,
-            text_len: arrived.text_len,
-            entry: &known.entry,
-            verdict,
-            allowed_at,
-        });
+        self.decided(&frame.tuple, Some(arrived), Some(&known.entry), outcome);
         true
+    }
+
+    /// Counts and tells what happened away from the application.
+    #[inline]
+    pub(crate) fn tell_incidents(&mut self) {
+        if !self.core.time_wait.untold.is_empty() {
+            self.tell_untold();
+        }
+    }
+
+    #[cold]
+    fn tell_untold(&mut self) {
+        let mut untold = mem::take(&mut self.core.time_wait.untold);
+        for what in untold.drain(..) {
+            self.decided(&what.tuple, None, what.entry.as_ref(), what.incident.into());
+        }
+        self.core.time_wait.untold = untold;
+    }
+
+    /// A decision was made: it is counted, and told.
+    pub(super) fn decided(
+        &mut self,
+        tuple: &FourTuple,
+        segment: Option<Arrived<'_>>,
+        entry: Option<&Entry>,
+        outcome: Outcome,
+    ) {
+        let count = &mut self.core.counters.time_wait;
+        outcome.verdict.iter().for_each(|v| count.record(*v));
+        outcome.permit.iter().for_each(|p| count.record_permit(*p));
+        let incidents = outcome.incident.iter();
+        incidents.for_each(|i| count.record_incident(*i));
+        self.app.on_time_wait(&TimeWaitEvent {
+            tuple,
+            segment,
+            entry,
+            outcome,
+        });
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.
@@ -436,12 +514,16 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         found: &Found,
         entry: &Entry,
         reason: AckReason,
-    ) {
+    ) -> Outcome {
         let core = &mut self.core;
         let permit = core.time_wait.acks.permit(reason, frame.hash, now);
-        core.counters.time_wait.record_permit(permit);
+        let outcome = Outcome {
+            verdict: Some(Verdict::Ack(reason)),
+            permit: Some(permit),
+            ..Outcome::default()
+        };
         if permit != Permit::Send {
-            return;
+            return outcome;
         }
         if found.socket.rules.syn_probe {
             if reason.refuses_syn() {
@@ -471,6 +553,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             },
         };
         self.reply(frame.src_mac, &frame.tuple, &header);
+        outcome
     }
 }
 

@@ -48,6 +48,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             }
             due.clear();
             self.spare = due;
+            self.tell_incidents();
         }
     }
 

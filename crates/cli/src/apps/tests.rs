@@ -394,3 +394,132 @@ fn the_smallest_receive_buffer_holds_the_longest_head() {
         assert_eq!(response(&pair).0, status, "{fields} fields");
     }
 }
+
+/// What is written at the level of debugging while `f` runs.
+fn traced(f: impl FnOnce()) -> String {
+    use std::sync::Mutex;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, f);
+    let bytes = lines.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_decision_of_time_wait_is_traced_with_its_segment() {
+    use ::tcp::time_wait::{AckReason, Arrived, Entry, Incident, Permit, Verdict};
+    use wire::tcp::{Flags, Header, Options, Timestamps};
+    use wire::{FourTuple, Seq};
+
+    let tuple = FourTuple {
+        local: Ip::v4(SERVER),
+        remote: Ip::v4(CLIENT),
+        local_port: 80,
+        remote_port: 55_000,
+    };
+    let header = Header {
+        seq: Seq(4_000),
+        ack: Seq(0),
+        flags: Flags::SYN,
+        options: Options {
+            timestamps: Some(Timestamps { val: 77, ecr: 0 }),
+            ..Options::NONE
+        },
+        ..Header::default()
+    };
+    let entry = Entry {
+        rcv_nxt: Seq(301),
+        ..Entry::default()
+    };
+    let text = traced(|| {
+        trace(&TimeWaitEvent {
+            tuple: &tuple,
+            segment: Some(Arrived {
+                header: &header,
+                text_len: 9,
+            }),
+            entry: Some(&entry),
+            outcome: stack::TimeWaitOutcome {
+                verdict: Some(Verdict::Ack(AckReason::SynBound)),
+                permit: Some(Permit::Interval),
+                incident: Some(Incident::BoundPeer),
+                allowed_at: Some(Instant::from_millis(5_000)),
+            },
+        });
+        trace(&TimeWaitEvent {
+            tuple: &tuple,
+            segment: None,
+            entry: None,
+            outcome: Incident::NotRestored.into(),
+        });
+    });
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    for part in [
+        "DEBUG tidewheel::apps: TIME-WAIT",
+        "tuple=192.0.2.1:80 <-> 192.0.2.2:55000",
+        "verdict=Ack(SynBound)",
+        "permit=Interval",
+        "incident=BoundPeer",
+        "seq=4000",
+        "ack=0",
+        "len=9",
+        "val: 77",
+        "rcv_nxt: 301",
+        "allowed_at=",
+        "flags=",
+    ] {
+        assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
+    }
+    assert!(lines[1].contains("incident=NotRestored"), "{}", lines[1]);
+    assert!(!lines[1].contains("seq="), "{}", lines[1]);
+}
+
+/// A server's own decision, of a four-tuple that comes back.
+#[test]
+fn what_comes_back_is_traced() {
+    let text = traced(|| {
+        // The exchange that the server closes.
+        const PLACE: u16 = 5;
+        let mut pair = pair_of(CONFIG, PLACE, script("q"));
+        // One more than there are ports.
+        for _ in 0..12 {
+            *pair.a.app_mut() = Script {
+                port: PLACE,
+                ..script("q")
+            };
+            connect(&mut pair);
+            pair.run(Duration::from_millis(5));
+            assert_eq!(pair.a.app().ended, Some(CloseReason::Normal));
+        }
+        assert_eq!(pair.b.usage().time_wait, 11);
+    });
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    for part in [
+        "192.0.2.1:91 <-> 192.0.2.2:500",
+        "verdict=Recycle(",
+        "flags=",
+    ] {
+        assert!(lines[0].contains(part), "{part} is not in {text}");
+    }
+}

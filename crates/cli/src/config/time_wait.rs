@@ -114,8 +114,8 @@ with_rules! {
         /// How long a four-tuple stays in TIME-WAIT (2 MSL, RFC 9293 3.4.2), 0s to 24h. Default
         /// `"60s"`. `"0s"` keeps none, and nothing guards against old duplicates then.
         length: Millis<0, 86_400_000>,
-        /// Entries of a worker's table, 1 to 2^31. Default 1048576. When it is full the oldest gives
-        /// way, which is counted.
+        /// Entries of a worker's table, 1 to 2^31. Default 1048576. When it is full the oldest of
+        /// some ten near the new one's place gives way, which is counted with its age.
         capacity: Count<1, { 1 << 31 }>,
         /// For how long a four-tuple of our own TIME-WAIT that had timestamps is not opened again by an
         /// active open, 0s to 24h, or `"never"`: not before its TIME-WAIT is over. Default `"1s"`, so

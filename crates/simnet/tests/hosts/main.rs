@@ -4,7 +4,9 @@
 mod common;
 
 mod application;
+mod bound;
 mod bursts;
+mod decisions;
 mod hostile;
 mod limits;
 mod messages;

@@ -3,18 +3,19 @@
 
 use crate::common;
 use crate::common::forge::{
-    closes_second, forge, in_time_wait, in_time_wait_with, last_sent, segment, syn,
+    assert_all_told, closes_second, forge, in_time_wait, in_time_wait_with, last_sent, segment, syn,
 };
 use crate::common::plain::{End, Plain, Told};
 use crate::common::recycle::{count_sent, once, protocol, recycled, time_wait};
 use crate::common::{CLIENT, SERVER, configs, ip, mac, pair};
 use simnet::{Action, Network, Which, craft};
 use stack::{CloseReason, DestinationId, OpenConfig, TimeWaitConfig};
-use tcp::time_wait::{Counters, Policy, Rules};
+use tcp::time_wait::{Counters, Incident, Policy, Rules};
 use wire::Seq;
 use wire::tcp::{Flags, Header};
 
 fn counted(net: &Network<Plain>, count: impl Fn(&Counters) -> u64) -> u64 {
+    assert_all_told(net);
     time_wait(net, |c| count(&c.time_wait))
 }
 
@@ -430,6 +431,9 @@ fn a_full_table_loses_the_oldest_and_a_stray_stream_pins_nothing() {
     }
     let evicted = time_wait(&net, |c| c.host.time_wait_evicted);
     assert!(evicted >= 40, "{evicted}");
+    let told = net.host(SERVER).app().decisions.iter();
+    let told = told.filter(|d| d.outcome.incident == Some(Incident::Evicted));
+    assert_eq!(told.count() as u64, evicted);
     let ages = net.host(SERVER).counters().time_wait.evicted_age;
     assert_eq!(ages.total(), evicted);
     // None was younger than four connections, two seconds, of the 18 there is room for.
@@ -471,6 +475,13 @@ fn acknowledgments_are_limited_but_for_the_fin() {
 }
 
 fn a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried() {
+    for rules in [Rules::SAFE, Rules::LINUX] {
+        a_syn_ack_that_is_not_newer(rules);
+    }
+}
+
+/// Whatever the client's rules say of SYNs that it receives.
+fn a_syn_ack_that_is_not_newer(rules: Rules) {
     let server_app = Plain {
         at_peer_closed: End::Close,
         ..Plain::default()
@@ -481,7 +492,9 @@ fn a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried() {
         at_peer_closed: End::Close,
         ..Plain::default()
     };
-    let mut net = pair(configs(2, &protocol(true)), (server_app, client_app));
+    let (server, mut client) = configs(2, &protocol(true));
+    client.destinations[0].time_wait.rules = rules;
+    let mut net = pair((server, client), (server_app, client_app));
     net.run_ms(5);
     once(&mut net).unwrap();
     let servers_last = last_sent(&net, SERVER);
@@ -516,6 +529,7 @@ fn a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried() {
     let now = net.now();
     net.inject(now, &craft::tcp(&to, &old, b""));
     net.run_ms(20);
+    assert_all_told(&net);
     let counters = net.host(CLIENT).counters();
     assert_eq!(counters.time_wait.syn_ack_old, 1);
     let sent: Vec<(Flags, u16)> = net

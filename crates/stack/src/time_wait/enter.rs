@@ -4,8 +4,9 @@ use ::core::time::Duration;
 
 use tcp::time::Instant;
 use tcp::time_wait::bound::UNCOUNTED;
-use tcp::time_wait::{Entry, Movement, Positions, Rules, Side};
+use tcp::time_wait::{Entry, Incident, Movement, Positions, Rules, Side};
 use tcp::{CloseReason, Config, State};
+use wire::FourTuple;
 
 use super::Socket;
 use super::tables::{Kept, Key};
@@ -23,20 +24,12 @@ impl Core {
         let entry = entry(slot, socket, now);
         match self.time_wait.tables.insert(slot.hash, &key, &entry, now) {
             Kept::No => return false,
-            Kept::Evicted { age, fin_wait2 } => {
-                self.counters.host.time_wait_evicted += 1;
-                self.counters.time_wait.evicted_age.record(age);
-                if fin_wait2 {
-                    self.count_orphan(CloseReason::Aborted);
-                }
-            }
-            Kept::Lost => {
-                self.counters.host.time_wait_evicted += 1;
-                self.counters.time_wait.evicted_age.record(Duration::ZERO);
-                if entry.fin_wait2 {
-                    self.count_orphan(CloseReason::Aborted);
-                }
-            }
+            Kept::Evicted {
+                tuple,
+                entry: evicted,
+                age,
+            } => self.count_evicted(tuple, evicted, age),
+            Kept::Lost => self.count_evicted(slot.tuple, entry, Duration::ZERO),
             Kept::Yes => {}
         }
         if entry.fin_wait2 {
@@ -45,6 +38,17 @@ impl Core {
             self.counters.host.time_wait_entered += 1;
         }
         true
+    }
+
+    /// An entry had to go before its time.
+    #[cold]
+    fn count_evicted(&mut self, tuple: FourTuple, entry: Entry, age: Duration) {
+        self.counters.host.time_wait_evicted += 1;
+        self.counters.time_wait.evicted_age.record(age);
+        self.time_wait.note(tuple, Some(entry), Incident::Evicted);
+        if entry.fin_wait2 {
+            self.count_orphan(CloseReason::Aborted);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tcp::time_wait::{
 use wire::Seq;
 use wire::tcp::Flags;
 
-use super::{Found, Socket};
+use super::{Found, Outcome, Socket};
 use crate::application::Application;
 use crate::core::Core;
 use crate::frame::FramePool;
@@ -38,7 +38,7 @@ struct Refused {
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// A SYN that is proven new takes the entry's place, if there is who may accept it and the
-    /// recycling bound allows it; otherwise the entry stays. Also says when it will be allowed.
+    /// recycling bound allows it; otherwise the entry stays.
     pub(super) fn recycle(
         &mut self,
         now: Instant,
@@ -47,20 +47,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         found: &Found,
         known: &Known,
         reason: Recycle,
-    ) -> (Verdict, Option<Instant>) {
+    ) -> Outcome {
         let rules = &found.socket.rules;
         // First, so that neither nobody who listens nor a full backlog costs the entry.
         let Some(id) = self.core.listener_for(&frame.tuple) else {
-            let verdict = self.refuse(
-                now,
-                frame,
-                (found, known),
-                (AckReason::SynNoListener, DropReason::SynNoListener),
-            );
-            return (verdict, None);
+            let answers = (AckReason::SynNoListener, DropReason::SynNoListener);
+            return self.refuse(now, frame, (found, known), answers);
         };
         if !self.may_accept(id) {
-            return (Verdict::Drop(DropReason::SynBacklogFull), None);
+            return Verdict::Drop(DropReason::SynBacklogFull).into();
         }
         let numbers = self.core.secret.numbers(&frame.tuple);
         let clock = self.core.clock_isn(numbers, now);
@@ -77,15 +72,17 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let granted = match bounded {
             Ok(granted) => granted,
             Err(Refused { why, allowed_at }) => {
-                self.core.counters.time_wait.record_incident(why);
                 let answers = (AckReason::SynBound, DropReason::SynBound);
-                let verdict = self.refuse(now, frame, (found, known), answers);
-                return (verdict, Some(allowed_at));
+                return Outcome {
+                    incident: Some(why),
+                    allowed_at: Some(allowed_at),
+                    ..self.refuse(now, frame, (found, known), answers)
+                };
             }
         };
         let Some(index) = self.accept(now, id, frame, segment, granted.iss, numbers.ts_offset)
         else {
-            return (Verdict::Drop(DropReason::SynBacklogFull), None);
+            return Verdict::Drop(DropReason::SynBacklogFull).into();
         };
         let core = &mut self.core;
         let age = core.time_wait.tables.age(found.slot);
@@ -109,7 +106,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         } else {
             core.time_wait.tables.remove(found.slot);
         }
-        (Verdict::Recycle(reason), None)
+        Verdict::Recycle(reason).into()
     }
 
     /// What a SYN that would recycle and may not gets.
@@ -119,13 +116,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         frame: &Parsed,
         (found, known): (&Found, &Known),
         (ack, drop): (AckReason, DropReason),
-    ) -> Verdict {
+    ) -> Outcome {
         match found.socket.rules.syn_refusal {
-            SynRefusal::Ack => {
-                self.acknowledge(now, frame, found, &known.entry, ack);
-                Verdict::Ack(ack)
-            }
-            SynRefusal::Drop => Verdict::Drop(drop),
+            SynRefusal::Ack => self.acknowledge(now, frame, found, &known.entry, ack),
+            SynRefusal::Drop => Verdict::Drop(drop).into(),
         }
     }
 
@@ -159,9 +153,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             return false;
         }
         core.time_wait.tables.restart(found.slot, now);
-        let incident = Incident::ShadowAnswered;
-        core.counters.time_wait.record_incident(incident);
-        self.acknowledge(now, frame, &found, &known.entry, reason);
+        let outcome = Outcome {
+            incident: Some(Incident::ShadowAnswered),
+            ..self.acknowledge(now, frame, &found, &known.entry, reason)
+        };
+        self.decided(&frame.tuple, Some(arrived), Some(&known.entry), outcome);
         true
     }
 }
@@ -184,13 +180,15 @@ impl Core {
             return false;
         }
         slot.flags &= !flag::SHADOW;
-        let found = self.time_wait.find(slot.hash, &slot.tuple, now);
-        let incident = match found {
+        let (tuple, hash) = (slot.tuple, slot.hash);
+        let found = self.time_wait.find(hash, &tuple, now);
+        let entry = found.map(|found| self.time_wait.tables.entry(found.slot));
+        let incident = match entry {
             Some(_) => Incident::Restored,
             None => Incident::NotRestored,
         };
-        self.counters.time_wait.record_incident(incident);
-        found.is_some()
+        self.time_wait.note(tuple, entry, incident);
+        entry.is_some()
     }
 
     /// What a SYN with number `seq` begins with if the recycling bound allows it.

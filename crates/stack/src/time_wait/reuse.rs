@@ -2,7 +2,7 @@
 
 use tcp::time::Instant;
 use tcp::time_wait::isn::{GAP, GAP_WITH_TIMESTAMPS};
-use tcp::time_wait::{self, Entry, Incident};
+use tcp::time_wait::{self, Arrived, Entry, Incident};
 use tcp::{Connection, Segment, State, closed};
 use wire::tcp::Flags;
 use wire::{FourTuple, Seq};
@@ -61,7 +61,7 @@ impl Core {
         if last.time_wait {
             let config = self.destinations[usize::from(id.0)].time_wait;
             let entry = self.take_over(hash, tuple, &config, Some(last.at), now)?;
-            shadow = entry.is_some() && config.rules.shadow;
+            shadow = entry.is_some();
         }
         let gap = gap(last.tsval.is_some(), last.snd_nxt, clock);
         let iss = time_wait::client_isn(last.snd_nxt, clock, gap);
@@ -83,7 +83,7 @@ impl Core {
                 let gap = gap(entry.ts_recent.is_some(), entry.snd_nxt, clock);
                 Opening {
                     iss: time_wait::client_isn(entry.snd_nxt, clock, gap),
-                    shadow: config.rules.shadow,
+                    shadow: true,
                 }
             }
             None => Opening {
@@ -96,6 +96,8 @@ impl Core {
     /// What is known of a four-tuple in TIME-WAIT that an active open takes over, if it may; else
     /// when it may. `None` if it is not in TIME-WAIT. It has been since `entered`, or else since its
     /// timer was last started.
+    ///
+    /// The entry stays, whatever `shadow` says of SYNs: the SYN,ACK has to prove itself newer first.
     fn take_over(
         &mut self,
         hash: u64,
@@ -125,28 +127,26 @@ impl Core {
         let age = self.time_wait.tables.age(slot);
         self.counters.time_wait.reuse_age.record(age);
         self.counters.host.time_wait_local_reuse += 1;
-        if !config.rules.shadow {
-            self.time_wait.tables.remove(slot);
-        }
+        self.time_wait
+            .note(*tuple, Some(entry), Incident::TakenOver);
         Ok(Some(entry))
     }
 
-    /// Whether a SYN,ACK is newer than what is known of the connection in TIME-WAIT that the active
-    /// open has taken over: by its timestamp, else by its sequence number.
-    fn proves_newer(&mut self, index: u32, segment: &Segment<'_>, now: Instant) -> bool {
+    /// What is known of the connection in TIME-WAIT that the active open has taken over, if a SYN,ACK is not
+    /// newer than that: by its timestamp, else by its sequence number.
+    fn outdoes(&mut self, index: u32, segment: &Segment<'_>, now: Instant) -> Option<Entry> {
         let slot = self.slab.get(index);
-        let Some(found) = self.time_wait.find(slot.hash, &slot.tuple, now) else {
-            // Its time was over.
-            return true;
-        };
+        // None: its time was over.
+        let found = self.time_wait.find(slot.hash, &slot.tuple, now)?;
         let entry = self.time_wait.tables.entry(found.slot);
         let header = segment.header;
-        match (entry.ts_recent, header.options.timestamps) {
+        let newer = match (entry.ts_recent, header.options.timestamps) {
             (Some(ts_recent), Some(timestamps)) if timestamps.val != ts_recent => {
                 Seq(timestamps.val).gt(Seq(ts_recent))
             }
             _ => header.seq.ge(entry.rcv_nxt),
-        }
+        };
+        (!newer).then_some(entry)
     }
 
     /// Opens what failed on one four-tuple on another one of the same destination, with what the
@@ -201,11 +201,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 let syn_ack = Flags::SYN | Flags::ACK;
                 let answers = header.flags & (syn_ack | Flags::RST) == syn_ack
                     && header.ack == conn.snd_nxt();
-                if !answers || core.proves_newer(index, segment, now) {
+                if !answers {
                     return false;
                 }
-                let incident = Incident::SynAckOld;
-                core.counters.time_wait.record_incident(incident);
+                let Some(entry) = core.outdoes(index, segment, now) else {
+                    return false;
+                };
                 if !core.open_elsewhere(index, now) {
                     core.slab
                         .get_mut(index)
@@ -216,6 +217,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 if let Some(reset) = closed::on_segment(segment) {
                     self.reset(now, frame.src_mac, &frame.tuple, &reset);
                 }
+                let arrived = Arrived {
+                    header,
+                    text_len: segment.payload.len() as u32,
+                };
+                let outcome = Incident::SynAckOld.into();
+                self.decided(&frame.tuple, Some(arrived), Some(&entry), outcome);
                 true
             }
             _ => false,

@@ -48,23 +48,13 @@ pub(super) enum Kept {
     /// The entry is in the table.
     Yes,
     /// The entry is in the table, and another one had to go that had been there so long.
-    Evicted { age: Duration, fin_wait2: bool },
+    Evicted {
+        tuple: FourTuple,
+        entry: Entry,
+        age: Duration,
+    },
     /// The entry had to go at once: see [`Inserted::Lost`].
     Lost,
-}
-
-impl<K> From<Inserted<K>> for Kept {
-    fn from(inserted: Inserted<K>) -> Kept {
-        match inserted {
-            Inserted::NotKept => Kept::No,
-            Inserted::Lost => Kept::Lost,
-            Inserted::Placed(_) | Inserted::Replaced(_) => Kept::Yes,
-            Inserted::Evicted(_, evicted) => Kept::Evicted {
-                age: evicted.age,
-                fin_wait2: evicted.entry.fin_wait2,
-            },
-        }
-    }
 }
 
 /// Does one thing with the table of the place's family. The table of a place is there: it made it.
@@ -223,8 +213,8 @@ impl<S: PartialEq> Tables<S> {
 
     pub(super) fn insert(&mut self, hash: u64, key: &Key, entry: &Entry, now: Instant) -> Kept {
         match (key, &mut self.v4, &mut self.v6) {
-            (Key::V4(key), Some(table), _) => table.insert(hash, key, entry, now).into(),
-            (Key::V6(key), _, Some(table)) => table.insert(hash, key, entry, now).into(),
+            (Key::V4(key), Some(table), _) => insert(table, hash, key, entry, now),
+            (Key::V6(key), _, Some(table)) => insert(table, hash, key, entry, now),
             _ => Kept::No,
         }
     }
@@ -357,6 +347,30 @@ impl<S: PartialEq> Tables<S> {
     pub(super) fn allocated_bytes(&self) -> usize {
         self.v4.as_ref().map_or(0, Table::allocated_bytes)
             + self.v6.as_ref().map_or(0, Table::allocated_bytes)
+    }
+}
+
+#[inline]
+fn insert<F: Family>(
+    table: &mut Table<F>,
+    hash: u64,
+    key: &F::Key,
+    entry: &Entry,
+    now: Instant,
+) -> Kept {
+    match table.insert(hash, key, entry, now) {
+        Inserted::NotKept => Kept::No,
+        Inserted::Placed(_) | Inserted::Replaced(_) => Kept::Yes,
+        Inserted::Evicted(_, evicted) => match table.tuple(&evicted.key) {
+            Some(tuple) => Kept::Evicted {
+                tuple,
+                entry: evicted.entry,
+                age: evicted.age,
+            },
+            // Of an anchor that is there as long as its entries: does not happen.
+            None => Kept::Lost,
+        },
+        Inserted::Lost => Kept::Lost,
     }
 }
 

@@ -95,6 +95,17 @@ impl AckLimiter {
         self.burst += 1;
     }
 
+    /// The entry with this hash is over by a segment: the next one of its four-tuple begins anew.
+    pub fn forget(&mut self, hash: u64, now: Instant) {
+        let place = self.place(hash);
+        self.last_ms[place] = (now.as_millis() as u32).wrapping_sub(self.interval_ms);
+    }
+
+    // The upper bits: the lower ones choose the place of the burst.
+    fn place(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (self.last_ms.len() - 1)
+    }
+
     /// Whether to send an acknowledgment to the entry with this hash; if so, it counts as sent.
     //= RFC 9293 3.10.7.4
     //# For example, if the TCP endpoint is processing a series of queued segments, it MUST process
@@ -103,6 +114,7 @@ impl AckLimiter {
     // All acknowledgments of an entry in a burst say the same, so the first speaks for all.
     #[inline]
     pub fn permit(&mut self, reason: AckReason, hash: u64, now: Instant) -> Permit {
+        let place = self.place(hash);
         let answered = &mut self.answered[hash as usize % BURST_PLACES];
         let this = Answered {
             hash,
@@ -113,8 +125,6 @@ impl AckLimiter {
         }
         if !reason.answers_fin() {
             let now_ms = now.as_millis() as u32;
-            // The upper bits: the lower ones choose the place above.
-            let place = (hash >> 32) as usize & (self.last_ms.len() - 1);
             let recently = now_ms.wrapping_sub(self.last_ms[place]) < self.interval_ms;
             if recently && reason != AckReason::OldText {
                 return Permit::Interval;

@@ -33,6 +33,8 @@ macro_rules! counters {
                 match event {
                     $(Event::$ty($pattern) => Some(&mut self.$name),)*
                     Event::Permit(Permit::Send) => None,
+                    // The host's own counts.
+                    Event::Incident(Incident::Evicted | Incident::TakenOver) => None,
                 }
             }
         }
@@ -71,6 +73,10 @@ pub enum Incident {
     ResetUnproven,
     /// A SYN,ACK did not prove itself newer than the TIME-WAIT that an active open had taken over.
     SynAckOld,
+    /// An entry had to go before its time, because the table is full.
+    Evicted,
+    /// An active open has taken a four-tuple over.
+    TakenOver,
 }
 
 counters! {

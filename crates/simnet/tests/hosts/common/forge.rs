@@ -35,6 +35,20 @@ pub(crate) fn in_time_wait_with(rules: Rules, tcp: &tcp::Config) -> (Network<Pla
     (net, last)
 }
 
+/// Each decision of TIME-WAIT that a host has counted was told to its application, and none else.
+pub(crate) fn assert_all_told(net: &Network<Plain>) {
+    for id in [SERVER, CLIENT] {
+        let told = net.host(id).app().decided;
+        // Ages are no decisions.
+        let counted = tcp::time_wait::Counters {
+            reuse_age: told.reuse_age,
+            evicted_age: told.evicted_age,
+            ..net.host(id).counters().time_wait
+        };
+        assert_eq!(counted, told, "station {}", id.0);
+    }
+}
+
 /// A client that says nothing and closes when the server has.
 pub(crate) fn closes_second() -> Plain {
     Plain {
@@ -59,6 +73,11 @@ pub(crate) fn answers(net: &Network<Plain>, before: usize) -> Vec<Header> {
 /// Lets a segment from the client's socket arrive at the server, out of which the client hears
 /// nothing; returns what the server answered.
 pub(crate) fn forge(net: &mut Network<Plain>, header: &Header) -> Vec<Header> {
+    forge_burst(net, &[(header, b"")])
+}
+
+/// The same for several with their texts, which arrive together.
+pub(crate) fn forge_burst(net: &mut Network<Plain>, segments: &[(&Header, &[u8])]) -> Vec<Header> {
     let to = craft::Addresses {
         src_mac: mac(2),
         dst_mac: mac(1),
@@ -70,7 +89,9 @@ pub(crate) fn forge(net: &mut Network<Plain>, header: &Header) -> Vec<Header> {
     });
     let before = net.log().sent_segments().count();
     let now = net.now();
-    net.inject(now, &craft::tcp(&to, header, b""));
+    for (header, text) in segments {
+        net.inject(now, &craft::tcp(&to, header, text));
+    }
     net.run_ms(5);
     net.end_rule(deaf);
     answers(net, before)

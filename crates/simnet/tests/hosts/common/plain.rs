@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use stack::{Application, CloseReason, Context, Handle};
+use stack::{Application, CloseReason, Context, Handle, TimeWaitEvent, TimeWaitOutcome};
 use tcp::time::Instant;
+use tcp::time_wait::{Counters, Entry};
+use wire::FourTuple;
+use wire::tcp::Header;
 
 /// What the application was told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +54,20 @@ pub(crate) struct Plain {
     pub(crate) received: Vec<u8>,
     /// What is left to send on connections that took less than offered, by slot.
     pub(crate) unsent: BTreeMap<usize, Vec<u8>>,
+    /// Every decision of TIME-WAIT that it was told of.
+    pub(crate) decisions: Vec<Decision>,
+    /// The same, counted.
+    pub(crate) decided: Counters,
+}
+
+/// A decision of TIME-WAIT.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decision {
+    pub(crate) tuple: FourTuple,
+    /// The header of the segment, and the length of its text.
+    pub(crate) segment: Option<(Header, u32)>,
+    pub(crate) entry: Option<Entry>,
+    pub(crate) outcome: TimeWaitOutcome,
 }
 
 impl Plain {
@@ -135,5 +152,20 @@ impl Application for Plain {
 
     fn on_closed(&mut self, cx: &mut Context<'_>, conn: Handle, reason: CloseReason) {
         self.note(cx, conn, Told::Closed(reason));
+    }
+
+    fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
+        let outcome = event.outcome;
+        outcome.verdict.iter().for_each(|v| self.decided.record(*v));
+        let permits = outcome.permit.iter();
+        permits.for_each(|p| self.decided.record_permit(*p));
+        let incidents = outcome.incident.iter();
+        incidents.for_each(|i| self.decided.record_incident(*i));
+        self.decisions.push(Decision {
+            tuple: *event.tuple,
+            segment: event.segment.map(|s| (*s.header, s.text_len)),
+            entry: event.entry.copied(),
+            outcome,
+        });
     }
 }

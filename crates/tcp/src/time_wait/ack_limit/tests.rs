@@ -103,6 +103,19 @@ fn one_acknowledgment_an_entry_and_burst_of_whatever_kind() {
 }
 
 #[test]
+fn an_entry_that_is_over_limits_no_later_one() {
+    let mut limiter = limiter(16, 100);
+    let at = Instant::from_millis;
+    assert_eq!(limiter.permit(OLD, hash(1), at(1_000)), Permit::Send);
+    limiter.begin_burst();
+    assert_eq!(limiter.permit(OLD, hash(1), at(1_010)), Permit::Interval);
+    limiter.forget(hash(1), at(1_010));
+    assert_eq!(limiter.permit(OLD, hash(1), at(1_010)), Permit::Send);
+    limiter.begin_burst();
+    assert_eq!(limiter.permit(OLD, hash(1), at(1_020)), Permit::Interval);
+}
+
+#[test]
 fn the_hash_zero_is_a_hash() {
     let mut limiter = limiter(16, 10);
     assert_eq!(limiter.permit(FIN, 0, Instant::ZERO), Permit::Send);

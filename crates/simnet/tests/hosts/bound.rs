@@ -1,0 +1,194 @@
+//! The recycling bound over whole hosts: what a SYN beyond it gets under each profile, and when it is allowed.
+
+use crate::common::forge::{assert_all_told, forge, in_time_wait, last_sent, segment, syn};
+use crate::common::plain::{Decision, Plain};
+use crate::common::recycle::{once, protocol, server_closes};
+use crate::common::{CLIENT, SERVER};
+use simnet::{Network, Rng};
+use tcp::time_wait::{AckReason, DropReason, Incident, IssRule, Rules, Verdict};
+use wire::Seq;
+use wire::tcp::{Flags, Header};
+
+const SYN_ACK: Flags = Flags::SYN.union(Flags::ACK);
+/// TIME-WAIT of a minute.
+const MSL_MS: u64 = 30_000;
+
+fn last_decision(net: &Network<Plain>) -> Decision {
+    *net.host(SERVER).app().decisions.last().expect("a decision")
+}
+
+/// The SYN meets the bound, for this reason; it is told how long that lasts, in ms.
+fn refused(net: &mut Network<Plain>, syn: &Header, why: Incident) -> u64 {
+    let now = net.now();
+    assert_eq!(forge(net, syn), []);
+    let outcome = last_decision(net).outcome;
+    assert_eq!(outcome.verdict, Some(Verdict::Drop(DropReason::SynBound)));
+    assert_eq!(outcome.incident, Some(why));
+    assert_all_told(net);
+    let at = outcome.allowed_at.expect("it is told");
+    at.since(now).as_millis() as u64
+}
+
+/// It is refused until that time, and accepted from then on.
+fn allowed_after(net: &mut Network<Plain>, syn: &Header, why: Incident) -> u64 {
+    let wait = refused(net, syn, why);
+    if wait > 20 {
+        net.run_ms(wait - 15);
+        refused(net, syn, why);
+    }
+    net.run_ms(20);
+    assert_eq!(forge(net, syn)[0].flags, SYN_ACK);
+    wait
+}
+
+/// The peer's space: half of it at once is one too much.
+fn a_peer_that_steps_too_far() {
+    let (mut net, last) = in_time_wait(Rules::SAFE, false);
+    let far = syn(&last, i32::MAX, 0);
+    let wait = allowed_after(&mut net, &far, Incident::BoundPeer);
+    assert!(wait <= 2 * MSL_MS, "{wait}");
+}
+
+/// Ours: a gap of 2^24 a connection is 2^31 after 128.
+fn our_own_steps_too_far() {
+    let rules = Rules {
+        iss: IssRule::Gap(1 << 24),
+        ..Rules::SAFE
+    };
+    let (mut net, _) = in_time_wait(rules, false);
+    let mut recycled = 0;
+    let next = loop {
+        let last = last_sent(&net, CLIENT);
+        let next = syn(&last, 1_000, 0);
+        if net.host(SERVER).counters().time_wait.bound_own > 0 {
+            break next;
+        }
+        if recycled >= 120 {
+            let answers = forge(&mut net, &next);
+            if answers.is_empty() {
+                continue;
+            }
+            forge(&mut net, &segment(&next, Flags::RST, next.seq + 1, Seq(0)));
+        }
+        once(&mut net).unwrap();
+        recycled += 1;
+        assert!(recycled < 130);
+    };
+    assert!(recycled >= 124, "{recycled}");
+    let wait = allowed_after(&mut net, &next, Incident::BoundOwn);
+    assert!(wait <= 2 * MSL_MS, "{wait}");
+}
+
+/// With timestamps, and within one tick of theirs.
+fn a_step_too_far_within_a_tick() {
+    let (mut net, last) = in_time_wait(Rules::SAFE, true);
+    let wait = refused(&mut net, &syn(&last, (1 << 17) + 1, 0), Incident::BoundTick);
+    assert_eq!(wait, 1_000);
+    // The next tick is another matter, and so is a smaller step.
+    for (ahead, newer) in [((1 << 17) + 1, 1), (1 << 17, 0)] {
+        let (mut net, last) = in_time_wait(Rules::SAFE, true);
+        assert_eq!(forge(&mut net, &syn(&last, ahead, newer))[0].flags, SYN_ACK);
+    }
+}
+
+/// Timestamps end, and how far the connections with them had come was not counted.
+fn timestamps_end_after_connections_that_were_not_counted() {
+    for (connections, counted) in [(1, true), (2, false)] {
+        let mut net = server_closes(1, &protocol(true), b"q");
+        for _ in 0..connections {
+            once(&mut net).unwrap();
+        }
+        let last = last_sent(&net, CLIENT);
+        let mut syn = syn(&last, 1_000, 0);
+        syn.options.timestamps = None;
+        if counted {
+            assert_eq!(forge(&mut net, &syn)[0].flags, SYN_ACK);
+        } else {
+            let wait = allowed_after(&mut net, &syn, Incident::BoundUncounted);
+            assert!(wait <= MSL_MS + 1_000, "{wait}");
+        }
+    }
+}
+
+/// How long a SYN of a peer took that is in SYN-SENT: it answers an acknowledgment that it cannot accept with
+/// a RST (RFC 9293 3.10.7.3) and repeats the SYN at once, and otherwise each second.
+fn persist(net: &mut Network<Plain>, syn: &Header) -> u64 {
+    let began = net.now();
+    let mut resets = 0;
+    loop {
+        let answers = forge(net, syn);
+        match answers.first() {
+            Some(answer) if answer.flags == SYN_ACK => {
+                return net.now().since(began).as_millis() as u64;
+            }
+            Some(answer) => {
+                assert_eq!(answer.flags, Flags::ACK);
+                resets += 1;
+                assert!(resets < 3, "a RST helps");
+                forge(net, &segment(syn, Flags::RST, answer.ack, Seq(0)));
+            }
+            None => net.run_ms(995),
+        }
+        assert!(
+            net.now().since(began).as_millis() < 100_000,
+            "it never ends"
+        );
+    }
+}
+
+/// A peer that chooses its numbers at random and has no timestamps.
+fn what_a_peer_of_random_numbers_gets() {
+    for (rules, at_most_ms, bound) in [
+        // Silence, for up to two MSL.
+        (Rules::SAFE, 2 * MSL_MS + 2_000, true),
+        // An acknowledgment; its RST ends TIME-WAIT; the SYN again. No ladder of time-outs.
+        (Rules::FAST_RECOVERY, 20, true),
+        (Rules::LINUX, 20, false),
+    ] {
+        let mut rng = Rng::new(7);
+        let (mut longest, mut at_bound, mut helped) = (0, 0, 0);
+        // A server whose TIME-WAIT has been recycled by random numbers again and again.
+        let (mut net, mut last) = in_time_wait(rules, false);
+        for _ in 0..60 {
+            let random = Seq(rng.next_u64() as u32);
+            let first = segment(&last, Flags::SYN, random, Seq(0));
+            let before = net.host(SERVER).app().decisions.len();
+            let took = persist(&mut net, &first);
+            longest = took.max(longest);
+            let decisions = &net.host(SERVER).app().decisions[before..];
+            let verdict = |v| decisions.iter().any(|d| d.outcome.verdict == Some(v));
+            at_bound += u32::from(
+                verdict(Verdict::Drop(DropReason::SynBound))
+                    || verdict(Verdict::Ack(AckReason::SynBound)),
+            );
+            helped += u32::from(took > 5 && took <= 20);
+            // The rest of its life, forged: it asks, the server answers and closes, it closes.
+            let syn_ack = last_sent(&net, SERVER);
+            assert_eq!(syn_ack.flags, SYN_ACK);
+            let ask = segment(&first, Flags::ACK, random + 1, syn_ack.seq + 1);
+            let fin = crate::common::forge::forge_burst(&mut net, &[(&ask, b"q")]);
+            let fin = *fin.last().expect("it answers and closes");
+            assert!(fin.flags.contains(Flags::FIN), "{fin:?}");
+            last = segment(&ask, Flags::FIN | Flags::ACK, ask.seq + 1, fin.seq + 2);
+            forge(&mut net, &last);
+            let usage = net.host(SERVER).usage();
+            assert_eq!((usage.live, usage.time_wait), (0, 1));
+        }
+        assert_all_told(&net);
+        assert!(longest <= at_most_ms, "{:?}: {longest} ms", rules.policy);
+        assert_eq!(at_bound > 0, bound, "{rules:?}");
+        if rules == Rules::SAFE {
+            assert!(longest > MSL_MS, "{longest}");
+        } else {
+            assert!(helped > 10, "{helped}");
+        }
+    }
+}
+
+over_both! {
+    a_peer_that_steps_too_far
+    our_own_steps_too_far
+    a_step_too_far_within_a_tick
+    timestamps_end_after_connections_that_were_not_counted
+    what_a_peer_of_random_numbers_gets
+}
