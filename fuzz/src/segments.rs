@@ -165,6 +165,8 @@ impl World {
 
     /// What the host says; more than the windows and buffers allow is an error.
     fn hear(&mut self) -> Vec<Seg> {
+        // Each connection has one turn.
+        assert!(self.sut.usage().due <= 16, "{:?}", self.sut.usage());
         let mut out = Vec::new();
         let mut packets = 0;
         while let Some(packet) = self.sut.output() {

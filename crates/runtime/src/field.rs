@@ -111,11 +111,15 @@ pub(crate) const LOOP: [Field; 14] = [
 ];
 
 /// The fields of [`Usage`], in the order of [`usage_values`].
-pub(crate) const USAGE: [Field; 10] = [
+pub(crate) const USAGE: [Field; 11] = [
     Field::gauge("live", "Live connections, in every state but TIME-WAIT."),
     Field::gauge(
         "time_wait",
         "TIME-WAIT entries, expired ones that the sweep has not reached included.",
+    ),
+    Field::gauge(
+        "due",
+        "Connections that may have something to send and wait for their turn.",
     ),
     Field::gauge("receive_chunks", "Chunks of receive memory in use."),
     Field::gauge("send_chunks", "Chunks of send memory in use."),
@@ -144,6 +148,7 @@ pub(crate) fn usage_values(usage: &Usage) -> [u64; USAGE.len()] {
     let Usage {
         live,
         time_wait,
+        due,
         receive_chunks,
         send_chunks,
         timers,
@@ -156,6 +161,7 @@ pub(crate) fn usage_values(usage: &Usage) -> [u64; USAGE.len()] {
     [
         live,
         time_wait,
+        due,
         receive_chunks,
         send_chunks,
         timers,

@@ -1,5 +1,7 @@
 //! The state of one shard that does not depend on the application or on the frame pool.
 
+use std::collections::VecDeque;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use tcp::time::Instant;
@@ -18,7 +20,7 @@ use crate::link::{Link, number};
 use crate::lists::Lists;
 use crate::neighbor::Neighbors;
 use crate::rate::RateLimit;
-use crate::slab::Slab;
+use crate::slab::{Slab, Slot, flag};
 use crate::stack::Usage;
 use crate::time_wait::TimeWait;
 use crate::tuples::TuplePool;
@@ -138,7 +140,7 @@ pub(crate) struct Destination {
 pub(crate) struct Core {
     pub(crate) slab: Slab,
     /// Connections that may have something to send, longest waiting first.
-    pub(crate) dirty: Vec<u32>,
+    pub(crate) dirty: VecDeque<u32>,
     pub(crate) wheel: Wheel,
     pub(crate) send_memory: Memory,
     pub(crate) tcp_configs: Vec<TcpConfig>,
@@ -174,8 +176,10 @@ pub(crate) struct Core {
     /// There are sockets that the application made or changed itself: they may have taken a pool's pair, and
     /// TIME-WAIT's entries may be of other parameters than those in force.
     pub(crate) has_sockets: bool,
-    /// Connections that wait for a neighbour, a list for each.
+    /// Connections that wait for a neighbour, a list for each; and `woken`.
     pub(crate) waiting: Lists,
+    /// The list of those that waited for a neighbour of which there is news, longest first.
+    pub(crate) woken: u32,
     /// Connections that wait for send memory, longest first.
     pub(crate) starved: Lists,
 }
@@ -276,10 +280,11 @@ impl Core {
         if detection.is_under_way() {
             neighbors.hold_v6();
         }
+        let woken = u32::from(config.max_neighbors);
         let receive_memory = Memory::new(chunks(config.receive_memory), CHUNK as u32);
         let core = Core {
             slab: Slab::new(config.max_connections),
-            dirty: Vec::with_capacity(n),
+            dirty: VecDeque::with_capacity(n),
             wheel: Wheel::new(n),
             send_memory: Memory::new(chunks(config.send_memory), CHUNK as u32),
             tcp_configs,
@@ -307,12 +312,26 @@ impl Core {
             owner: config.owner,
             draining: false,
             has_sockets: false,
-            waiting: Lists::new(config.max_connections, config.max_neighbors.into()),
+            waiting: Lists::new(config.max_connections, woken + 1),
+            woken,
             starved: Lists::new(config.max_connections, 1),
             mtu: config.mtu,
             link,
         };
         Ok((core, receive_memory))
+    }
+
+    /// Puts a connection, which has something to send, into a free slot. The caller has seen that there is
+    /// one.
+    #[inline(always)] // as Slab::insert
+    pub(crate) fn insert(&mut self, slot: Slot) -> Option<u32> {
+        let index = self.slab.insert(slot)?;
+        let slot = self.slab.get_mut(index);
+        if !slot.has(flag::QUEUED) {
+            slot.flags |= flag::QUEUED;
+            self.dirty.push_back(index);
+        }
+        Some(index)
     }
 
     /// The keyed hash of a four-tuple.
@@ -331,6 +350,7 @@ impl Core {
         Usage {
             live: self.slab.live() as u64,
             time_wait: self.time_wait.live() as u64,
+            due: self.dirty.len() as u64,
             receive_chunks: receive_memory.in_use().into(),
             send_chunks: self.send_memory.in_use().into(),
             timers: self.wheel.len() as u64,

@@ -10,6 +10,7 @@ use crate::core::env;
 use crate::frame::FramePool;
 use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
+use crate::transmit::FLUSH_BUDGET;
 
 /// The most held bytes that are shown to an application at once, when they do not lie together.
 const SHOWN_AT_ONCE: usize = 64 * 1024;
@@ -152,7 +153,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// Tells connections that found no send memory that there is some, longest waiting first.
     pub(crate) fn feed(&mut self, now: Instant) {
         // One that is told may wait again at once: each is told once a turn.
-        for _ in 0..self.core.slab.live() {
+        for _ in 0..self.core.slab.live().min(FLUSH_BUDGET) {
             if self.core.send_memory.free() == 0 {
                 return;
             }

@@ -62,8 +62,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             core.neighbors.confirm(slot.neighbor, now);
         }
         if !slot.has(flag::DIRTY) {
-            slot.flags |= flag::DIRTY;
-            core.dirty.push(index);
+            slot.flags |= flag::DIRTY | flag::QUEUED;
+            core.dirty.push_back(index);
         }
         if outcome.reset {
             self.reset_live(now, index, segment);
@@ -176,7 +176,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             anchor,
             shadow: None,
         };
-        let Some(index) = core.slab.insert(slot) else {
+        let Some(index) = core.insert(slot) else {
             core.neighbors.release(neighbor);
             core.counters.host.drop_table_full += 1;
             return None;
@@ -186,7 +186,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         core.counters.host.passive_opens += 1;
         core.listeners[id.place()].embryos += 1;
-        core.dirty.push(index);
         Some(index)
     }
 

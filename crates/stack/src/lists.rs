@@ -65,6 +65,24 @@ impl Lists {
         self.nodes[(self.ids + list) as usize].next >= self.ids
     }
 
+    /// Puts all of `from` at the end of `to`, another list, in their order.
+    pub(crate) fn append(&mut self, to: u32, from: u32) {
+        if self.is_empty(from) {
+            return;
+        }
+        let (to, from) = (self.ids + to, self.ids + from);
+        let Node { next, previous } = self.nodes[from as usize];
+        let last = self.nodes[to as usize].previous;
+        self.nodes[last as usize].next = next;
+        self.nodes[next as usize].previous = last;
+        self.nodes[previous as usize].next = to;
+        self.nodes[to as usize].previous = previous;
+        self.nodes[from as usize] = Node {
+            next: from,
+            previous: from,
+        };
+    }
+
     /// Takes the first out of `list`.
     pub(crate) fn pop(&mut self, list: u32) -> Option<u32> {
         let first = self.nodes[(self.ids + list) as usize].next;
@@ -85,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_queues(steps in proptest::collection::vec((0u32..8, 0u32..3, 0..3), 0..200)) {
+        fn they_are_queues(steps in proptest::collection::vec((0u32..8, 0u32..3, 0..4), 0..200)) {
             let mut lists = Lists::new(8, 3);
             let mut model = [const { VecDeque::new() }; 3];
             for (id, list, step) in steps {
@@ -95,6 +113,12 @@ mod tests {
                     1 => {
                         lists.remove(id);
                         model.iter_mut().for_each(|q| q.retain(|&i| i != id));
+                    }
+                    2 => {
+                        let to = (list + 1 + id % 2) % 3;
+                        lists.append(to, list);
+                        let mut moved = std::mem::take(&mut model[list as usize]);
+                        model[to as usize].append(&mut moved);
                     }
                     _ => {
                         lists.push(list, id);

@@ -77,7 +77,7 @@ impl Core {
             anchor: None,
             shadow: None,
         };
-        let Some(index) = self.slab.insert(slot) else {
+        let Some(index) = self.insert(slot) else {
             self.neighbors.release(neighbor);
             self.destinations[usize::from(id.0)]
                 .pool
@@ -85,7 +85,6 @@ impl Core {
             return Err(ConnectError::TableFull);
         };
         self.counters.host.active_opens += 1;
-        self.dirty.push(index);
         Ok(self.slab.handle(index))
     }
 

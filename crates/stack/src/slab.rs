@@ -1,5 +1,7 @@
 //! Live connections: control blocks in a slab, found by four-tuple through an index.
 
+use std::collections::VecDeque;
+
 use tcp::prefetch::prefetch;
 use tcp::time_wait::AnchorId;
 use tcp::{CloseReason, Connection};
@@ -26,7 +28,7 @@ pub(crate) enum Origin {
 pub(crate) mod flag {
     /// The slot holds a connection.
     pub(crate) const LIVE: u16 = 1;
-    /// It is in the queue of those that may have something to send.
+    /// It may have something to send, and is [`QUEUED`].
     pub(crate) const DIRTY: u16 = 1 << 1;
     /// The application knows it, and has not been told that it is over.
     pub(crate) const KNOWN: u16 = 1 << 2;
@@ -54,6 +56,9 @@ pub(crate) mod flag {
     /// Its SYN was behind the numbers of the connection that it recycled: only its timestamp proves
     /// it new.
     pub(crate) const UNPROVEN: u16 = 1 << 13;
+    /// The slot is in the queue of those that may have something to send. It stays there when its
+    /// connection goes, and may hold another one when its turn comes.
+    pub(crate) const QUEUED: u16 = 1 << 14;
 
     /// [`SHADOW`] or nothing.
     pub(crate) const fn shadow(on: bool) -> u16 {
@@ -87,10 +92,11 @@ impl Slot {
     /// Notes in `dirty` that the connection of number `index`, which is this one, may have something to
     /// send.
     #[inline]
-    pub(crate) fn mark_dirty(&mut self, dirty: &mut Vec<u32>, index: u32) {
+    pub(crate) fn mark_dirty(&mut self, dirty: &mut VecDeque<u32>, index: u32) {
         if self.flags & (flag::DIRTY | flag::LIVE) == flag::LIVE {
-            self.flags |= flag::DIRTY;
-            dirty.push(index);
+            debug_assert!(!self.has(flag::QUEUED));
+            self.flags |= flag::DIRTY | flag::QUEUED;
+            dirty.push_back(index);
         }
     }
 
@@ -155,6 +161,7 @@ impl Slab {
             Some(index) => {
                 let place = &mut self.slots[index as usize];
                 slot.generation = place.generation.wrapping_add(1);
+                slot.flags |= place.flags & flag::QUEUED;
                 *place = slot;
                 index
             }
@@ -190,7 +197,7 @@ impl Slab {
     pub(crate) fn free(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         if slot.flags & flag::LIVE != 0 {
-            slot.flags = 0;
+            slot.flags &= flag::QUEUED;
             self.free.push(index);
         }
     }

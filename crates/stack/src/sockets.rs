@@ -416,7 +416,7 @@ impl Core {
         let slot = Slot {
             conn: Connection::connect(tcp, now, opening.iss, numbers.ts_offset),
             tuple,
-            flags: flag::LIVE | flag::KNOWN | flag::shadow(opening.shadow),
+            flags: flag::LIVE | flag::DIRTY | flag::KNOWN | flag::shadow(opening.shadow),
             neighbor,
             config,
             generation: 0,
@@ -425,13 +425,12 @@ impl Core {
             anchor: Some(anchor),
             shadow: None,
         };
-        let Some(index) = self.slab.insert(slot) else {
+        let Some(index) = self.insert(slot) else {
             self.neighbors.release(neighbor);
             self.time_wait.release(local, anchor);
             return Err(ConnectError::TableFull.into());
         };
         self.counters.host.active_opens += 1;
-        self.mark_dirty(index);
         Ok(self.slab.handle(index))
     }
 }

@@ -32,8 +32,6 @@ pub struct Stack<A, P: FramePool> {
     pub(crate) receive_memory: Memory,
     pub(crate) out: Vec<P::Frame>,
     burst: Box<[Parsed]>,
-    /// Takes turns with the queue of connections that have something due.
-    pub(crate) spare: Vec<u32>,
     pub(crate) fired: Vec<u32>,
     pub(crate) scratch: Scratch,
 }
@@ -44,7 +42,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: Config, secrets: Secrets, app: A, pool: P) -> Result<Self, ConfigError> {
-        let connections = config.max_connections as usize;
         let (core, receive_memory) = Core::new(config, secrets)?;
         Ok(Stack {
             app,
@@ -53,7 +50,6 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             receive_memory,
             out: Vec::with_capacity(OUT_CAPACITY),
             burst: vec![Parsed::EMPTY; BURST].into(),
-            spare: Vec::with_capacity(connections),
             fired: Vec::with_capacity(TIMER_BUDGET),
             scratch: Scratch::default(),
         })
@@ -169,7 +165,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let fed = self.core.starved.is_empty(0) || self.core.send_memory.free() == 0;
-        if !self.core.dirty.is_empty() || !fed {
+        if !self.core.dirty.is_empty() || self.core.has_woken() || !fed {
             return Some(Instant::ZERO);
         }
         let timers = self.core.next_timer();
@@ -299,6 +295,9 @@ pub struct Usage {
     pub live: u64,
     /// TIME-WAIT entries, expired ones that the sweep has not reached included.
     pub time_wait: u64,
+    /// Connections that may have something to send and have not had their turn, and places of some that ended
+    /// before it: never more than there may be connections.
+    pub due: u64,
     /// Chunks of receive memory in use.
     pub receive_chunks: u64,
     /// Chunks of send memory in use.

@@ -1,7 +1,5 @@
 //! Segments out: the queue of connections that may have something due, and what becomes of it.
 
-use ::core::mem;
-
 use tcp::time::Instant;
 use tcp::{CloseReason, Connection, State};
 
@@ -15,39 +13,32 @@ use crate::timers::tick_after;
 
 /// The most connections that one call looks at, twice: those whose neighbour has failed send nothing
 /// that would fill the outgoing queue, and may all be due at once.
-const FLUSH_BUDGET: usize = 1024;
+pub(crate) const FLUSH_BUDGET: usize = 1024;
 
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Lets connections that have something to send do so, while there is room.
     pub(crate) fn flush(&mut self, now: Instant) {
+        if self.core.has_woken() {
+            self.core.wake();
+        }
         // What callbacks on the way make due is looked at once more; what those make due, in the
         // next turn.
         for _ in 0..2 {
-            if self.core.dirty.is_empty() {
-                return;
-            }
-            let spare = mem::take(&mut self.spare);
-            let mut due = mem::replace(&mut self.core.dirty, spare);
-            let mut seen = 0;
-            for &index in &due {
-                if !self.has_room() || seen == FLUSH_BUDGET {
+            let due = self.core.dirty.len().min(FLUSH_BUDGET);
+            for _ in 0..due {
+                if !self.has_room() {
                     break;
                 }
-                seen += 1;
+                let Some(index) = self.core.dirty.pop_front() else {
+                    break;
+                };
                 let slot = self.core.slab.get_mut(index);
-                if slot.has(flag::DIRTY) {
-                    slot.flags &= !flag::DIRTY;
+                let is_due = slot.has(flag::DIRTY);
+                slot.flags &= !(flag::DIRTY | flag::QUEUED);
+                if is_due {
                     self.send_due(now, index);
                 }
             }
-            if seen < due.len() {
-                // They come first in the next turn, when there is room again.
-                due.drain(..seen);
-                due.append(&mut self.core.dirty);
-                mem::swap(&mut self.core.dirty, &mut due);
-            }
-            due.clear();
-            self.spare = due;
             self.tell_incidents();
         }
     }
@@ -213,9 +204,24 @@ impl Core {
         self.waiting.push(slot.neighbor.0.into(), index);
     }
 
-    /// A neighbour's state changed: whoever waited for it looks again.
+    /// A neighbour's state changed: whoever waited for it looks again, with [`Core::wake`].
     pub(crate) fn wake_waiting(&mut self, neighbor: NeighborId) {
-        while let Some(index) = self.waiting.pop(neighbor.0.into()) {
+        self.waiting.append(self.woken, neighbor.0.into());
+    }
+
+    /// Whether anybody waits for [`Core::wake`].
+    #[inline]
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.waiting.is_empty(self.woken)
+    }
+
+    /// Lets those look again that waited longest, as many as one turn looks at.
+    #[cold]
+    pub(crate) fn wake(&mut self) {
+        for _ in 0..FLUSH_BUDGET {
+            let Some(index) = self.waiting.pop(self.woken) else {
+                return;
+            };
             self.slab.get_mut(index).flags &= !flag::WAITING;
             self.mark_dirty(index);
         }

@@ -21,5 +21,6 @@ mod sack;
 mod six_packets;
 mod sockets;
 mod time_wait;
+mod turns;
 mod vanish;
 mod workers;
