@@ -65,6 +65,8 @@ struct Entry {
     state: State,
     /// When the state must be looked at again.
     due: Instant,
+    /// It is not doubted again before.
+    trusted_until: Instant,
     /// Connections that hold this place.
     users: u32,
 }
@@ -250,6 +252,22 @@ impl Neighbors {
         }
     }
 
+    //= RFC 4861 3
+    //# When positive confirmation is not forthcoming through such "hints", a node sends
+    //# unicast Neighbor Solicitation messages that solicit Neighbor
+    //# Advertisements as reachability confirmation from the next hop.
+    /// What was sent to the neighbour seems not to get through: it is asked at once, as after
+    /// DELAY_FIRST_PROBE_TIME, because its address may have moved without a word. Once a second at most.
+    pub(crate) fn doubt(&mut self, id: NeighborId, now: Instant) {
+        let entry = &mut self.entries[usize::from(id.0)];
+        let believed = matches!(entry.state, State::Reachable | State::Stale | State::Delay);
+        if believed && now >= entry.trusted_until {
+            entry.trusted_until = now.plus_millis(RETRY_MS);
+            let mac = entry.mac;
+            self.probe(id.0, 1, Some(mac), now);
+        }
+    }
+
     fn set_state(&mut self, id: u16, state: State) {
         let entry = &mut self.entries[usize::from(id)];
         self.unsure -= u32::from(entry.state.is_unsure());
@@ -388,6 +406,7 @@ impl Neighbors {
             mac: MacAddr::ZERO,
             state: State::Incomplete(0),
             due: now,
+            trusted_until: now,
             users: 0,
         };
         let id = if let Some(free) = self.free.pop() {

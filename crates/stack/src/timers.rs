@@ -15,6 +15,9 @@ use crate::stack::Stack;
 /// A tick of the wheel is 2^20 ns, 1.05 ms: a division less each time.
 const TICK_SHIFT: u32 = 20;
 
+/// After so many retransmissions or probes without an answer the neighbour is in doubt.
+const DOUBTFUL: u8 = 2;
+
 /// The tick at which a deadline has passed.
 #[inline]
 pub(crate) fn tick_after(deadline: Instant) -> u64 {
@@ -46,6 +49,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             Some(deadline) if deadline <= now => {
                 let mut env = env!(core, &mut self.receive_memory, now, slot.config);
                 let events = slot.conn.on_timer(&mut env);
+                if slot.conn.unanswered() >= DOUBTFUL {
+                    core.neighbors.doubt(slot.neighbor, now);
+                }
                 core.mark_dirty(index);
                 self.on_events(now, index, events);
             }

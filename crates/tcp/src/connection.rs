@@ -217,6 +217,14 @@ impl Connection {
         prefetch(&self.rtt);
     }
 
+    /// How often the same thing has been sent in vain: retransmissions, window probes and keep-alive probes
+    /// without an answer.
+    #[inline]
+    #[must_use]
+    pub fn unanswered(&self) -> u8 {
+        self.retries.max(self.keepalive_probes)
+    }
+
     /// The earliest time at which [`Connection::on_timer`] has something to do.
     #[inline]
     #[must_use]

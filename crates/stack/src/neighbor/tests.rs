@@ -75,6 +75,31 @@ fn a_used_neighbor_is_probed_by_unicast_and_stays_usable() {
 }
 
 #[test]
+fn a_doubted_neighbor_is_asked_at_once_and_everybody_in_the_end() {
+    let (mut n, id) = reachable();
+    n.doubt(id, at(100));
+    n.doubt(id, at(101));
+    assert_eq!(n.next_solicit(), asked(A, Some(MAC)));
+    assert_eq!(n.next_solicit(), None);
+    assert_eq!(n.resolve(id, at(102)), Resolution::Known(MAC));
+    // It answers, and is not asked again within the second.
+    n.learn(A, Some(MAC), ANSWER, false, at(103));
+    n.doubt(id, at(1_099));
+    assert_eq!(n.next_solicit(), None);
+    n.doubt(id, at(1_100));
+    assert_eq!(n.next_solicit(), asked(A, Some(MAC)));
+    for (ms, to) in [(2_100, Some(MAC)), (3_100, None)] {
+        assert_eq!(advance(&mut n, at(ms)), 0);
+        assert_eq!(n.next_solicit(), asked(A, to));
+        n.doubt(id, at(ms + 1));
+        assert_eq!(n.next_solicit(), None, "it is being asked");
+    }
+    assert_eq!(advance(&mut n, at(4_100)), 1);
+    n.doubt(id, at(4_101));
+    assert_eq!(n.resolve(id, at(4_101)), Resolution::Failed);
+}
+
+#[test]
 fn an_answer_or_an_upper_layer_confirms() {
     for by_answer in [false, true] {
         let (mut n, id) = reachable();
