@@ -66,7 +66,10 @@ impl Core {
         if slot.has(flag::STARVED) {
             self.starved.remove(index);
         }
-        slot.flags &= !(flag::WAITING | flag::STARVED);
+        if slot.has(flag::SHORT) {
+            self.short.remove(index);
+        }
+        slot.flags &= !(flag::WAITING | flag::STARVED | flag::SHORT);
         self.neighbors.release(slot.neighbor);
         if let Some(id) = slot.anchor.take() {
             self.time_wait.release(slot.tuple.local, id);

@@ -182,6 +182,10 @@ pub(crate) struct Core {
     pub(crate) woken: u32,
     /// Connections that wait for send memory, longest first.
     pub(crate) starved: Lists,
+    /// Connections that wait for receive memory, longest first.
+    pub(crate) short: Lists,
+    /// When some of them may go on, if there is memory.
+    pub(crate) reopen_at: Instant,
 }
 
 /// Lends the parts of a shard that a connection works with. A macro, because the borrow checker
@@ -315,6 +319,8 @@ impl Core {
             waiting: Lists::new(config.max_connections, woken + 1),
             woken,
             starved: Lists::new(config.max_connections, 1),
+            short: Lists::new(config.max_connections, 1),
+            reopen_at: Instant::ZERO,
             mtu: config.mtu,
             link,
         };

@@ -6,7 +6,7 @@ use wire::Seq;
 
 use crate::application::{Application, Handle};
 use crate::context::context;
-use crate::core::env;
+use crate::core::{Core, env};
 use crate::frame::FramePool;
 use crate::slab::{Origin, Slot, flag};
 use crate::stack::Stack;
@@ -14,6 +14,9 @@ use crate::transmit::FLUSH_BUDGET;
 
 /// The most held bytes that are shown to an application at once, when they do not lie together.
 const SHOWN_AT_ONCE: usize = 64 * 1024;
+
+/// Between two looks at who may receive again, in ms: what the first were promised arrives meanwhile.
+const REOPEN_MS: u64 = 10;
 
 /// Held text in one piece. It is kept: when more arrives and the application still waits, only
 /// that is copied.
@@ -150,6 +153,36 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
     }
 
+    /// Opens the windows of connections that wait for receive memory, longest waiting first: of as many
+    /// at a time as would find room with all that they are promised.
+    pub(crate) fn reopen(&mut self, now: Instant) {
+        let core = &mut self.core;
+        let memory = &self.receive_memory;
+        if core.next_reopening(memory).is_none_or(|at| at > now) {
+            return;
+        }
+        core.reopen_at = now.plus_millis(REOPEN_MS);
+        let chunks = memory.free() - memory.reserve();
+        let mut bytes = u64::from(chunks) * u64::from(memory.chunk_size());
+        for _ in 0..FLUSH_BUDGET {
+            let Some(index) = core.short.pop(0) else {
+                return;
+            };
+            let slot = core.slab.get_mut(index);
+            slot.flags &= !flag::SHORT;
+            if !slot.conn.waits_for_memory() {
+                continue;
+            }
+            let config = &core.tcp_configs[usize::from(slot.config)];
+            let promised = slot.conn.memory_is_back(config);
+            core.mark_dirty(index);
+            match bytes.checked_sub(promised.into()) {
+                Some(left) => bytes = left,
+                None => return,
+            }
+        }
+    }
+
     /// Tells connections that found no send memory that there is some, longest waiting first.
     pub(crate) fn feed(&mut self, now: Instant) {
         // One that is told may wait again at once: each is told once a turn.
@@ -163,6 +196,23 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.slab.get_mut(index).flags &= !flag::STARVED;
             self.on_events(now, index, Events::WRITABLE);
         }
+    }
+}
+
+impl Core {
+    /// The connection would receive more if there were memory.
+    #[cold]
+    pub(crate) fn wait_for_receive_memory(&mut self, index: u32) {
+        let slot = self.slab.get_mut(index);
+        if !slot.has(flag::SHORT) {
+            slot.flags |= flag::SHORT;
+            self.short.push(0, index);
+        }
+    }
+
+    /// When connections that wait for receive memory may go on.
+    pub(crate) fn next_reopening(&self, memory: &Memory) -> Option<Instant> {
+        (!self.short.is_empty(0) && !memory.is_scarce()).then_some(self.reopen_at)
     }
 }
 

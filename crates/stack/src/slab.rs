@@ -59,6 +59,8 @@ pub(crate) mod flag {
     /// The slot is in the queue of those that may have something to send. It stays there when its
     /// connection goes, and may hold another one when its turn comes.
     pub(crate) const QUEUED: u16 = 1 << 14;
+    /// It waits for receive memory.
+    pub(crate) const SHORT: u16 = 1 << 15;
 
     /// [`SHADOW`] or nothing.
     pub(crate) const fn shadow(on: bool) -> u16 {

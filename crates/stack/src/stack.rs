@@ -139,6 +139,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.core.wake_waiting(failed);
         }
         self.feed(now);
+        self.reopen(now);
         self.app.poll(&mut Context {
             core: &mut self.core,
             now,
@@ -173,7 +174,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let neighbors = (neighbors < Instant::FAR_FUTURE).then_some(neighbors);
         let time_wait = self.core.time_wait.next_sweep();
         let detection = self.core.detection.deadline();
+        let reopening = self.core.next_reopening(&self.receive_memory);
         [
+            reopening,
             timers,
             neighbors,
             detection,

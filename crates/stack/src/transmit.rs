@@ -112,8 +112,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if core.time_wait.is_over(slot, &core.tcp_configs) {
             core.detach(index, now);
             self.retire(now, index);
-        } else if let Some(deadline) = slot.conn.deadline() {
+            return;
+        }
+        let waits_for_memory = slot.conn.waits_for_memory();
+        if let Some(deadline) = slot.conn.deadline() {
             core.wheel.schedule_by(index, tick_after(deadline));
+        }
+        if waits_for_memory {
+            core.wait_for_receive_memory(index);
         }
     }
 

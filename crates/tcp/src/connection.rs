@@ -61,8 +61,13 @@ bitflags::bitflags! {
         /// Recovery by SACK may have something to send.
         const SACK_DUE = 1 << 23;
 
+        /// Text was dropped because receive memory is exhausted: the window is said to be closed.
+        const NO_MEMORY = 1 << 24;
+        /// Receive memory is scarce: the window is not opened for what was read.
+        const CLAMPED = 1 << 25;
+
         /// Any of the things due.
-        const DUE = 0xffff << 16;
+        const DUE = 0xff << 16;
     }
 }
 

@@ -59,6 +59,8 @@ counters! {
     out_of_order_dropped_memory,
     /// In-order segments not taken in full because receive memory is exhausted.
     text_dropped_memory,
+    /// Windows closed because of that: the peer waits, and probes, until there is memory again.
+    windows_closed_memory,
     /// Segments beyond the receive window, wholly or in part.
     text_beyond_window,
     /// Segments that failed the sequence number test.

@@ -58,6 +58,20 @@ impl Memory {
         self.next.len() as u32
     }
 
+    /// Whether less than a quarter is free: nobody is promised more than what it can use at once.
+    #[inline]
+    #[must_use]
+    pub fn is_scarce(&self) -> bool {
+        self.free < self.chunks() / 4
+    }
+
+    /// Chunks that are kept for those who hold little.
+    #[inline]
+    #[must_use]
+    pub fn reserve(&self) -> u32 {
+        self.chunks() / 8
+    }
+
     /// Bytes of one chunk.
     #[inline]
     #[must_use]

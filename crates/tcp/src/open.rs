@@ -246,7 +246,7 @@ impl Connection {
         self.ack_at = Instant::FAR_FUTURE;
         self.segments_unacked = 0;
         self.last_ack_sent = self.rcv_nxt;
-        let window = self.announce_window(env.config);
+        let window = self.announce_window(env.config, env.rcv_memory);
         Header {
             src_port: 0,
             dst_port: 0,

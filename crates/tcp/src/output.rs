@@ -113,7 +113,7 @@ impl Connection {
             seq: self.iss,
             ack: self.rcv_nxt,
             flags,
-            window: self.announce_syn_window(env.config),
+            window: self.announce_syn_window(env.config, env.rcv_memory),
             urgent: 0,
             options,
         }))

@@ -77,6 +77,18 @@ impl Queue {
         self.append_more(memory, bytes)
     }
 
+    /// [`Queue::append`], but at least `reserve` chunks stay free.
+    pub(crate) fn append_leaving(
+        &mut self,
+        memory: &mut Memory,
+        bytes: &[u8],
+        reserve: u32,
+    ) -> usize {
+        let chunks = memory.free().saturating_sub(reserve) as usize;
+        let room = self.room(self.len) + chunks * memory.chunk_size() as usize;
+        self.append(memory, &bytes[..bytes.len().min(room)])
+    }
+
     /// [`Queue::append`] to a queue without chunks, of what fits one.
     #[inline]
     fn begin(&mut self, memory: &mut Memory, bytes: &[u8]) -> usize {

@@ -72,7 +72,7 @@ impl Connection {
         };
         self.flags |= Flag::ACK_NOW;
         // What may be sent of the text is what a SYN's window says; the SYN is before it.
-        self.announce_syn_window(env.config);
+        self.announce_syn_window(env.config, env.rcv_memory);
         self.receive_text(env, seg, &mut out);
         out
     }

@@ -11,6 +11,9 @@ use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 const GAP_BYTES: u64 = 16 << 10;
 /// And for each byte received and held.
 const GAP_SHARE: u64 = 4;
+/// What a connection may hold in order when others hold all but [`crate::Memory::reserve`], in bytes:
+/// enough for the beginning of a request.
+const LITTLE: usize = 4096;
 
 impl Connection {
     /// The text and FIN of `seg`.
@@ -124,7 +127,7 @@ impl Connection {
     ///
     /// Bytes must be taken in order: `consumed` is 0 while [`Connection::readable`] is not. The
     /// rest is queued as far as memory allows; what does not fit is not acknowledged, and the
-    /// peer sends it again.
+    /// peer sends it again, but is told to wait until there is memory.
     pub fn commit_text(&mut self, env: &mut Env<'_>, consumed: usize, rest: &[u8]) -> Events {
         debug_assert!(consumed == 0 || self.rcv.is_empty());
         if self.flags.contains(Flag::ORPHAN) && !rest.is_empty() {
@@ -144,12 +147,15 @@ impl Connection {
             self.rcv.skip(env.rcv_memory, consumed);
         }
         let mut taken = 0;
+        let mut dropped = false;
         if !rest.is_empty() {
             let rest = &rest[..rest.len().min((self.rcv_wnd() - consumed) as usize)];
-            taken = self.rcv.append(env.rcv_memory, rest) as u32;
-            if (taken as usize) < rest.len() {
-                env.counters.text_dropped_memory += 1;
-                self.flags |= Flag::ACK_NOW;
+            let little = self.rcv.len() as usize + rest.len() <= LITTLE;
+            let reserve = if little { 0 } else { env.rcv_memory.reserve() };
+            taken = self.rcv.append_leaving(env.rcv_memory, rest, reserve) as u32;
+            dropped = (taken as usize) < rest.len();
+            if dropped {
+                self.no_memory(env);
             }
         }
         self.rcv_nxt += consumed + taken;
@@ -172,12 +178,25 @@ impl Connection {
             self.rcv.clear(env.rcv_memory);
         }
         self.acknowledge_text(env);
+        if self.waits_for_memory() && !dropped && self.rcv.is_empty() {
+            self.memory_is_back(env.config);
+        }
         events |= self.receive_fin(env);
         if had_gap && self.ranges.is_empty() && !self.flags.contains(Flag::FIN_HELD) {
             // Nothing is missing: what was owed would be duplicates of the acknowledgment that is due.
             self.acks_owed = 0;
         }
         events
+    }
+
+    /// Text in order was dropped.
+    #[cold]
+    fn no_memory(&mut self, env: &mut Env<'_>) {
+        env.counters.text_dropped_memory += 1;
+        if !self.flags.contains(Flag::NO_MEMORY) {
+            env.counters.windows_closed_memory += 1;
+        }
+        self.flags |= Flag::NO_MEMORY | Flag::ACK_NOW;
     }
 
     /// Text was taken: an acknowledgment is due, now or soon.

@@ -84,7 +84,9 @@ impl Connection {
         } else {
             self.rcv.skip(env.rcv_memory, n);
         }
-        if self.window_update_due(env.config) {
+        if self.waits_for_memory() && self.rcv.is_empty() {
+            self.memory_is_back(env.config);
+        } else if self.window_update_due(env.config) {
             self.flags |= Flag::ACK_NOW;
         }
     }

@@ -2,8 +2,11 @@
 
 use wire::Seq;
 
-use crate::connection::Connection;
-use crate::{Config, State};
+use crate::connection::{Connection, Flag};
+use crate::{Config, Memory, State};
+
+/// The most that a SYN announces while receive memory is scarce, in segments.
+const SCARCE_SEGMENTS: u32 = 4;
 
 impl Connection {
     /// RCV.WND: what the peer may still send of what was announced.
@@ -26,8 +29,22 @@ impl Connection {
 
     /// SEG.WND for a segment sent now; moves the announced edge.
     #[inline]
-    pub(crate) fn announce_window(&mut self, config: &Config) -> u16 {
-        let gain = self.window_gain(config);
+    pub(crate) fn announce_window(&mut self, config: &Config, memory: &Memory) -> u16 {
+        if self.flags.contains(Flag::NO_MEMORY) {
+            //= RFC 9293 3.8.6
+            //# A TCP receiver SHOULD NOT shrink the window, i.e., move the right
+            //# window edge to the left (SHLD-14).
+            //
+            // A sender that believes in the window takes what is dropped for lost in the network, and gives
+            // up in the end; one that probes a closed window goes on for as long as it is answered.
+            // Here the edge stays: what comes is taken if there is memory again.
+            return 0;
+        }
+        let mut gain = self.window_gain(config);
+        if gain > 0 && !self.rcv.is_empty() && memory.is_scarce() {
+            self.flags |= Flag::CLAMPED;
+            gain = 0;
+        }
         let mut wnd = self.rcv_wnd();
         //= RFC 9293 3.8.6.2.2
         //# keep RCV.NXT+RCV.WND fixed until the reduction satisfies:
@@ -55,12 +72,43 @@ impl Connection {
         field
     }
 
+    /// Whether the peer is not to send as much as the buffer has room for, because receive memory is short:
+    /// [`Connection::memory_is_back`] is to tell when it is not any more.
+    #[inline]
+    #[must_use]
+    pub fn waits_for_memory(&self) -> bool {
+        self.flags.intersects(Flag::NO_MEMORY | Flag::CLAMPED)
+    }
+
+    /// There is receive memory again, or no need of it: the window opens. Returns for how many bytes.
+    #[cold]
+    pub fn memory_is_back(&mut self, config: &Config) -> u32 {
+        let closed = self.flags.contains(Flag::NO_MEMORY) && self.receives();
+        self.flags.remove(Flag::NO_MEMORY | Flag::CLAMPED);
+        if closed || self.window_update_due(config) {
+            self.flags |= Flag::ACK_NOW;
+        }
+        self.rcv_wnd() + self.window_gain(config)
+    }
+
+    /// Whether the peer may have more to send.
+    fn receives(&self) -> bool {
+        matches!(
+            self.state,
+            State::Established | State::FinWait1 | State::FinWait2
+        )
+    }
+
     /// SEG.WND of a SYN, which is never scaled.
-    pub(crate) fn announce_syn_window(&mut self, config: &Config) -> u16 {
+    pub(crate) fn announce_syn_window(&mut self, config: &Config, memory: &Memory) -> u16 {
         //= RFC 7323 2.2
         //# The window field in a segment where the SYN bit is set (i.e., a <SYN> or <SYN,ACK>) MUST
         //# NOT be scaled.
-        let field = config.rcv_buf.min(0xffff) as u16;
+        let mut wnd = config.rcv_buf.min(0xffff);
+        if memory.is_scarce() {
+            wnd = wnd.min(SCARCE_SEGMENTS * u32::from(config.mss));
+        }
+        let field = wnd as u16;
         // A scaled acknowledgment may have announced more before this SYN is repeated.
         self.rcv_adv = self.rcv_adv.max(self.rcv_nxt + u32::from(field));
         field
@@ -68,10 +116,7 @@ impl Connection {
 
     /// Whether enough was read for the peer to be told (RFC 9293 3.8.6.2.2).
     pub(crate) fn window_update_due(&self, config: &Config) -> bool {
-        if !matches!(
-            self.state,
-            State::Established | State::FinWait1 | State::FinWait2
-        ) {
+        if !self.receives() || self.flags.contains(Flag::NO_MEMORY) {
             return false;
         }
         let mss = u32::from(config.mss);

@@ -250,6 +250,69 @@ fn many_readers_that_stop_share_little_receive_memory() {
     assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
 }
 
+/// Forty connections that nobody reads have all the receive memory of a server.
+fn with_readers_that_stop(ports: u16, tcp: &tcp::Config) -> Network<Plain> {
+    let (mut server, client) = configs(ports, tcp);
+    server.receive_memory = 1 << 16;
+    let server_app = Plain {
+        deaf: true,
+        ..Plain::default()
+    };
+    let client_app = Plain {
+        greeting: vec![5; 30_000],
+        ..Plain::default()
+    };
+    let mut net = pair((server, client), (server_app, client_app));
+    net.limit_log(1_000);
+    net.run_ms(5);
+    net.with_app(CLIENT, |_, cx| {
+        for _ in 0..40 {
+            cx.connect(DestinationId(0)).unwrap();
+        }
+    });
+    net.run_ms(30_000);
+    let usage = net.host(SERVER).usage();
+    assert_eq!((usage.live, usage.receive_chunks), (40, 32), "{usage:?}");
+    net
+}
+
+fn senders_wait_while_receive_memory_is_short() {
+    // They would give up soon, were they not answered.
+    let tcp = tcp::Config {
+        data_retries: 3,
+        ..tcp::Config::default()
+    };
+    let mut net = with_readers_that_stop(40, &tcp);
+    net.run_ms(600_000);
+    assert_eq!(net.host(CLIENT).usage().live, 40, "{}", net.log().tail(20));
+    let closed = net.host(SERVER).counters().tcp.windows_closed_memory;
+    assert!((30..=40).contains(&closed), "{closed}");
+    // All read again, and nobody waits for his next probe, which is minutes away.
+    net.with_app(SERVER, |app, cx| {
+        app.deaf = false;
+        for (_, conn, _) in app.told.clone() {
+            cx.resume(conn);
+        }
+    });
+    net.run_ms(5_000);
+    let got = net.host(SERVER).app().received.len();
+    assert_eq!(got, 40 * 30_000, "{}", net.log().tail(20));
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
+}
+
+fn who_reads_is_not_hurt_by_those_who_do_not() {
+    let mut net = with_readers_that_stop(41, &tcp::Config::default());
+    net.host_mut(SERVER).app_mut().deaf = false;
+    let resent = net.host(CLIENT).counters().tcp.retransmission_timeouts;
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
+        .unwrap();
+    net.run_ms(50);
+    let got = net.host(SERVER).app().received.len();
+    assert!(got >= 30_000, "{got}: {}", net.log().tail(20));
+    let again = net.host(CLIENT).counters().tcp.retransmission_timeouts;
+    assert_eq!(again, resent);
+}
+
 fn many_senders_share_little_send_memory() {
     let (server, mut client) = configs(40, &tcp::Config::default());
     // 32 chunks for 40 connections: the first few take all, and the others have nothing under way
@@ -282,5 +345,7 @@ over_both! {
     an_exhausted_pool_delays_and_loses_nothing
     a_transmit_queue_of_one_frame_slows_and_loses_nothing
     many_readers_that_stop_share_little_receive_memory
+    senders_wait_while_receive_memory_is_short
+    who_reads_is_not_hurt_by_those_who_do_not
     many_senders_share_little_send_memory
 }

@@ -269,6 +269,9 @@ fn apply(
                 let fin = u32::from(h.flags.contains(FIN));
                 let end = h.seq + seg.payload.len() as u32 + fin;
                 prop_assert!(end.le(una + offered + 2), "sent beyond the window");
+                if h.window == 0 && host.conn.waits_for_memory() {
+                    continue;
+                }
                 let right = h.ack + (u32::from(h.window) << shift);
                 if let Some(edge) = *edge {
                     // A scaled window is told in units of 2^shift bytes (RFC 7323 2.4), and a FIN may

@@ -6,6 +6,7 @@ mod close;
 mod exchange;
 mod host;
 mod hostile;
+mod memory;
 mod open;
 mod reassembly;
 mod recovery;

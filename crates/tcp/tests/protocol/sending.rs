@@ -303,6 +303,7 @@ fn a_trickle_does_not_overflow_the_receive_buffer() {
             ..bare()
         };
         let mut s = Script::established_scaled(config);
+        s.host.core.rcv_memory = tcp::Memory::new(1024, 2048);
         s.host.reading = false;
         let shift = s.host.conn.info().window_shifts.1;
         let mut seq = 1;
