@@ -87,7 +87,8 @@ impl Sockets {
         sockets.filter_map(|(h, s)| Some((h, s.as_ref()?)))
     }
 
-    /// Lets the listener take new connections while there is room for one to wait.
+    /// Lets the listener take new connections, and complete those that it has, while there is room for one
+    /// to wait.
     pub(crate) fn update_backlog(&self, cx: &mut Context<'_>, listener: usize) {
         if let Some(Socket {
             kind:
@@ -106,6 +107,7 @@ impl Sockets {
                 backlog.saturating_add(1).max(self.least_backlog)
             };
             cx.set_backlog(*id, embryos);
+            cx.set_accepting(*id, !is_full);
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Listener {
     /// Its connections in SYN-RECEIVED.
     pub(crate) embryos: u32,
     pub(crate) config: Places,
+    /// Its application takes connections.
+    pub(crate) accepting: bool,
     /// It was not closed.
     pub(crate) open: bool,
     /// It was made or changed at run time: its connections keep its anchors.
@@ -244,6 +246,7 @@ impl Core {
                 backlog: l.backlog,
                 embryos: 0,
                 config: places,
+                accepting: true,
                 open: true,
                 at_run_time: false,
                 generation: 0,

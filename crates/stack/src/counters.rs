@@ -73,6 +73,8 @@ counters! {
         replies_limited,
         /// SYNs to a listener whose backlog was full.
         drop_backlog_full,
+        /// Acknowledgments that would have completed a handshake while the application accepted none.
+        drop_not_accepting,
         /// SYNs dropped because the connection table was full.
         drop_table_full,
         /// SYNs dropped because listeners are closed: the host is draining.

@@ -27,8 +27,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             live = self.make_way(now, index, frame);
         }
         if let Some((index, flags)) = live {
-            let shadowed = flags & flag::SHADOW != 0;
-            if !shadowed || !self.on_shadowed(now, index, frame, &segment) {
+            let open = flags & (flag::SHADOW | flag::ESTABLISHED) == flag::ESTABLISHED;
+            if open || !self.on_opening(now, (index, flags), frame, &segment) {
                 self.on_live(now, index, &segment);
             }
         } else if !self.on_time_wait(now, frame, &segment) {
@@ -48,6 +48,34 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             return self.core.slab.find_with_flags(frame.hash, &frame.tuple);
         }
         Some((index, flags))
+    }
+
+    /// A segment for a connection that is not open yet. `true`: it is dealt with.
+    #[inline(never)] // to keep its caller's values in registers
+    fn on_opening(
+        &mut self,
+        now: Instant,
+        (index, flags): (u32, u16),
+        frame: &Parsed,
+        segment: &Segment<'_>,
+    ) -> bool {
+        if flags & flag::SHADOW != 0 && self.on_shadowed(now, index, frame, segment) {
+            return true;
+        }
+        let core = &mut self.core;
+        let slot = core.slab.get(index);
+        let Origin::Listener(id) = slot.origin else {
+            return false;
+        };
+        let completes = frame.header.flags & (Flags::ACK | Flags::RST) == Flags::ACK;
+        let waits = completes
+            && !core.listeners[id.place()].accepting
+            && slot.conn.state() == State::SynReceived;
+        if waits {
+            // As if it had been lost: the SYN,ACK goes again, and so does the acknowledgment.
+            core.counters.host.drop_not_accepting += 1;
+        }
+        waits
     }
 
     #[inline]

@@ -67,6 +67,14 @@ impl Context<'_> {
         }
     }
 
+    /// Whether handshakes of `id` may complete from now on; at first they may. While they may not, what would
+    /// complete one counts as lost, and is tried again by either side. Nothing, if it has been closed.
+    pub fn set_accepting(&mut self, id: ListenerId, accepting: bool) {
+        if let Ok(listener) = self.core.listener_mut(id) {
+            listener.accepting = accepting;
+        }
+    }
+
     /// Changes the protocol's parameters of a listener: those of connections to come.
     ///
     /// # Errors
@@ -217,6 +225,7 @@ impl Core {
             backlog: l.backlog,
             embryos: 0,
             config,
+            accepting: true,
             open: true,
             at_run_time: true,
             generation: 0,

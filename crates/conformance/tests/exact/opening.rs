@@ -289,6 +289,28 @@ fn a_full_queue_of_connections_takes_no_syn() {
 }
 
 #[test]
+fn handshakes_that_complete_at_once_do_not_exceed_the_queue() {
+    let mut rig = Rig::new(BARE);
+    let l = rig.listener;
+    rig.sut.listen(l, 2).unwrap();
+    let mut all: Vec<_> = (1..=5).map(|port| rig.syn_received(port)).collect();
+    for c in &mut all {
+        rig.send(c, ACK, b"");
+    }
+    assert!(rig.output().is_empty());
+    for _ in 0..3 {
+        rig.sut.accept(l).unwrap();
+    }
+    assert_eq!(rig.sut.accept(l), Err(errno(libc::EAGAIN)));
+    // The others wait in SYN-RECEIVED, text or not, and their handshakes complete when there is room.
+    for c in &mut all[3..] {
+        rig.send_text(c, 10);
+        rig.accept(c);
+        assert_eq!(rig.heard_one(c).ack, c.seq);
+    }
+}
+
+#[test]
 fn closing_a_listener_resets_what_waits() {
     let mut rig = Rig::new(BARE);
     let mut embryo = rig.syn_received(1);
