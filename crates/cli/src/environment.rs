@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::{env, process};
 
 use anyhow::{Context as _, bail};
 use runtime::hugepages::{self, Reservation, Turn};
@@ -9,6 +11,9 @@ use runtime::{DpdkError, Eal, EalArgs, HeldSignals, Memory, MemoryPolicy};
 use stack::Secrets;
 
 use crate::config::Hugepages;
+
+/// Set for a program that started anew because huge pages were free and could not be had.
+const ORDINARY_PAGES: &str = "TIDEWHEEL_ORDINARY_PAGES";
 
 /// DPDK's environment, and the huge pages that were reserved for it.
 pub struct Environment {
@@ -27,6 +32,10 @@ impl Environment {
     /// # Errors
     /// What DPDK says, with its remedy.
     pub fn new(hugepages: Hugepages, memory_mb: u32, pci: Vec<String>) -> anyhow::Result<Self> {
+        let hugepages = match hugepages {
+            Hugepages::Auto if env::var_os(ORDINARY_PAGES).is_some() => Hugepages::No,
+            hugepages => hugepages,
+        };
         let held = HeldSignals::hold()?;
         // Until DPDK has mapped its pages, so that two programs started at once do not both count the
         // same ones as theirs.
@@ -42,14 +51,20 @@ impl Environment {
             pci,
             ..EalArgs::default()
         };
-        let eal = Eal::init(&args).map_err(|error| {
-            let context = match error {
-                DpdkError::NoHugepages { .. } => "DPDK did not start (--hugepages no does without)",
-                _ => "DPDK did not start",
-            };
-            anyhow::Error::new(error).context(context)
-        })?;
+        let started = Eal::init(&args);
         drop(turn);
+        let eal = match started {
+            Ok(eal) => eal,
+            Err(DpdkError::NoHugepages { .. }) if hugepages == Hugepages::Auto => {
+                drop((reservation, held));
+                return Err(start_anew());
+            }
+            Err(error @ DpdkError::NoHugepages { .. }) => {
+                return Err(anyhow::Error::new(error)
+                    .context("DPDK did not start (--hugepages no does without)"));
+            }
+            Err(error) => return Err(anyhow::Error::new(error).context("DPDK did not start")),
+        };
         if hugepages == Hugepages::Auto && eal.memory() == Memory::Plain {
             let _ = writeln!(
                 io::stderr(),
@@ -74,6 +89,24 @@ impl Environment {
         }
         Ok(())
     }
+}
+
+/// Another process took the huge pages between the look and DPDK's start, which cannot be tried twice in
+/// a process: this program from its beginning, without them. Returns only why it cannot.
+fn start_anew() -> anyhow::Error {
+    let _ = writeln!(
+        io::stderr(),
+        "tidewheel: huge pages were free and could not be had (another process was faster, or a limit \
+         forbids them): starting anew on ordinary pages, which is slower"
+    );
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let error = process::Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(arguments)
+        .env(ORDINARY_PAGES, "1")
+        .exec();
+    anyhow::Error::new(error).context("cannot start anew (--hugepages no does without)")
 }
 
 /// Reserves the huge pages that are missing, if this process may. Not to get them is no error

@@ -132,6 +132,51 @@ fn bench_prints_one_object_that_is_valid() {
     }
 }
 
+/// The kernel tells of huge pages that nobody gets: as if another process had taken them after the look.
+#[test]
+fn huge_pages_that_others_take_are_done_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("hugepages-2048kB");
+    std::fs::create_dir(&pages).unwrap();
+    let real = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
+    if std::fs::read_to_string(real).is_ok_and(|free| free.trim() != "0") {
+        eprintln!("skipped: this machine has free huge pages");
+        return;
+    }
+    for (name, value) in [
+        ("nr", "4096"),
+        ("free", "4096"),
+        ("resv", "0"),
+        ("surplus", "0"),
+    ] {
+        std::fs::write(pages.join(format!("{name}_hugepages")), value).unwrap();
+    }
+    let line = "mount --bind \"$1\" /sys/kernel/mm/hugepages || exit 77; shift; exec \"$@\"";
+    let options = "bench --json --cores 1 --tuples 2000 --duration 200ms";
+    let ran = Command::new("unshare")
+        .args(["--mount", "sh", "-c", line, "sh"])
+        .arg(folder.path())
+        .arg(env!("CARGO_BIN_EXE_tidewheel"))
+        .args(options.split_whitespace())
+        .output();
+    let output = match ran {
+        Ok(output) if output.status.code() == Some(77) => {
+            eprintln!("skipped: nothing may be mounted here");
+            return;
+        }
+        Ok(output) if output.stderr.starts_with(b"unshare:") => {
+            eprintln!("skipped: {}", stderr(&output));
+            return;
+        }
+        ran => ran.unwrap(),
+    };
+    let text = stderr(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("starting anew on ordinary pages"), "{text}");
+    let o: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(o["valid"], true, "{o}");
+}
+
 #[test]
 fn a_signal_before_anything_runs_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();

@@ -54,7 +54,7 @@ impl Default for EalArgs {
 /// Which memory EAL is to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MemoryPolicy {
-    /// Huge pages when enough are free, else plain memory.
+    /// Huge pages when enough are free, else plain memory; [`Error::NoHugepages`] if they are taken meanwhile.
     #[default]
     Auto,
     /// Huge pages, or an error.
@@ -309,7 +309,7 @@ fn explain(errno: i32, args: &EalArgs, memory: Memory, log: String) -> Error {
         libc::EALREADY => Error::AlreadyInitialised,
         _ if log.contains("Cannot get hugepage information") => no_hugepages,
         // They were free when they were counted: somebody else was faster. EAL cannot be tried again in
-        // this process, so not even `MemoryPolicy::Auto` gets plain memory now.
+        // this process, so not even `MemoryPolicy::Auto` gets plain memory: that is for another process.
         libc::ENOMEM if memory == Memory::Huge => no_hugepages,
         libc::EACCES | libc::EPERM => Error::Permission {
             what: "initialising DPDK".into(),

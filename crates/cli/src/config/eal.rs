@@ -12,8 +12,9 @@ pub struct Eal {
     /// `/proc/cpuinfo`, 1 to 64 of them, none twice. The device must have as many queues; connections
     /// are spread by the device (RSS), else by the workers. Default `[0]`.
     pub cpus: Vec<u16>,
-    /// Whether memory is on huge pages: `"auto"` (if the machine has them free), `"no"`, or
-    /// `"required"` (start only with them). Default `"auto"`.
+    /// Whether memory is on huge pages: `"auto"` (if the machine has them free; if another process takes
+    /// them meanwhile, the program starts anew without), `"no"`, or `"required"` (start only with them).
+    /// Default `"auto"`.
     pub hugepages: Hugepages,
     /// Memory for DPDK (packet buffers, queues), taken at start: huge pages are used if so much of
     /// them is free or root can reserve it, and grow if need be; ordinary pages do not. 64M to
