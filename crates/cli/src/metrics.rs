@@ -19,7 +19,7 @@ const PREFIX: &str = "tidewheel";
 /// Fields of a port, with where they are read.
 type PortField = (Field, fn(&PortReport) -> u64);
 
-const PORT: [PortField; 10] = [
+const PORT: [PortField; 11] = [
     (
         Field::counter("port_rx_frames", "Frames that the device received."),
         |port| port.stats.ipackets,
@@ -68,6 +68,13 @@ const PORT: [PortField; 10] = [
             "Times that the link was seen to go down or to come up, by a look each statistics interval and scrape.",
         ),
         |port| port.link_changes,
+    ),
+    (
+        Field::gauge(
+            "port_free_buffers",
+            "Packet buffers that are free to receive into and to send with; none left stops a driver (memif) that counts no failure.",
+        ),
+        |port| port.free_buffers,
     ),
 ];
 

@@ -178,6 +178,13 @@ impl Port {
         stats::stats(self.id())
     }
 
+    /// Buffers that are free in the pools that the port receives into; 0 until it is started. Not for the data
+    /// path.
+    #[must_use]
+    pub fn free_buffers(&self) -> u64 {
+        self.device.free_buffers()
+    }
+
     /// The device's own counters by name; which there are differs from driver to driver.
     ///
     /// # Errors

@@ -122,6 +122,7 @@ fn ring_carries_frames_both_ways_and_leaks_none() {
     let (a_pool, b_pool) = (pool(511), pool(511));
     {
         let (mut a, mut b) = ring::pair(eal(), &ring::RingArgs::default()).expect("ring link");
+        assert_eq!(a.free_buffers(), 0);
         let (mut a_queues, mut b_queues) = (start(&mut a, &a_pool), start(&mut b, &b_pool));
         assert!(a.link().expect("link").up);
         exchange(&mut a_queues, &a_pool, &mut b_queues, &b_pool);
@@ -144,6 +145,7 @@ fn ring_carries_frames_both_ways_and_leaks_none() {
         let mut frames = vec![MbufCache::new(&a_pool).alloc().expect("buffer")];
         assert_eq!(a_queues.tx[0].tx_burst(&mut frames), 1);
         assert_eq!(a_pool.available(), 510);
+        assert_eq!((a.free_buffers(), b.free_buffers()), (510, 511));
     }
     assert_eq!((a_pool.available(), b_pool.available()), (511, 511));
 }

@@ -88,6 +88,8 @@ pub struct PortReport {
     pub link: Option<LinkState>,
     /// How often the link was seen to go down or to come up.
     pub link_changes: u64,
+    /// Buffers that are free in the pools that the device receives into.
+    pub free_buffers: u64,
 }
 
 impl Monitor {
@@ -120,6 +122,7 @@ impl Monitor {
             xstats: port.xstats().unwrap_or_default(),
             link: watch.last,
             link_changes: watch.changes,
+            free_buffers: port.free_buffers(),
         };
         ports.ports.iter().zip(&ports.links).map(report).collect()
     }

@@ -118,11 +118,13 @@ fn a_port_is_told_with_the_drivers_faults_and_no_other_of_its_counters() {
         xstats: vec![("rx_crc_errors".into(), 3), ("rx_q0_packets".into(), 9)],
         link: None,
         link_changes: 0,
+        free_buffers: 5,
     });
     for line in [
         "# TYPE tidewheel_port_rx_missed counter",
         r#"tidewheel_port_rx_missed_total{port="0000:00:\"5"} 7"#,
         r#"tidewheel_port_link_up{port="0000:00:\"5"} 0"#,
+        r#"tidewheel_port_free_buffers{port="0000:00:\"5"} 5"#,
         r#"tidewheel_port_fault_total{port="0000:00:\"5",counter="rx_crc_errors"} 3"#,
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in:\n{text}");

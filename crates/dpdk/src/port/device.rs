@@ -81,6 +81,12 @@ impl Device {
         self.lock_pools().extend_from_slice(pools);
     }
 
+    /// Buffers of these pools that nobody has.
+    pub(crate) fn free_buffers(&self) -> u64 {
+        let pools = self.lock_pools();
+        pools.iter().map(|pool| u64::from(pool.available())).sum()
+    }
+
     fn lock_pools(&self) -> MutexGuard<'_, Vec<Mempool>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
