@@ -13,8 +13,9 @@ use super::quantity::{Bytes, Count, Millis};
 pub struct Limits {
     /// Live connections of a worker, TIME-WAIT apart, 1 to 16777216. Default 65536.
     pub connections: Count<1, { 1 << 24 }>,
-    /// Bytes for data that applications have not read or that is out of order, 64k to 1024G.
-    /// Default `"16M"`.
+    /// Bytes for data that applications have not read or that is out of order, 64k to 1024G. While less
+    /// than a quarter is free, windows do not open for who holds some; without any, peers are told to
+    /// wait. Default `"16M"`.
     pub receive_memory: Bytes<{ 1 << 16 }, { 1 << 40 }>,
     /// Bytes for data to be sent or not yet acknowledged, 64k to 1024G. Default `"16M"`.
     pub send_memory: Bytes<{ 1 << 16 }, { 1 << 40 }>,
