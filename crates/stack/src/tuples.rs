@@ -66,7 +66,6 @@ pub(crate) struct TuplePool {
     remote_port: u16,
     sources: Vec<Ip>,
     first_port: u16,
-    ports: u32,
     free: Free,
     /// Those that rest after an end elsewhere, after our TIME-WAIT with timestamps, and without.
     resting: [Resting; 3],
@@ -119,7 +118,6 @@ impl TuplePool {
             remote_port: config.port,
             sources,
             first_port: config.first_port,
-            ports,
             free: Free::Queue(VecDeque::new()),
             resting: [min, reusable.max(min), whole.max(min)].map(Resting::new),
             records: Vec::new(),
@@ -166,12 +164,14 @@ impl TuplePool {
         Ok(pool)
     }
 
-    /// The four-tuple of a pair.
+    /// The four-tuple of a pair. Those that follow each other have different addresses: who spreads load by the address of
+    /// its peers sees all of them at once.
     pub(crate) fn tuple(&self, id: TupleId) -> FourTuple {
-        let source = (id.0 / self.ports) as usize;
-        let port = u32::from(self.first_port) + id.0 % self.ports;
+        // At most 2^30, or no pair would exist.
+        let sources = self.sources.len() as u32;
+        let port = u32::from(self.first_port) + id.0 / sources;
         FourTuple {
-            local: self.sources[source],
+            local: self.sources[(id.0 % sources) as usize],
             remote: self.remote,
             // In range: below first_port + ports, which is at most 65,536.
             local_port: port as u16,
@@ -219,13 +219,13 @@ impl TuplePool {
     /// A source is not to be used any more.
     pub(crate) fn withdraw(&mut self, source: Ip) {
         self.withdrawn.push(source);
-        let (free, ports) = (&mut self.free, self.ports);
-        let of = |sources: &[Ip], id: u32| sources[(id / ports) as usize];
-        match free {
-            Free::Queue(queue) => queue.retain(|&id| of(&self.sources, id) != source),
+        let sources = &self.sources;
+        let of = |id: u32| sources[id as usize % sources.len()];
+        match &mut self.free {
+            Free::Queue(queue) => queue.retain(|&id| of(id) != source),
             Free::Set(set, _) => {
                 for id in 0..self.records.len() as u32 {
-                    if set.contains(id) && of(&self.sources, id) == source {
+                    if set.contains(id) && of(id) == source {
                         set.remove(id);
                     }
                 }

@@ -65,6 +65,17 @@ fn longest_rest_first_and_nothing_is_lost() {
 }
 
 #[test]
+fn addresses_take_turns() {
+    let mut pool = pool(&config(1_000, 1_999, None));
+    let mut counter = 0;
+    let taken = [(); 2_000].map(|()| pool.take(at(0), &mut counter).unwrap().0);
+    let tuples = taken.map(|id| pool.tuple(id));
+    assert!(tuples.windows(2).all(|t| t[0].local != t[1].local));
+    assert_eq!(tuples.into_iter().collect::<HashSet<_>>().len(), 2_000);
+    assert!(pool.take(at(0), &mut counter).is_none());
+}
+
+#[test]
 fn each_rests_as_long_as_it_must() {
     let mut config = config(1000, 1002, None);
     config.selection.min_interval_ms = 5_000;
