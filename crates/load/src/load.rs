@@ -135,7 +135,8 @@ impl Load {
         })
     }
 
-    /// Begins a run. One that is under way is over; its connections go on.
+    /// Begins a run. One that is under way is over, and what it measured since the last report is forgotten; its
+    /// connections go on.
     pub fn start(&mut self, now: Instant, run: &Run) {
         (self.schedule, self.governor) = match &run.pace {
             Pace::Closed => (None, None),
@@ -176,9 +177,13 @@ impl Load {
         self.phase == Phase::Ending && self.alive() == 0
     }
 
-    /// What happened since the last report of this run, in exchange for a blank to fill next. Neither allocates nor
-    /// copies histograms.
+    /// What happened since the last report of this run, in exchange for one to fill next, which has been
+    /// [reset](Measured::reset) by who hands it in. Neither allocates nor touches histograms.
     pub fn report(&mut self, now: Instant, mut blank: Box<Measured>) -> Box<Measured> {
+        debug_assert!(
+            blank.latencies.is_empty(),
+            "the histograms are to be reset elsewhere"
+        );
         blank.reset();
         let mut report = core::mem::replace(&mut self.measured, blank);
         let until = self.ended.map_or(now, |(at, _)| at);

@@ -131,10 +131,12 @@ impl Load {
         }
     }
 
-    /// Opens one connection; whether that was possible. A destination that has no local socket left is passed over.
+    /// Opens one connection; whether that was possible. Where the destination whose turn it is has no local socket left,
+    /// another one stands in.
     fn open(&mut self, cx: &mut Context<'_>, due: Instant) -> bool {
-        for _ in 0..self.deal.len() {
-            let target = self.deal.next();
+        let mut target = self.deal.next();
+        let (first, mut tried) = (target.destination, 0);
+        loop {
             let why = match cx.connect(target.destination) {
                 Ok(conn) => {
                     let at = conn.index();
@@ -155,7 +157,13 @@ impl Load {
                 Err(why) => why,
             };
             match why {
-                ConnectError::NoTupleFree { .. } => self.hold(Held::NoTuple),
+                ConnectError::NoTupleFree { .. } => match self.deal.stand_in(first, &mut tried) {
+                    Some(other) => target = other,
+                    None => {
+                        self.hold(Held::NoTuple);
+                        return false;
+                    }
+                },
                 ConnectError::TableFull => {
                     self.hold(Held::TableFull);
                     return false;
@@ -171,7 +179,6 @@ impl Load {
                 }
             }
         }
-        false
     }
 
     /// An opening is put off; each counts once for each reason in a row.

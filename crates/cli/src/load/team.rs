@@ -173,9 +173,11 @@ impl Team {
         self.sum.reset();
         for (worker, blank) in self.workers.iter().zip(&mut self.blanks) {
             // It is gone if the worker did not answer the last time.
-            let Some(given) = blank.take() else {
+            let Some(mut given) = blank.take() else {
                 bail!("a worker does not answer");
             };
+            // Here and not by the worker: it is a megabyte.
+            given.reset();
             let report = move |stack: &mut stack::Stack<Generator, _>, now| {
                 stack.app_mut().0.report(now, given)
             };

@@ -236,6 +236,29 @@ fn destinations_have_their_share() {
 }
 
 #[test]
+fn another_destination_stands_in_where_no_tuple_is_free() {
+    let mut spec = spec();
+    spec.targets = [(0, 65_535), (1, 1)]
+        .map(|(destination, weight)| Target {
+            destination: DestinationId(destination),
+            weight: NonZeroU32::new(weight).unwrap(),
+            exchange: 0,
+        })
+        .into();
+    spec.connections = Some(400);
+    let mut bench = Bench::with(spec, exchange(), server(), |here| {
+        here.destinations[0].last_port = 1_033;
+        here.destinations[0].selection.min_interval_ms = 60_000;
+        here.destinations.push(destination(81));
+    });
+    let m = bench.run();
+    assert_eq!(m.counts.completed, 400);
+    // The first one has ten pairs, and none of them comes back within the minute; no opening was put off for that.
+    assert_eq!(m.counts.held_no_tuple, 0);
+    assert!(m.elapsed < Duration::from_millis(40), "{:?}", m.elapsed);
+}
+
+#[test]
 fn every_refusal_for_want_of_a_tuple_is_counted() {
     let mut spec = spec();
     spec.pace = open_loop(1_000.0);
