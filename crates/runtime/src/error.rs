@@ -15,6 +15,19 @@ pub enum Error {
         /// The device.
         device: String,
     },
+    /// The device cannot have a queue each way for every worker.
+    #[error(
+        "{workers} workers need a queue each way of their own, and {device} has {queues}: have fewer workers, or give the \
+         device more queues where it can have them (net_af_packet: qpairs={workers})"
+    )]
+    TooFewQueues {
+        /// The device.
+        device: String,
+        /// Workers.
+        workers: u16,
+        /// Queues that the device can have each way.
+        queues: u16,
+    },
     /// A worker panicked: a defect of this program.
     #[error("worker {worker} panicked: {message}")]
     Panicked {

@@ -114,9 +114,17 @@ const STOCK: u32 = 160;
 /// queues by our key, the workers hand over what belongs to another.
 ///
 /// # Errors
-/// What DPDK says, such as that the device has not as many queues.
+/// The device has not as many queues; or what DPDK says.
 pub fn seats(eal: &Eal, port: &mut Port, args: &PortArgs) -> Result<Vec<Seat>, Error> {
     let can = port.capabilities();
+    let queues = can.max_rx_queues.min(can.max_tx_queues);
+    if args.workers > queues {
+        return Err(Error::TooFewQueues {
+            device: can.device.clone(),
+            workers: args.workers,
+            queues,
+        });
+    }
     let numa_socket = can.numa_socket;
     let shared = can.driver == TAP;
     let several = args.workers > 1;

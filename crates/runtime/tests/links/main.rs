@@ -249,9 +249,13 @@ fn more_workers_than_queues_are_refused() {
     };
     let error = error.to_string();
     assert!(
-        error.contains("2 receive") && error.contains("it has 1"),
+        error.starts_with("2 workers need a queue each way of their own, and net_ring_")
+            && error.contains(" has 1: have fewer workers"),
         "{error}"
     );
+    // The device is as it was, and does for one.
+    let args = PortArgs::default();
+    assert_eq!(seats(eal(), &mut port, &args).expect("a seat").len(), 1);
 }
 
 /// A thread that cannot be pinned is an error at start, and the others do not run on.
