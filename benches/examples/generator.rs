@@ -10,20 +10,13 @@ use std::time::Instant;
 
 use load::{Caps, Close, Exchange, Load, Mode, Pace, Raw, Run, Spec, Target};
 use stack::DestinationId;
-use tidewheel_benches::Pair;
+use tidewheel_benches::{Pair, numbers};
 
 /// What passes in a turn of both ends.
 const STEP_NS: u64 = 1_000;
 
 fn main() {
-    let args: Vec<u64> = std::env::args()
-        .skip(1)
-        .map(|a| {
-            a.parse()
-                .expect("numbers: connections tuples concurrent timestamps ipv6")
-        })
-        .collect();
-    let arg = |i: usize, default| args.get(i).copied().unwrap_or(default);
+    let arg = numbers("numbers: connections tuples concurrent timestamps ipv6");
     let (connections, tuples) = (arg(0, 1_000_000), arg(1, 65_536));
     let (concurrent, timestamps, ipv6) = (arg(2, 64) as u32, arg(3, 1) == 1, arg(4, 0) == 1);
     let load = Load::new(spec(concurrent), exchanges(), 65_536).expect("a load");
@@ -31,19 +24,7 @@ fn main() {
     run(&mut pair, tuples);
     let start = Instant::now();
     run(&mut pair, connections);
-    let seconds = start.elapsed().as_secs_f64();
-    println!(
-        "{connections} connections in {seconds:.3} s: {:.0} a second, {:.1} ns each",
-        connections as f64 / seconds,
-        seconds * 1e9 / connections as f64
-    );
-    let count = pair.server.counters();
-    let per = |n: u64| n as f64 / (connections + tuples) as f64;
-    println!(
-        "server segments a connection: {:.4} in, {:.4} out",
-        per(count.host.rx_segments),
-        per(count.host.tx_segments)
-    );
+    pair.print(connections, tuples, start.elapsed());
 }
 
 /// One octet each way a connection, in a closed loop; the server closes first.

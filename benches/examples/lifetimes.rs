@@ -5,17 +5,10 @@
 
 use std::time::Instant;
 
-use tidewheel_benches::Pair;
+use tidewheel_benches::{Pair, numbers};
 
 fn main() {
-    let args: Vec<u64> = std::env::args()
-        .skip(1)
-        .map(|a| {
-            a.parse()
-                .expect("numbers: connections tuples concurrent timestamps ipv6 time-wait")
-        })
-        .collect();
-    let arg = |i: usize, default| args.get(i).copied().unwrap_or(default);
+    let arg = numbers("numbers: connections tuples concurrent timestamps ipv6 time-wait");
     let (connections, tuples) = (arg(0, 1_000_000), arg(1, 65_536));
     let (concurrent, timestamps, ipv6) = (arg(2, 64) as usize, arg(3, 1) == 1, arg(4, 0) == 1);
     let time_wait = arg(5, 60_000) as u32;
@@ -28,19 +21,7 @@ fn main() {
     );
     let start = Instant::now();
     pair.run(connections, 1_000);
-    let seconds = start.elapsed().as_secs_f64();
-    println!(
-        "{connections} connections in {seconds:.3} s: {:.0} a second, {:.1} ns each",
-        connections as f64 / seconds,
-        seconds * 1e9 / connections as f64
-    );
-    let count = pair.server.counters();
-    let per = |n: u64| n as f64 / (connections + tuples) as f64;
-    println!(
-        "server segments a connection: {:.4} in, {:.4} out",
-        per(count.host.rx_segments),
-        per(count.host.tx_segments)
-    );
+    pair.print(connections, tuples, start.elapsed());
     println!("{:?}", pair.server.usage());
     println!("{:?}", pair.client.usage());
 }

@@ -4,6 +4,8 @@
 pub mod shard;
 pub mod tables;
 
+use core::time::Duration;
+
 use stack::{
     Application, CloseReason, Config, Context, DestinationConfig, DestinationId, Handle,
     InterfaceAddress, ListenerConfig, MemFrame, MemPool, Secrets, Stack, TimeWaitConfig,
@@ -218,6 +220,33 @@ impl<C: Application> Pair<C> {
         self.server.transmit(now);
         self.to_client.append(self.server.out());
     }
+
+    /// Prints what `connections` took that came after `before` of them.
+    pub fn print(&self, connections: u64, before: u64, took: Duration) {
+        let seconds = took.as_secs_f64();
+        println!(
+            "{connections} connections in {seconds:.3} s: {:.0} a second, {:.1} ns each",
+            connections as f64 / seconds,
+            seconds * 1e9 / connections as f64
+        );
+        let host = &self.server.counters().host;
+        let each = |segments: u64| segments as f64 / (connections + before) as f64;
+        println!(
+            "server segments a connection: {:.4} in, {:.4} out",
+            each(host.rx_segments),
+            each(host.tx_segments)
+        );
+    }
+}
+
+/// The numbers of a command line, by their places, with a default for those that are not there.
+///
+/// # Panics
+/// With `usage`, if something is no number.
+pub fn numbers(usage: &str) -> impl Fn(usize, u64) -> u64 {
+    let number = |text: String| text.parse().unwrap_or_else(|_| panic!("{usage}"));
+    let args: Vec<u64> = std::env::args().skip(1).map(number).collect();
+    move |place, default| args.get(place).copied().unwrap_or(default)
 }
 
 /// A connection by its number: its key's bits are a bijection of it, so no two are the same.
