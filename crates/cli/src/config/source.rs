@@ -161,10 +161,11 @@ impl Source {
     }
 
     fn error_in(&self, span: Option<Range<usize>>, message: String) -> ConfigError {
-        let piece = span
-            .as_ref()
-            .and_then(|span| self.pieces.iter().rev().find(|p| p.base <= span.start))
-            .or(self.pieces.first());
+        let piece = match &span {
+            Some(span) => self.pieces.iter().rev().find(|p| p.base <= span.start),
+            // What is nowhere is missing in the file; no flag is to blame.
+            None => self.pieces.first().filter(|piece| piece.path.is_none()),
+        };
         let Some(piece) = piece else {
             return ConfigError::nowhere(message);
         };

@@ -150,3 +150,12 @@ fn impossible_paths_are_refused() {
         assert!(error.contains(message), "{path}: {error}");
     }
 }
+
+#[test]
+fn no_flag_is_blamed_for_what_is_missing() {
+    let mut source = Source::empty();
+    source.set("--idle yield", "eal.idle", "yield").unwrap();
+    let error = |path: &str| source.error_at(path, "it is missing").to_string();
+    assert_eq!(error("port"), "it is missing");
+    assert_eq!(error("eal.idle"), "--idle yield: it is missing");
+}
