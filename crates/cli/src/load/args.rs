@@ -20,7 +20,7 @@ pub struct LoadArgs {
     #[arg(value_name = "URL")]
     urls: Vec<String>,
     /// Configuration file (TOML); flags come on top of it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "TIDEWHEEL_CONFIG")]
     config: Option<PathBuf>,
     /// Configuration file of dperf, a client's, on top of that; says on standard error what has no meaning here
     #[arg(long, value_name = "FILE")]
