@@ -65,13 +65,13 @@ pub struct Load {
     /// closes first. Default `"fin"`.
     pub close: End,
     /// Addresses to connect from: `["10.0.1.0/24", "10.0.2.1-10.0.2.9", "2001:db8:1::/112"]`, up to 65,536 of each
-    /// family; of an IPv4 network, those of hosts. They become addresses of the host. Default: `host.addresses`.
+    /// family; of an IPv4 network, those of hosts. They become addresses of the host, and take turns. Default: `host.addresses`.
     pub sources: Vec<Sources>,
     /// Ports to connect from. Default `"1024-65535"` (RFC 6056 3.2).
     pub ports: Ports,
     /// The most pairs of local address and port of a destination that a worker remembers, 64k to 512M (16 bytes each). With
     /// more, fewer ports of each address are used. Default `"16M"`.
-    pub pairs: Count<65_536, { 1 << 29 }>,
+    pub pairs: Count<64_000, 512_000_000>,
     /// Which pair is next: `"longest-rest"`, or RFC 6056's `"random"`, `"random-retry"`, `"hash"`, `"double-hash"`,
     /// `"random-increments"`. Default `"longest-rest"`, which begins somewhere else at each start.
     pub port_algorithm: Algorithm,

@@ -26,24 +26,76 @@ fn rest(config: &Config, spec: &Spec) -> (u64, &'static str) {
     if interval.0 >= ours.0 { interval } else { ours }
 }
 
-/// Connections a second at most, and in all, if the rate or the number says so.
-fn wanted(spec: &Spec) -> Option<(f64, f64)> {
+/// When connections are opened: all the time, or in the trials of a sweep. In seconds.
+#[derive(Clone, Copy)]
+enum Times {
+    For(f64),
+    Trials {
+        /// From the beginning of one to that of the next one.
+        cycle: f64,
+        /// How long each opens.
+        opens: f64,
+        /// From the end of one to where the next one is measured.
+        pause: f64,
+    },
+}
+
+impl Times {
+    fn of(config: &Config, spec: &Spec) -> Times {
+        let Some(sweep) = &config.load.sweep else {
+            let duration = spec.duration.map(|d| d.as_secs_f64());
+            return Times::For(duration.unwrap_or(f64::INFINITY));
+        };
+        let (warm_up, settle) = (sweep.warm_up.duration(), sweep.settle.duration());
+        let opens = warm_up + sweep.time.duration();
+        Times::Trials {
+            cycle: (opens + settle).as_secs_f64(),
+            opens: opens.as_secs_f64(),
+            pause: (settle + warm_up).as_secs_f64(),
+        }
+    }
+
+    /// In how much of `rest` connections are opened.
+    fn within(self, rest: f64) -> f64 {
+        match self {
+            Times::For(duration) => rest.min(duration),
+            Times::Trials { cycle, opens, .. } => {
+                let whole = (rest / cycle).floor();
+                whole * opens + (rest - whole * cycle).min(opens)
+            }
+        }
+    }
+
+    /// How many trials before one have left connections that still rest when it is measured.
+    fn before(self, rest: f64) -> f64 {
+        match self {
+            Times::For(_) => 0.0,
+            Times::Trials { cycle, pause, .. } => ((rest - pause) / cycle).ceil().max(0.0),
+        }
+    }
+
+    /// A key that gives the pairs more time, if there is one.
+    fn key(self) -> &'static str {
+        match self {
+            Times::For(_) => "",
+            Times::Trials { .. } => ", raise load.sweep.settle",
+        }
+    }
+}
+
+/// Connections a second at most, if a rate says so; of a sweep, the highest.
+fn wanted(spec: &Spec) -> Option<f64> {
     let Pace::Open(profile) = &spec.pace else {
         return None;
     };
-    let peak = match spec.mode {
-        Mode::Connections { .. } => profile.peak(),
+    match spec.mode {
+        Mode::Connections { .. } => Some(profile.peak()),
         Mode::Requests {
             per_connection: Some(n),
-        } => profile.peak() / f64::from(n.get()),
+        } => Some(profile.peak() / f64::from(n.get())),
         // They are opened once.
-        Mode::Requests { .. } | Mode::Held { .. } | Mode::Bulk { .. } => return None,
-    };
-    let by_time = spec
-        .duration
-        .map_or(f64::INFINITY, |d| d.as_secs_f64() * peak);
-    let by_count = spec.connections.map_or(f64::INFINITY, |n| n as f64);
-    Some((peak, by_time.min(by_count)))
+        Mode::Requests { .. } | Mode::Held { .. } | Mode::Bulk { .. } => None,
+    }
 }
 
 /// Refuses a rate that the local sockets cannot sustain, and a number of connections that they cannot hold.
@@ -62,19 +114,38 @@ pub(super) fn check(config: &Config, plan: &Plan) -> Result<(), ConfigError> {
         let weight: u64 = here.map(|t| u64::from(t.weight.get())).sum();
         let share = weight as f64 / weights as f64;
         held(config, spec, pairs, share)?;
-        if let Some((rate, all)) = wanted(spec) {
-            sustained(config, spec, pairs, (rate * share, all * share))?;
+        if let Some(rate) = wanted(spec) {
+            sustained(config, spec, pairs, rate, share)?;
         }
     }
     Ok(())
 }
 
-/// As many connections as are to be alive need as many pairs.
+/// As many connections as are to be alive need as many pairs, and those of the trials before that still rest.
 fn held(config: &Config, spec: &Spec, pairs: &Pairs, share: f64) -> Result<(), ConfigError> {
     let all = (pairs.sources * pairs.ports) as f64;
     let alive = f64::from(spec.caps.connections) * share;
-    if matches!(spec.mode, Mode::Connections { .. }) || alive <= all {
+    if matches!(spec.mode, Mode::Connections { .. }) {
         return Ok(());
+    }
+    let (rest_ms, key) = rest(config, spec);
+    let times = Times::of(config, spec);
+    let before = times.before(rest_ms as f64 / 1000.0);
+    if alive * (1.0 + before) <= all {
+        return Ok(());
+    }
+    if alive <= all {
+        return Err(ConfigError::nowhere(format!(
+            "{} connections to {} in each trial need {} pairs of local address and port, because each rests for {} ms ({key}) \
+             after a trial, and there are {}: {}, lower {key}{}",
+            grouped(alive as u64),
+            socket(pairs),
+            grouped((alive * (1.0 + before)) as u64),
+            grouped(rest_ms),
+            counted(pairs),
+            more(config, pairs),
+            times.key(),
+        )));
     }
     Err(ConfigError::nowhere(format!(
         "{} connections to {} need as many pairs of local address and port, and there are {}: {}",
@@ -89,26 +160,30 @@ fn sustained(
     config: &Config,
     spec: &Spec,
     pairs: &Pairs,
-    (rate, all): (f64, f64),
+    rate: f64,
+    share: f64,
 ) -> Result<(), ConfigError> {
     let (rest_ms, key) = rest(config, spec);
     let there = (pairs.sources * pairs.ports) as f64;
-    let needed = rate * rest_ms as f64 / 1000.0;
+    let times = Times::of(config, spec);
     // A run that is over before the first pair would be used again needs no more than it uses.
-    if needed <= there || all <= there {
+    let seconds = times.within(rest_ms as f64 / 1000.0);
+    let needed = rate * share * seconds;
+    let all = spec.connections.map(|count| count as f64 * share);
+    if needed <= there || all.is_some_and(|all| all <= there) {
         return Ok(());
     }
-    let most = there * 1000.0 / rest_ms as f64;
     Err(ConfigError::nowhere(format!(
         "{} connections a second to {} need {} pairs of local address and port, each of which rests for {} ms \
-         ({key}), and there are {}: at most {} a second; {}, or lower {key}",
-        grouped(rate as u64),
+         ({key}), and there are {}: at most {} a second; {}, or lower {key}{}",
+        grouped((rate * share) as u64),
         socket(pairs),
         grouped(needed as u64),
         grouped(rest_ms),
         counted(pairs),
-        grouped(most as u64),
+        grouped((there / seconds) as u64),
         more(config, pairs),
+        times.key(),
     )))
 }
 
@@ -139,79 +214,4 @@ fn more(config: &Config, pairs: &Pairs) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Purpose, Source, resolve};
-
-    fn feasible(keys: &str) -> Result<(), String> {
-        let text = format!(
-            "[port]\ndevice = \"x\"\n[host]\naddresses = [\"10.0.0.1/16\"]\n[load]\n\
-             targets = [\"tcp://10.0.0.2:7\"]\n{keys}"
-        );
-        let config = resolve(&Source::from_text("t", &text).unwrap(), Purpose::Load).unwrap();
-        check(&config, &Plan::new(&config).unwrap()).map_err(|e| e.to_string())
-    }
-
-    #[test]
-    fn our_time_wait_is_what_limits_us() {
-        // 64,512 pairs, each a second in TIME-WAIT.
-        assert_eq!(feasible("rate = 64_000"), Ok(()));
-        let error = feasible("rate = 65_000").unwrap_err();
-        for part in [
-            "65,000 connections a second to 10.0.0.2:7 need 65,000 pairs",
-            "rests for 1,000 ms (time_wait.local_reuse)",
-            "there are 64,512 (1 address with 64,512 ports): at most 64,512 a second",
-            "add addresses to load.sources (--source), or destinations, or lower time_wait.local_reuse",
-        ] {
-            assert!(error.contains(part), "{part} is not in: {error}");
-        }
-        let error =
-            feasible("rate = \"2k\"\nduration = \"1m\"\n[tcp]\ntimestamps = false").unwrap_err();
-        assert!(error.contains("60,000 ms (time_wait.length)"), "{error}");
-    }
-
-    #[test]
-    fn more_addresses_or_less_rest_or_less_to_do_make_it_possible() {
-        let sources = "sources = [\"10.0.1.0/28\"]\n";
-        assert_eq!(feasible(&format!("{sources}rate = 900_000")), Ok(()));
-        assert_eq!(feasible("rate = 900_000\nclose = \"server\""), Ok(()));
-        assert_eq!(feasible("rate = 900_000\ncount = 64_512"), Ok(()));
-        assert_eq!(feasible("rate = 900_000\nduration = \"70ms\""), Ok(()));
-        let error = feasible("rate = 900_000\nclose = \"server\"\nreuse_interval = \"1m\"");
-        assert!(error.unwrap_err().contains("lower load.reuse_interval"));
-        let error = feasible("rate = 900_000\nports = \"5000-5999\"").unwrap_err();
-        assert!(error.contains("widen load.ports"), "{error}");
-    }
-
-    #[test]
-    fn held_connections_need_a_pair_each() {
-        assert_eq!(feasible("mode = \"held\"\nconnections = 64_512"), Ok(()));
-        let error = feasible("mode = \"held\"\nconnections = 64_513").unwrap_err();
-        assert!(
-            error.contains("64,513 connections to 10.0.0.2:7 need"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn several_targets_share_the_rate_by_weight() {
-        let text = |weight: u32| {
-            format!(
-                "[port]\ndevice = \"x\"\n[host]\naddresses = [\"10.0.0.1/16\"]\n[load]\nrate = 120_000\n\
-                 targets = [\"tcp://10.0.0.2:7\", {{ url = \"tcp://10.0.0.2:8\", weight = {weight} }}]\n"
-            )
-        };
-        let check = |weight| {
-            let source = Source::from_text("t", &text(weight)).unwrap();
-            let config = resolve(&source, Purpose::Load).unwrap();
-            check(&config, &Plan::new(&config).unwrap())
-        };
-        assert_eq!(check(1), Ok(()));
-        assert!(
-            check(2)
-                .unwrap_err()
-                .to_string()
-                .contains("10.0.0.2:8 need 80,000")
-        );
-    }
-}
+mod tests;

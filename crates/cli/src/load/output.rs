@@ -124,6 +124,19 @@ impl Outputs {
             Some(Live::Terminal(sink)) => sink.write(|to| live::write(to, interval, total)),
             None => {}
         }
+        self.record(interval);
+    }
+
+    /// What is left behind the last whole interval, so that what programs read adds up to the run. Nothing, if nothing
+    /// happened.
+    pub fn rest(&mut self, rest: &Report<'_>) {
+        let measured = rest.measured;
+        if measured.counts != load::Counts::default() || !measured.latencies.is_empty() {
+            self.record(rest);
+        }
+    }
+
+    fn record(&mut self, interval: &Report<'_>) {
         if self.json_lines {
             self.standard
                 .write(|to| json::line(to, &json::Interval(interval)));

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use core::num::NonZeroU32;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use load::{Caps, Close, Exchange, Mode, Pace, Spec, Target};
@@ -68,11 +69,11 @@ impl Plan {
     pub fn host(&self, config: &Config, mac: MacAddr, n: u16, of: u16) -> stack::Config {
         let mut host = config.host(mac, Offload::default(), 0);
         host.listeners.clear();
-        for &ip in &self.sources {
-            if host.addresses.iter().all(|a| a.ip != ip) {
-                host.addresses.push(on_link(&config.host.addresses, ip));
-            }
-        }
+        // There may be tens of thousands.
+        let known: HashSet<Ip> = host.addresses.iter().map(|a| a.ip).collect();
+        let new = self.sources.iter().filter(|ip| !known.contains(ip));
+        let on_link = |ip: &Ip| on_link(&config.host.addresses, *ip);
+        host.addresses.extend(new.map(on_link));
         let (share, _) = self.spec.share(n, of);
         // Connections that were reset are alive until their RST is sent.
         let room = share.caps.connections.saturating_add(64);

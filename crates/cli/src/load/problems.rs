@@ -1,8 +1,8 @@
 //! What keeps the figures from meaning what they say, and what to do about it.
 
 use load::{Counts, Measured};
-use runtime::Snapshot;
 
+use super::output::Traffic;
 use crate::bench::summary::grouped;
 
 /// A count that should be 0, what it means, and the remedy.
@@ -26,7 +26,7 @@ const PROBLEMS: [Problem; 10] = [
     (
         |c| c.not_begun,
         "events of the rate were due and not begun",
-        "the bounds, the server or this processor did not allow so much; lower the rate, or see below",
+        "the bounds (held_ figures say which), the server or this processor (busy) did not allow so much: lower the rate",
     ),
     (
         |c| c.held_no_tuple,
@@ -65,8 +65,8 @@ const PROBLEMS: [Problem; 10] = [
     ),
 ];
 
-/// All of them.
-pub(super) fn problems(m: &Measured, snapshot: &Snapshot) -> Vec<String> {
+/// All of them, in what was measured and counted meanwhile.
+pub(super) fn problems(m: &Measured, traffic: &Traffic) -> Vec<String> {
     let told =
         |count: u64, what: &str, remedy: &str| format!("{} {what}: {remedy}", grouped(count));
     let mut problems: Vec<String> = PROBLEMS
@@ -75,13 +75,38 @@ pub(super) fn problems(m: &Measured, snapshot: &Snapshot) -> Vec<String> {
         .filter(|(count, ..)| *count > 0)
         .map(|(count, what, remedy)| told(count, what, remedy))
         .collect();
-    let evicted = snapshot.total("time_wait_evicted");
-    if evicted > 0 {
+    if traffic.evicted > 0 {
         let what = "TIME-WAIT entries were evicted before their time";
-        problems.push(told(evicted, what, "raise time_wait.capacity"));
-    }
-    if let Some(why) = m.first_wrong {
-        problems.push(format!("the first wrong answer {why}"));
+        problems.push(told(traffic.evicted, what, "raise time_wait.capacity"));
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_of_the_run_that_is_shown() {
+        let mut measured = Measured::new().unwrap();
+        let mut traffic = Traffic::default();
+        assert!(problems(&measured, &traffic).is_empty());
+        measured.counts.cut_off = 3;
+        measured.counts.cut_off_opening = 1;
+        traffic.evicted = 5;
+        // Of all trials of a sweep; this is one of them.
+        let told = problems(
+            &measured,
+            &traffic.since(&Traffic {
+                evicted: 3,
+                ..Traffic::default()
+            }),
+        );
+        let [opening, open, evicted] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(opening.starts_with("1 SYNs were not answered when the program ended"));
+        assert!(open.starts_with("2 connections had not ended"));
+        assert!(evicted.starts_with("2 TIME-WAIT entries were evicted"));
+    }
 }

@@ -137,7 +137,13 @@ impl Course<'_> {
         if !self.team.is_done() {
             self.team.cut_off()?;
         }
-        self.show.total.after(self.team.collect()?);
+        self.rest()
+    }
+
+    /// Takes what was measured since the last interval.
+    fn rest(&mut self) -> anyhow::Result<()> {
+        let snapshot = self.team.control.snapshot();
+        self.show.rest(self.team.collect()?, &snapshot);
         Ok(())
     }
 }
@@ -171,7 +177,7 @@ impl Bed for Trials<'_, '_> {
         };
         let begun = course.team.begin(|n, of| run.share(n, of))?;
         course.pass(Some(begun + warm_up), false)?;
-        course.team.collect()?;
+        course.rest()?;
         course.show.begin(&course.team.control.snapshot());
         course.pass(Some(begun + warm_up + time + course.drain), true)?;
         course.end()?;
@@ -244,6 +250,18 @@ impl Show {
         self.last = now;
     }
 
+    /// What is left of an interval that does not come to its end.
+    fn rest(&mut self, measured: &Measured, snapshot: &runtime::Snapshot) {
+        let now = Traffic::of(snapshot);
+        self.total.after(measured);
+        self.outputs.rest(&Report {
+            at: self.begun.elapsed(),
+            measured,
+            traffic: &now.since(&self.last),
+        });
+        self.last = now;
+    }
+
     fn finish(self, snapshot: &runtime::Snapshot, swept: Option<&Swept>) -> anyhow::Result<()> {
         let whole = || Traffic::of(snapshot).since(&self.base);
         let traffic = self.best.clone().unwrap_or_else(whole);
@@ -252,7 +270,7 @@ impl Show {
             measured: &self.total,
             traffic: &traffic,
         };
-        let mut problems = problems(&self.total, snapshot);
+        let mut problems = problems(&self.total, &traffic);
         if swept.is_some_and(|swept| !swept.complete) {
             problems
                 .push("the sweep was broken off before it had found the highest rate".to_owned());

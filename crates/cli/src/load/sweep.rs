@@ -3,6 +3,10 @@
 //! A trial passes if no more of its events than allowed went wrong, were cut off or could not be begun in time, and
 //! if it satisfies an expression over its figures. What it began has ended, and some time has passed, before the
 //! next one begins.
+//!
+//! Where nothing went wrong but that events were not begun, the offered load was not the intended one (RFC 2285 3.5),
+//! which may be for no more than a pause of the generator's own processor. Unless too much was missing for that, such a trial
+//! is void, once: the rate has another one, and that counts.
 
 use core::time::Duration;
 
@@ -46,6 +50,9 @@ pub struct Trial {
     pub repeats: bool,
     /// Whether it passed.
     pub passed: bool,
+    /// Whether it does not count, because nothing was wrong but that events were not begun: the next one is at the same
+    /// rate.
+    pub void: bool,
     /// The share of events that went wrong, were cut off or were not begun in time, 0 to 1.
     pub lost: f64,
     /// Why it passed or not, in words.
@@ -69,6 +76,19 @@ pub struct Swept {
     pub found: Found,
     /// Whether the search came to its end.
     pub complete: bool,
+}
+
+/// The share of events that a pause may leave not begun. What misses more is overloaded.
+const PAUSE: f64 = 0.1;
+
+/// What is said of a trial.
+struct Judgement {
+    passed: bool,
+    /// Whether it would have passed, but for a pause.
+    only_paused: bool,
+    /// The share of events that were lost.
+    lost: f64,
+    because: String,
 }
 
 /// Which trials pass.
@@ -96,17 +116,18 @@ impl Judge {
         })
     }
 
-    /// Whether it passes, the share of events that were lost, and why.
-    fn judge(&self, counts: &Counts, figures: &[Figure]) -> (bool, f64, String) {
+    /// Whether it passes, and why.
+    fn judge(&self, counts: &Counts, figures: &[Figure]) -> Judgement {
         let begun = if self.requests {
             counts.requests
         } else {
             counts.opened
         };
         let due = begun + counts.not_begun;
-        let lost = counts.errors() + counts.not_begun + counts.cut_off;
+        let failed = counts.errors() + counts.cut_off;
+        let lost = failed + counts.not_begun;
         // Without a connection there may be errors and yet nothing that was begun.
-        let share = match due.max(lost) {
+        let share = |lost: u64| match due.max(lost) {
             0 => 1.0,
             all => lost as f64 / all as f64,
         };
@@ -125,8 +146,17 @@ impl Judge {
         if let Some(verdict) = &verdict {
             because = format!("{because}; {}", verdict.because);
         }
-        let passed = share <= self.errors && verdict.is_none_or(|verdict| verdict.passed);
-        (passed, share, because)
+        let satisfied = verdict.is_none_or(|verdict| verdict.passed);
+        let passed = share(lost) <= self.errors && satisfied;
+        Judgement {
+            passed,
+            only_paused: !passed
+                && satisfied
+                && share(failed) <= self.errors
+                && share(counts.not_begun) <= PAUSE,
+            lost: share(lost),
+            because,
+        }
     }
 }
 
@@ -147,6 +177,7 @@ pub(super) fn run(
     // Those that passed, the last of each rate. What fails when it is repeated is found no more.
     let mut passed: Vec<(f64, Offered)> = Vec::new();
     let mut complete = true;
+    let mut voided = false;
     while let Some(next) = search.next() {
         let Some(offered) = bed.offer(next.rate)? else {
             complete = false;
@@ -157,21 +188,27 @@ pub(super) fn run(
             measured: &offered.measured,
             traffic: &offered.traffic,
         });
-        let (pass, lost, because) = judge.judge(&offered.measured.counts, &figures);
-        search.judge(pass);
+        let judgement = judge.judge(&offered.measured.counts, &figures);
+        // Twice in a row is no accident.
+        voided = judgement.only_paused && !voided;
         let trial = Trial {
             number: trials.len() + 1,
             rate: next.rate,
             repeats: next.repeats,
-            passed: pass,
-            lost,
-            because,
+            passed: judgement.passed,
+            void: voided,
+            lost: judgement.lost,
+            because: judgement.because,
             figures,
         };
         bed.judged(&trial);
         trials.push(trial);
+        if voided {
+            continue;
+        }
+        search.judge(judgement.passed);
         passed.retain(|(rate, _)| *rate < next.rate);
-        match pass {
+        match judgement.passed {
             true => passed.push((next.rate, offered)),
             false => last = Some(offered),
         }

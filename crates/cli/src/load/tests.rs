@@ -91,10 +91,14 @@ fn of_figures(text: &mut String) {
 fn document() -> String {
     let mut text = "# The load generator
 
-    tidewheel load http://10.0.0.2/ --device 0000:03:00.0 --address 10.0.0.1/24 -c 400 -d 30s -R 1M
+    tidewheel load http://10.0.0.2/ --device 0000:03:00.0 --address 10.0.0.1/16 --source 10.0.1.0/27 -c 400 -d 30s -R 1M
 
-Keys stand in a file (`--config FILE`), beside those of the device and the host that `serve` has too; flags come on
-top (`tidewheel load --help`), and `--set load.KEY=VALUE` reaches every key.
+Keys stand in a file (`--config FILE`, or the environment's `TIDEWHEEL_CONFIG`), beside those of the device and the host that
+`serve` has too; flags come on top (`tidewheel load --help`), and `--set load.KEY=VALUE` reaches every key. With
+[load.toml](load.toml) there, the line above is `tidewheel load http://10.0.0.2:80/ -c 400 -d 30s -R 1M`.
+
+A rate that the local addresses and ports cannot sustain is refused, with what they can and which key to change: where we
+close first, each pair of them rests for `time_wait.local_reuse` (1 s), so one address allows 64,512 connections a second.
 
 Exit status: 0; 1 for a failure while running; 2 for a configuration that cannot be used; 3 if the run did not reach what
 `--pass` asks for.
@@ -130,6 +134,10 @@ const SWEEPS: &str = r#"
 lowest rate and at the highest, then halfway (by the ratio) between what has passed and what has failed. A trial passes if no
 more events than `errors` allows went wrong, were cut off at its end or could not be begun in time, and `pass` is true of its
 figures. What was found is repeated. When a trial ends, its connections have `control.drain_timeout` to end.
+
+Where nothing went wrong but that events were not begun, what was offered was not what was intended (RFC 2285 3.5), and a pause of
+this end's processor may be all that it was. Such a trial, if less than a tenth was missing, is void, and its rate has another
+one, which counts.
 
 Each trial has a line. The figures at the end (and so `--pass`) are those of the last trial at the rate that was found, or if
 none passed of the last trial; then the exit status is 3.
@@ -183,13 +191,15 @@ const OUTPUTS: &str = r#"
 A line a second and a summary, unless `--json` (one object at the end) or `--json-lines` (one a second with `"of": "interval"`,
 and one at the end with `"of": "run"`) asks for objects. Beside the figures a second has `at`, its end in seconds from the
 beginning, and a run `targets`, `mode`, `workers`, `connections`, `first_wrong` (why the first wrong answer was wrong), `pass` (what
-`--pass` says of it), `sweep` (what it found) and `problems` (what keeps the figures from meaning what they say). `--csv FILE` writes a row a second, `--hdr FILE` an HdrHistogram log
-(format 1.3) of nanoseconds, with the name of the latency as the tag. What cannot be written is told at once and makes the
+`--pass` says of it), `sweep` (what it found) and `problems` (what keeps the figures from meaning what they say). `--csv FILE`
+writes a row a second, `--hdr FILE` an HdrHistogram log (format 1.3) of nanoseconds, with the name of the latency as the tag.
+What the run did behind its last whole second has an object or row of its own, so that all together are the run (its `seconds` are
+what is left of the time in which connections were opened). What cannot be written is told at once and makes the
 exit status 1, but ends neither the run nor the other outputs.
 
 `sweep` has `from`, `to`, `rate` (the highest that passed, or `null`), `confirmed` (how often it passed again), `failed` (the lowest
 rate that failed, or `null`), `complete` (whether the search came to its end) and `trials`: each with `number`, `rate`, `repeats`,
-`passed`, `lost` (a share), `because` and all figures. With `--json-lines` each is a line of its own, too, with `"of": "trial"`. The
+`passed`, `void`, `lost` (a share), `because` and all figures. With `--json-lines` each is a line of its own, too, with `"of": "trial"`. The
 lines a second, `--csv` and `--hdr` have everything, warm-up and pauses included.
 
 The line a second has dperf's words where they mean the same. Numbers are those of the interval a second, but for `skCon`

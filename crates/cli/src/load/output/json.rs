@@ -68,6 +68,7 @@ impl Serialize for Trial {
         map.serialize_entry("rate", &self.rate)?;
         map.serialize_entry("repeats", &self.repeats)?;
         map.serialize_entry("passed", &self.passed)?;
+        map.serialize_entry("void", &self.void)?;
         map.serialize_entry("lost", &self.lost)?;
         map.serialize_entry("because", &self.because)?;
         all(&mut map, &self.figures)?;

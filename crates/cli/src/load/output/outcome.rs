@@ -68,7 +68,11 @@ impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "trial {}: {} a second", self.number, rate(self.rate))?;
         let again = if self.repeats { " again" } else { "" };
-        let verdict = if self.passed { "passed" } else { "failed" };
+        let verdict = match (self.passed, self.void) {
+            (true, _) => "passed",
+            (false, false) => "failed",
+            (false, true) => "void",
+        };
         write!(f, " {verdict}{again}: {}", self.because)
     }
 }

@@ -141,10 +141,16 @@ impl Summary<'_> {
         let rate = |value: f64| Written(Unit::Number, value);
         let connections = measured.per_second(|counts| counts.established);
         let requests = measured.per_second(|counts| counts.responses);
-        let octets = measured.per_second(|counts| counts.bytes_received);
+        let received = measured.per_second(|counts| counts.bytes_received);
+        let sent = measured.per_second(|counts| counts.bytes_sent);
         writeln!(f, "Connections/sec: {:>12}", rate(connections))?;
         writeln!(f, "Requests/sec:    {:>12}", rate(requests))?;
-        writeln!(f, "Transfer/sec:    {:>12}", Octets(octets).to_string())
+        writeln!(f, "Transfer/sec:    {:>12}", Octets(received).to_string())?;
+        // As with wrk that is what was read, which in bulk may be nothing.
+        if sent > received {
+            writeln!(f, "Sent/sec:        {:>12}", Octets(sent).to_string())?;
+        }
+        Ok(())
     }
 }
 

@@ -52,6 +52,7 @@ fn traffic(seconds: u64) -> Traffic {
         imissed: 8 * seconds,
         ierrors: 0,
         oerrors: 0,
+        evicted: 0,
         time_wait: 60_000,
         busy: vec![(450_000_000 * seconds, 1_000_000_000 * seconds), (0, 0)],
     }
@@ -190,6 +191,33 @@ fn json_lines_are_one_a_second_and_one_of_the_run() {
     assert_eq!(objects[1]["established"], 1_000_001);
     assert_eq!(objects[2]["established"], 2_000_002);
     assert_eq!(objects[2]["latency_us"]["connect"]["max"], 100.031);
+}
+
+#[test]
+fn what_is_left_of_an_interval_is_for_programs() {
+    let printed = |json_lines: bool| {
+        let shared = Shared::default();
+        let args = OutputArgs {
+            json_lines,
+            ..OutputArgs::default()
+        };
+        let mut outputs = outputs(&args, Box::new(shared.clone()));
+        with_report(1, 1, |interval| outputs.rest(interval));
+        let measured = Measured::new().unwrap();
+        outputs.rest(&Report {
+            at: Duration::from_secs(2),
+            measured: &measured,
+            traffic: &traffic(1),
+        });
+        shared.text()
+    };
+    assert_eq!(printed(false), "");
+    let text = printed(true);
+    let object: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!(
+        (&object["of"], &object["established"]),
+        (&"interval".into(), &1_000_001.into())
+    );
 }
 
 #[test]

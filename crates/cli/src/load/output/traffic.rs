@@ -25,6 +25,8 @@ pub struct Traffic {
     pub ierrors: u64,
     /// Frames that devices could not send.
     pub oerrors: u64,
+    /// Entries of our own TIME-WAIT that were evicted before their time.
+    pub evicted: u64,
     /// Entries in TIME-WAIT: at the moment, not a difference.
     pub time_wait: u64,
     /// Nanoseconds of each worker in which there was something to do, and all of its nanoseconds.
@@ -52,6 +54,7 @@ impl Traffic {
             imissed: ports.clone().map(|s| s.imissed + s.rx_nombuf).sum(),
             ierrors: ports.clone().map(|s| s.ierrors).sum(),
             oerrors: ports.map(|s| s.oerrors).sum(),
+            evicted: total("time_wait_evicted"),
             time_wait: total("time_wait"),
             busy: busy.collect(),
         }
@@ -78,6 +81,7 @@ impl Traffic {
             imissed: self.imissed.saturating_sub(earlier.imissed),
             ierrors: self.ierrors.saturating_sub(earlier.ierrors),
             oerrors: self.oerrors.saturating_sub(earlier.oerrors),
+            evicted: self.evicted.saturating_sub(earlier.evicted),
             time_wait: self.time_wait,
             busy: busy.collect(),
         }

@@ -13,10 +13,13 @@ fn sweep(keys: &str) -> Sweep {
     toml::from_str(keys).unwrap()
 }
 
-/// Rates up to `limit` lose nothing, but for the trials in `unlucky`, by their number.
+/// Rates up to `limit` lose nothing, but for the trials in `unlucky`, by their number. In those of `paused` the generator
+/// did not begin everything.
 struct Fake {
     limit: f64,
     unlucky: Vec<usize>,
+    paused: Vec<usize>,
+    missing: u64,
     /// It is told to end after so many.
     most: usize,
     judged: Vec<Trial>,
@@ -27,6 +30,8 @@ impl Fake {
         Fake {
             limit,
             unlucky: Vec::new(),
+            paused: Vec::new(),
+            missing: 1,
             most: usize::MAX,
             judged: Vec::new(),
         }
@@ -43,6 +48,9 @@ impl Bed for Fake {
         measured.counts.opened = rate as u64;
         measured.counts.err_timeout =
             u64::from(rate > self.limit || self.unlucky.contains(&number));
+        if self.paused.contains(&number) {
+            measured.counts.not_begun = self.missing;
+        }
         Ok(Some(Offered {
             at: Duration::from_secs(number as u64),
             measured,
@@ -93,6 +101,46 @@ fn what_is_told_is_of_the_rate_that_was_found() {
 }
 
 #[test]
+fn what_was_not_begun_fails_only_when_it_happens_again() {
+    let range = "from = 1_000\nto = \"1M\"";
+    let (undisturbed, _) = search(&mut Fake::new(25_000.0), range);
+    let mut fake = Fake::new(25_000.0);
+    // One above the limit fails for another reason, too; the others are void.
+    fake.paused = vec![1, 3, 6];
+    let (swept, best) = search(&mut fake, range);
+    assert_eq!(swept.found, undisturbed.found);
+    let void: Vec<usize> = swept
+        .trials
+        .iter()
+        .filter(|t| t.void)
+        .map(|t| t.number)
+        .collect();
+    assert_eq!(void, [1, 6], "{:?}", swept.trials);
+    assert_eq!(swept.trials.len(), undisturbed.trials.len() + 2);
+    assert_eq!(swept.trials[0].rate, swept.trials[1].rate);
+    assert!(
+        swept.trials[0]
+            .to_string()
+            .contains(" void: 1 of 1,001 lost, not_begun 1")
+    );
+    assert_eq!(best.unwrap().measured.counts.not_begun, 0);
+
+    // Twice in a row is a failure.
+    let mut fake = Fake::new(25_000.0);
+    fake.paused = vec![1, 2];
+    let (swept, last) = search(&mut fake, range);
+    assert_eq!((swept.found.rate, swept.trials.len()), (None, 2));
+    assert!(swept.trials[0].void && !swept.trials[1].void);
+    assert_eq!(last.unwrap().measured.counts.not_begun, 1);
+
+    // No pause takes so much.
+    let mut fake = Fake::new(25_000.0);
+    (fake.paused, fake.missing) = (vec![1], 112);
+    let (swept, _) = search(&mut fake, range);
+    assert_eq!((swept.trials.len(), swept.trials[0].void), (1, false));
+}
+
+#[test]
 fn without_a_rate_that_passes_the_last_trial_is_told() {
     let (swept, last) = search(&mut Fake::new(10.0), "from = 1_000\nto = 2_000");
     assert_eq!((swept.found.rate, swept.trials.len()), (None, 1));
@@ -126,7 +174,8 @@ fn a_trial_is_judged_by_its_losses_and_its_figures() {
             traffic: &Traffic::default(),
         });
         let judge = Judge::new(&sweep, mode).unwrap();
-        judge.judge(&counts, &figures)
+        let judgement = judge.judge(&counts, &figures);
+        (judgement.passed, judgement.lost, judgement.because)
     };
     let counts = Counts {
         opened: 990,
