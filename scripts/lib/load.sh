@@ -7,6 +7,8 @@
 #   af_packet   the ends of a pair of veth
 #   memif       the ends of one memif
 #
+# Both ends have $workers.
+#
 # Where the kernel is the peer, `load` has the device, the namespace and the addresses that `serve` has elsewhere.
 
 load_ns=$ns
@@ -34,7 +36,7 @@ use_pair() {
         ip -n "$ns" link add tws type veth peer name twc
         silent tws
         silent twc
-        pair_device=net_af_packet0,iface=tws load_device=net_af_packet0,iface=twc
+        pair_device=net_af_packet0,iface=tws,qpairs=$workers load_device=net_af_packet0,iface=twc,qpairs=$workers
         ;;
     memif)
         pair_device=net_memif0,role=server,socket=$ns,socket-abstract=yes

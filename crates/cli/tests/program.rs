@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn tidewheel(arguments: &[&str]) -> Output {
@@ -276,6 +276,119 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
+/// Where a program that was told to listen there answers Prometheus.
+fn metrics_of(program: &mut Child) -> String {
+    let mut lines = BufReader::new(program.stderr.take().unwrap()).lines();
+    let address = lines.find_map(|line| {
+        let line = line.unwrap();
+        let url = line
+            .strip_prefix("metrics ")?
+            .trim()
+            .strip_prefix("http://")?;
+        Some(url.strip_suffix("/metrics")?.to_owned())
+    });
+    // Or it could not write any more.
+    std::thread::spawn(move || lines.for_each(drop));
+    address.expect("it says where its metrics are")
+}
+
+/// A counter of each worker, in their order.
+fn of_workers(address: &str, counter: &str) -> Vec<u64> {
+    let prefix = format!("tidewheel_{counter}_total{{worker=");
+    let answer = get(address, "/metrics");
+    let lines = answer.lines().filter(|l| l.starts_with(&prefix));
+    let value = |line: &str| line.rsplit(' ').next().unwrap().parse().unwrap();
+    lines.map(value).collect()
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Two processes, two workers each, over a device that does not steer.
+#[test]
+fn load_and_serve_share_among_workers_and_count_the_same() {
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        eprintln!("skipped: two CPUs are needed");
+        return;
+    }
+    let memif = format!(
+        "net_memif0,socket=tidewheel-{},socket-abstract=yes",
+        std::process::id()
+    );
+    let start = |line: &str| {
+        let common = "--cpus 0,1 --hugepages no --idle yield --set metrics.listen=127.0.0.1:0 \
+                      --set control.stats_interval=0s";
+        Command::new(env!("CARGO_BIN_EXE_tidewheel"))
+            .args(line.split_whitespace().chain(common.split_whitespace()))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut serve = start(&format!(
+        "serve --device {memif},role=server --address 10.0.0.1/24 --listen 80=http,body=64"
+    ));
+    let at_serve = metrics_of(&mut serve);
+    // Until it is told to end.
+    let mut load = start(&format!(
+        "load http://10.0.0.1/ --device {memif},role=client --address 10.0.0.2/24 -c 64 -d 10m --mode requests --json \
+         --pass errors==0"
+    ));
+    let at_load = metrics_of(&mut load);
+    for (address, what) in [(&at_serve, "serve"), (&at_load, "load")] {
+        for counter in ["handed_over", "taken_over", "established"] {
+            wait_until(&format!("{counter} of both workers of {what}"), || {
+                of_workers(address, counter)
+                    .iter()
+                    .filter(|n| **n > 0)
+                    .count()
+                    == 2
+            });
+        }
+    }
+    // Each has its share, and the answers come to it.
+    wait_until("all connections", || {
+        of_workers(&at_load, "load_established") == [32, 32]
+    });
+    wait_until("answers for both workers", || {
+        of_workers(&at_load, "load_responses")
+            .iter()
+            .all(|n| *n > 1_000)
+    });
+    let end = |program: &Child| {
+        let sent = Command::new("kill")
+            .args(["-s", "INT", &program.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    };
+    end(&load);
+    let output = load.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        output.status,
+        stdout(&output)
+    );
+    let o: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let total = |counter: &str| of_workers(&at_serve, counter).iter().sum::<u64>();
+    wait_until("the end of all connections", || total("closed") == 64);
+    assert_eq!(
+        (o["established"].clone(), o["completed"].clone()),
+        (64.into(), 64.into())
+    );
+    assert_eq!(o["workers"], 2);
+    assert_eq!(o["responses"], total("http_responses_2xx"), "{o}");
+    assert_eq!(total("handed_over"), total("taken_over"));
+    assert_eq!(total("drop_handover_full"), 0);
+    end(&serve);
+    assert!(serve.wait().unwrap().success());
+}
+
 #[test]
 fn serve_tells_prometheus_every_documented_metric() {
     let line = "serve --device net_null0,no-rx=1 --address 192.0.2.1/24 --listen 7=echo --cpus 0 \
@@ -286,16 +399,7 @@ fn serve_tells_prometheus_every_documented_metric() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(serve.stderr.take().unwrap()).lines();
-    let address = lines.find_map(|line| {
-        let line = line.unwrap();
-        let url = line
-            .strip_prefix("metrics ")?
-            .trim()
-            .strip_prefix("http://")?;
-        Some(url.strip_suffix("/metrics")?.to_owned())
-    });
-    let address = address.expect("serve says where its metrics are");
+    let address = metrics_of(&mut serve);
     // The worker publishes about once a millisecond when it has its CPU, which other tests want too.
     let turned = |answer: &str| {
         let turns = "tidewheel_loop_turns_total{worker=\"worker0\"} ";

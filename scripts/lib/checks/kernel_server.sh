@@ -107,3 +107,30 @@ test_kernel_time_wait_refusals_are_explained() {
     (($(kernel_count TcpExtPAWSTimewait) - paws <= $(figure syn_challenged))) ||
         fail "the kernel has refused more than load knows"
 }
+
+# Tens of thousands of addresses are hosts on the link: the kernel asks for a few of them by ARP or NDP (its table is too
+# small for all), and meets ten thousand of them, by way of a router. Its interface is up, and has routes, while `load` runs.
+test_kernel_meets_ten_thousand_addresses() {
+    local network=10.9.0.0/17 router=192.0.2.7 some=(10.9.0.1 10.9.0.2 10.9.63.255 10.9.64.0 10.9.100.7 10.9.127.254)
+    local nobody=10.9.127.255 ours='^10\.9\.' address pid met
+    if [[ $server == *:* ]]; then
+        network=2001:db8:9::/113 router=2001:db8::7 nobody=2001:db8:9::8000
+        ours='^\[2001:db8:9:'
+        some=(2001:db8:9::1 2001:db8:9::ff 2001:db8:9::3fff 2001:db8:9::4000 2001:db8:9::7fff)
+    fi
+    load "errors == 0 && completed == 100" "http://$kernel_url/" -c 100 -d 10s --mode held --source "$router" \
+        --source "$network" &
+    pid=$!
+    eventually 10 ip -n "$ns" route replace "$network" dev tw0 || fail "no route to $network"
+    for address in "${some[@]}"; do
+        eventually 5 inside ping -c 1 -W 1 "$address" || fail "$address does not answer"
+    done
+    ip -n "$ns" route replace "$nobody" dev tw0
+    ! inside ping -c 1 -W 1 "$nobody" || fail "$nobody answers, and is nobody's"
+    wait "$pid"
+    eventually 10 ip -n "$ns" route replace "$network" via "$router" dev tw0 &
+    asks "completed == 10000 && time_wait == 0" "http://$kernel_url/" -c 100 -n 10000 --close server --source "$network"
+    met=$(inside ss -Htan state time-wait "( sport = :80 )" | awk '{ sub(/:[0-9]+$/, "", $NF); print $NF }' |
+        sort -u | grep -c "$ours" || true)
+    ((met == 10000)) || fail "the kernel has met $met addresses, expected 10000"
+}

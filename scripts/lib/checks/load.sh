@@ -113,3 +113,40 @@ test_load_holds_ten_thousand() {
     http_agrees "completed == 10000 && responses == requests && responses > 0" \
         -c 10000 -d 8s --timeout 60s --mode held --set 'load.every="4s"'
 }
+
+# After that each worker of `serve` has had its share, and every frame came to whom it belonged.
+test_load_workers_share() {
+    http_agrees "completed == 2000 && responses == 2000" -c 64 -n 2000 --cpus 0,1
+    each_above established 100
+    each_above handed_over 100
+    each_above taken_over 100
+    (($(sum handed_over) == $(sum taken_over))) ||
+        fail "handed over $(sum handed_over), taken over $(sum taken_over)"
+    (($(sum drop_handover_full) == 0)) || fail "$(sum drop_handover_full) frames found a ring full"
+}
+
+# Half of the connections are each worker's of `load`, and so are the answers, whoever of them receives those. A TAP learns
+# which queue a flow was last sent to.
+both_are_answered() {
+    inside curl -sS --fail --max-time 5 http://127.0.0.1:9465/metrics >"$work/told.new" || return 1
+    mv "$work/told.new" "$work/told"
+    awk -v handed="$([[ $link == tap ]] && echo 0 || echo 1)" '
+        function count(name, least, most) {
+            if (index($1, "tidewheel_" name "_total{worker=") == 1 && $2 >= least && $2 <= most) n++
+        }
+        { count("load_established", 32, 32); count("load_responses", 1000, 1e18) }
+        { count("handed_over", handed, 1e18); count("taken_over", handed, 1e18) }
+        END { exit n != 8 }' "$work/told"
+}
+
+test_load_workers_get_their_answers() {
+    scrape before
+    load "errors == 0 && completed == 64 && cut_off == 0" "http://$server_url/" -c 64 -d 4s --mode requests --cpus 0,1 \
+        --set metrics.listen=127.0.0.1:9465 &
+    local pid=$!
+    eventually 20 both_are_answered || fail "not both workers: $(grep -E 'load_(est|resp)|handed_|taken_' "$work/told")"
+    wait "$pid"
+    scrape after
+    same_count connections established 64
+    same_count answers http_responses_2xx "$(figure responses)"
+}
