@@ -12,7 +12,8 @@
 //! hash and prefetch the burst first; hashbrown has no prefetch, so the index looks up the burst twice, the
 //! first time to overlap the misses. Every hit is verified.
 //!
-//! N is 2^20; `TIDEWHEEL_BENCH_ENTRIES` sets other numbers, separated by commas. The contenders take
+//! N is 2^20; `TIDEWHEEL_BENCH_ENTRIES` sets other numbers, separated by commas, and
+//! `TIDEWHEEL_BENCH_MIX=expire` (or `recycle`) leaves the other one out. The contenders take
 //! turns of 4,096 connections, and a figure of criterion's is the tenth percentile of those turns,
 //! scaled up: what the machine does to others is left out, as is what
 //! else runs on it (it is the processor's time that counts). At the end of each mix all turns are summed up, with the
@@ -36,12 +37,16 @@ use crate::run::Mix;
 
 fn life(c: &mut Criterion) {
     let set = std::env::var("TIDEWHEEL_BENCH_ENTRIES").unwrap_or_else(|_| (1 << 20).to_string());
+    let only = std::env::var("TIDEWHEEL_BENCH_MIX");
     for n in set.split(',') {
         let n = n
             .trim()
             .parse()
             .expect("TIDEWHEEL_BENCH_ENTRIES: a number of entries");
         for (mix, name) in [(Mix::Expire, "expire"), (Mix::Recycle, "recycle")] {
+            if only.as_ref().is_ok_and(|only| only != name) {
+                continue;
+            }
             let mut race = Race::new(mix, n);
             let mut group = c.benchmark_group(format!("time_wait/{name}/{n}"));
             group.throughput(Throughput::Elements(1)).sample_size(10);

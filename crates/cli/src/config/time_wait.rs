@@ -36,7 +36,7 @@ macro_rules! with_rules {
             /// Whether the RST that answers the acknowledgment of a refused SYN ends TIME-WAIT, although
             /// `rst` is `"ignore"`.
             pub syn_probe: Option<bool>,
-            /// Whether a SYN that was honoured and comes to nothing restores TIME-WAIT.
+            /// Whether a SYN of the peer's that was honoured and comes to nothing restores TIME-WAIT.
             pub shadow: Option<bool>,
             /// Whether acknowledgments out of range are dropped (RFC 5961 5.2).
             pub ack_check: Option<bool>,

@@ -747,7 +747,7 @@ fn like_a_map<F: TestFamily>(capacity: usize, ops: Vec<Op>) -> Result<(), TestCa
     Ok(())
 }
 
-/// Cases of the model tests: `TIDEWHEEL_TABLE_CASES`, else 128 (some 250,000 operations).
+/// Cases of the model tests: `TIDEWHEEL_TABLE_CASES`, else 128 (some 128,000 operations).
 fn cases() -> u32 {
     let set = std::env::var("TIDEWHEEL_TABLE_CASES");
     set.ok().and_then(|s| s.parse().ok()).unwrap_or(128)
