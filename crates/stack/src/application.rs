@@ -94,7 +94,7 @@ pub trait Application {
     /// close what is idle. Called once.
     fn on_drain(&mut self, _cx: &mut Context<'_>) {}
 
-    /// What a segment met in TIME-WAIT, for those who trace it.
+    /// A decision about a connection in TIME-WAIT, for those who trace them: all that is counted.
     fn on_time_wait(&mut self, _event: &TimeWaitEvent<'_>) {}
 
     /// Once per turn of the worker's loop: a place to open connections and run own deadlines.
