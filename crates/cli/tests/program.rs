@@ -132,27 +132,31 @@ fn bench_prints_one_object_that_is_valid() {
     }
 }
 
-/// The kernel tells of huge pages that nobody gets: as if another process had taken them after the look.
+/// The kernel tells of more huge pages than it gives: as if another process had taken them after the look.
 #[test]
 fn huge_pages_that_others_take_are_done_without() {
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("hugepages-2048kB");
     std::fs::create_dir(&pages).unwrap();
-    let real = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
-    if std::fs::read_to_string(real).is_ok_and(|free| free.trim() != "0") {
-        eprintln!("skipped: this machine has free huge pages");
-        return;
-    }
     for (name, value) in [
         ("nr", "4096"),
         ("free", "4096"),
         ("resv", "0"),
         ("surplus", "0"),
+        ("nr_overcommit", "0"),
     ] {
         std::fs::write(pages.join(format!("{name}_hugepages")), value).unwrap();
     }
+    let free = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages";
+    let free = std::fs::read_to_string(free).unwrap_or_default();
+    if free.trim().parse().is_ok_and(|free: u64| free >= 1024) {
+        eprintln!("skipped: this machine has the 2 GiB free");
+        return;
+    }
     let line = "mount --bind \"$1\" /sys/kernel/mm/hugepages || exit 77; shift; exec \"$@\"";
-    let options = "bench --json --cores 1 --tuples 2000 --duration 200ms";
+    // The CPU is not there, so that it ends once DPDK has started.
+    let options = "serve --device net_null0 --address 192.0.2.1/24 --listen 7=echo --cpus 1000 \
+                   --set eal.memory=2G";
     let ran = Command::new("unshare")
         .args(["--mount", "sh", "-c", line, "sh"])
         .arg(folder.path())
@@ -171,10 +175,8 @@ fn huge_pages_that_others_take_are_done_without() {
         ran => ran.unwrap(),
     };
     let text = stderr(&output);
-    assert!(output.status.success(), "{text}");
     assert!(text.contains("starting anew on ordinary pages"), "{text}");
-    let o: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert_eq!(o["valid"], true, "{o}");
+    assert!(text.contains("cannot pin a thread to CPU 1000"), "{text}");
 }
 
 #[test]
