@@ -72,6 +72,14 @@ kernel_count() {
     inside nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'
 }
 
+# hundred N: a hundred ports that no other test of the kernel's TIME-WAIT uses, on whatever link: the kernel remembers the last
+# numbers of each for a minute, and a program that has just begun does not know how far the one before it went.
+hundred() {
+    local of_link=0
+    [[ $link == tap ]] || of_link=1
+    echo "3$of_link$1"
+}
+
 # recycles HUNDRED REFUSED [ARGUMENT...]: the kernel closes first and keeps TIME-WAIT for 60 s; the ports from HUNDRED00,
 # each of which comes back many times within it. REFUSED is a condition on how often the kernel does not believe a SYN: each time
 # it says so by an acknowledgment, which is counted, and the SYN is sent again.
@@ -89,21 +97,21 @@ recycles() {
 }
 
 test_kernel_time_wait_recycled_by_timestamps() {
-    recycles 300 "syn_challenged == 0"
+    recycles "$(hundred 0)" "syn_challenged == 0"
 }
 
 test_kernel_time_wait_recycled_by_sequence_numbers() {
-    recycles 300 "syn_challenged == 0" --set tcp.timestamps=false
+    recycles "$(hundred 1)" "syn_challenged == 0" --set tcp.timestamps=false
 }
 
-# A client that cannot know the last numbers: the kernel refuses about half of the hundred, once each. Ports of their own:
-# the kernel remembers these numbers for a minute.
+# A client that cannot know the last numbers: the kernel refuses about half of the hundred, once each.
 test_kernel_time_wait_refusals_are_explained() {
-    local paws
+    local paws ports
+    ports=$(hundred 2)
     # The entries that it does not know of.
-    load "completed == 100" "http://$kernel_url/" -c 10 -n 100 --close server --ports 30100-30199
+    load "completed == 100" "http://$kernel_url/" -c 10 -n 100 --close server --ports "${ports}00-${ports}99"
     paws=$(kernel_count TcpExtPAWSTimewait)
-    recycles 301 "syn_challenged > 0 && syn_challenged <= 100" --set "secrets.file=$work/another-key"
+    recycles "$ports" "syn_challenged > 0 && syn_challenged <= 100" --set "secrets.file=$work/another-key"
     (($(kernel_count TcpExtPAWSTimewait) - paws <= $(figure syn_challenged))) ||
         fail "the kernel has refused more than load knows"
 }
