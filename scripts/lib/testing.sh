@@ -1,7 +1,8 @@
 # Runs named tests and counts them. To be sourced by a script with `set -euo pipefail`.
 #
 # A test is a function test_NAME, run in a subshell with errexit: it fails where a command does, and
-# `fail WHY` says why. What it prints is shown only if it fails; `note TEXT` is shown beside its name.
+# `fail WHY` says why. What it prints is shown only if it fails; `note TEXT` is shown beside its name, and so is how long it
+# took if that was long.
 
 passed=0
 failed=0
@@ -18,7 +19,7 @@ note() {
 
 # run_test NAME
 run_test() {
-    local name=$1 log="$work/test.log" status=0 why
+    local name=$1 log="$work/test.log" status=0 why begun=${EPOCHREALTIME/./}
     : >"$work/note"
     set +e
     (
@@ -27,6 +28,8 @@ run_test() {
     ) >"$log" 2>&1
     status=$?
     set -e
+    local took=$(((${EPOCHREALTIME/./} - begun) / 1000000))
+    ((took < 3)) || note "$took s"
     if ((status == 0)); then
         passed=$((passed + 1))
         printf 'ok %s%s\n' "$name" "$(sed 's/^/  /' "$work/note" | tr -d '\n')"
