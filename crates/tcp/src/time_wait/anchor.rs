@@ -104,13 +104,18 @@ pub struct Anchors {
     /// The first anchor of each socket. Its keys are configuration, not the peers' choice, so its
     /// hash needs no secret.
     index: HashTable<u16>,
-    /// One of those, looked at before the others: most hosts have one socket that matters. [`VACANT`]:
-    /// none.
-    foremost: u16,
+    /// One of those for each value of the port's low bits, looked at before the others: the ports of a host are few,
+    /// and often follow each other. [`VACANT`]: none.
+    foremost: [u16; FOREMOST],
+    /// How many of those are local.
+    local: usize,
     collector: Collector,
     /// The class of each anchor and state, for every `u16`: the sweep looks up without a branch.
     classes: Box<[u8; 1 << 16]>,
 }
+
+/// A power of two.
+const FOREMOST: usize = 64;
 
 /// The anchor number of a vacant place in a line.
 pub(super) const VACANT: u16 = u16::MAX;
@@ -143,7 +148,8 @@ impl Anchors {
             list: Vec::new(),
             others: Vec::new(),
             index: HashTable::new(),
-            foremost: VACANT,
+            foremost: [VACANT; FOREMOST],
+            local: 0,
             collector: Collector::new(),
             classes,
         }
@@ -189,8 +195,11 @@ impl Anchors {
         let list = &self.list;
         let hash = |&i: &u16| list[usize::from(i)].socket_hash();
         self.index.insert_unique(hash(&id), id, hash);
-        if self.foremost == VACANT {
-            self.foremost = id;
+        let anchor = &self.list[usize::from(id)];
+        self.local += usize::from(anchor.side == Side::Local);
+        let foremost = &mut self.foremost[foremost(anchor.port)];
+        if *foremost == VACANT {
+            *foremost = id;
         }
     }
 
@@ -200,8 +209,11 @@ impl Anchors {
         let socket = self.list[usize::from(id)];
         if let Ok(first) = self.index.find_entry(socket.socket_hash(), |&i| i == id) {
             first.remove();
-            if self.foremost == id {
-                self.foremost = self.index.iter().next().copied().unwrap_or(VACANT);
+            self.local -= usize::from(socket.side == Side::Local);
+            // Until the next that is added: to look for another one would take long where there are many.
+            let foremost = &mut self.foremost[foremost(socket.port)];
+            if *foremost == id {
+                *foremost = VACANT;
             }
             if next != VACANT {
                 self.index(next);
@@ -264,8 +276,13 @@ impl Anchors {
     #[must_use]
     pub fn find(&self, side: Side, ip: Ip, port: u16) -> Option<AnchorId> {
         let is = |a: &Anchor| a.side == side && a.port == port && a.ip == ip;
-        if self.list.get(usize::from(self.foremost)).is_some_and(is) {
-            return Some(AnchorId(self.foremost));
+        let foremost = self.foremost[foremost(port)];
+        if self.list.get(usize::from(foremost)).is_some_and(is) {
+            return Some(AnchorId(foremost));
+        }
+        // Nobody listens on a client: half of its look-ups.
+        if side == Side::Local && self.local == 0 {
+            return None;
         }
         self.find_in_index(side, ip, port)
     }
@@ -364,6 +381,12 @@ impl Anchors {
     pub(super) fn class(&self, anchor: u16) -> ClassId {
         ClassId(self.classes[usize::from(anchor)])
     }
+}
+
+/// The place of a port among [`Anchors::foremost`].
+#[inline]
+fn foremost(port: u16) -> usize {
+    usize::from(port) % FOREMOST
 }
 
 /// A multiply-and-fold hash of a configured socket.
