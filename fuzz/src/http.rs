@@ -37,7 +37,8 @@ impl Sink for Room {
     }
 }
 
-/// What the server answers, and what it needs in the end.
+/// What the server answers, and what it needs in the end. All ends are one: which it is depends on whether more than
+/// the last request has come by then.
 fn serve(site: &Site, client_closes: bool, bytes: &[u8], piece: usize) -> (Vec<u8>, Next) {
     let (mut session, mut room) = (Session::new(), Room(Vec::new()));
     let (mut held, mut next) = (Vec::new(), Next::Read);
@@ -49,7 +50,10 @@ fn serve(site: &Site, client_closes: bool, bytes: &[u8], piece: usize) -> (Vec<u
         match next {
             Next::Read => {}
             Next::Write => panic!("there is room"),
-            Next::Close | Next::Linger | Next::AwaitClose => break,
+            Next::Close | Next::Linger | Next::AwaitClose => {
+                next = Next::Close;
+                break;
+            }
         }
     }
     // What is held is the beginning of a head, and no longer than one.
