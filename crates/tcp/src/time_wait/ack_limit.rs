@@ -5,9 +5,9 @@
 //! one an entry and half second unless it answers text, which is a retransmission, so that strays and attackers do not make this host a source of traffic. And an entry gets at
 //! most one acknowledgment, of either kind, in a receive burst.
 //!
-//! Entries have no room for this; it is remembered by hash in two small arrays. Where two entries
-//! share a place in the first, the pair gets no more acknowledgments than one would; where they
-//! share a place in the second, a burst may see an acknowledgment twice. Both err to the safe side.
+//! Entries have no room for this; it is remembered by hash in two small arrays. In the first an entry may have any of four
+//! places: where a fifth would need one within half a second, it gets no acknowledgment. Where two entries share a place in the
+//! second, a burst may see an acknowledgment twice. Both err to the safe side.
 
 use super::verdict::AckReason;
 use crate::challenge::ChallengeLimit;
@@ -19,11 +19,14 @@ pub const INTERVAL_MS: u32 = 500;
 /// Places of the array for bursts: eight times a burst of 64.
 const BURST_PLACES: usize = 512;
 
+/// Places in which an entry may be remembered: half of a cache line.
+const WAYS: usize = 4;
+
 /// Limits of one core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AckLimits {
-    /// Places to remember entries in, rounded up to a power of two: so many acknowledgments of
-    /// invalid segments may be sent in a half second at most.
+    /// Places to remember entries in, rounded up to a power of two, at least four: so many acknowledgments of
+    /// invalid segments may be sent in a half second at most, but for those that answer text.
     pub places: usize,
     /// Acknowledgments of invalid segments a second (RFC 5961 section 7). 0: none.
     pub per_second: u32,
@@ -61,12 +64,19 @@ struct Answered {
     burst: u64,
 }
 
+/// The last acknowledgment of an invalid segment to one entry.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// The lower half of the entry's hash.
+    tag: u32,
+    /// When it was, in the low bits of milliseconds.
+    ms: u32,
+}
+
 /// Limits the acknowledgments of one core.
 #[derive(Debug)]
 pub struct AckLimiter {
-    /// When the last acknowledgment of an invalid segment went to an entry of this place: the low
-    /// bits of milliseconds.
-    last_ms: Box<[u32]>,
+    last: Box<[[Last; WAYS]]>,
     interval_ms: u32,
     answered: Box<[Answered]>,
     /// The current burst, from 1.
@@ -78,10 +88,13 @@ impl AckLimiter {
     /// A limiter with a full budget. `seed` makes the budget of each second unpredictable.
     #[must_use]
     pub fn new(limits: &AckLimits, seed: u64, now: Instant) -> AckLimiter {
-        let places = limits.places.clamp(1, 1 << 24).next_power_of_two();
-        let long_ago = (now.as_millis() as u32).wrapping_sub(limits.interval_ms);
+        let places = limits.places.clamp(WAYS, 1 << 24).next_power_of_two();
+        let never = Last {
+            tag: 0,
+            ms: (now.as_millis() as u32).wrapping_sub(limits.interval_ms),
+        };
         AckLimiter {
-            last_ms: vec![long_ago; places].into(),
+            last: vec![[never; WAYS]; places / WAYS].into(),
             interval_ms: limits.interval_ms,
             answered: vec![Answered { hash: 0, burst: 0 }; BURST_PLACES].into(),
             burst: 1,
@@ -97,13 +110,18 @@ impl AckLimiter {
 
     /// The entry with this hash is over by a segment: the next one of its four-tuple begins anew.
     pub fn forget(&mut self, hash: u64, now: Instant) {
-        let place = self.place(hash);
-        self.last_ms[place] = (now.as_millis() as u32).wrapping_sub(self.interval_ms);
+        let long_ago = (now.as_millis() as u32).wrapping_sub(self.interval_ms);
+        let set = self.set(hash);
+        for last in &mut self.last[set] {
+            if last.tag == hash as u32 {
+                last.ms = long_ago;
+            }
+        }
     }
 
-    // The upper bits: the lower ones choose the place of the burst.
-    fn place(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & (self.last_ms.len() - 1)
+    // The upper bits: the lower ones tell the entries of a set apart, and choose the place of the burst.
+    fn set(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (self.last.len() - 1)
     }
 
     /// Whether to send an acknowledgment to the entry with this hash; if so, it counts as sent.
@@ -114,7 +132,7 @@ impl AckLimiter {
     // All acknowledgments of an entry in a burst say the same, so the first speaks for all.
     #[inline]
     pub fn permit(&mut self, reason: AckReason, hash: u64, now: Instant) -> Permit {
-        let place = self.place(hash);
+        let set = self.set(hash);
         let answered = &mut self.answered[hash as usize % BURST_PLACES];
         let this = Answered {
             hash,
@@ -124,15 +142,26 @@ impl AckLimiter {
             return Permit::SameBurst;
         }
         if !reason.answers_fin() {
-            let now_ms = now.as_millis() as u32;
-            let recently = now_ms.wrapping_sub(self.last_ms[place]) < self.interval_ms;
+            let this = Last {
+                tag: hash as u32,
+                ms: now.as_millis() as u32,
+            };
+            let interval_ms = self.interval_ms;
+            let recent = |last: &Last| this.ms.wrapping_sub(last.ms) < interval_ms;
+            let set = &mut self.last[set];
+            let own = set.iter().position(|last| last.tag == this.tag);
+            let place = own.or_else(|| set.iter().position(|last| !recent(last)));
+            let place = place.and_then(|at| set.get_mut(at));
+            let recently = place.as_deref().is_none_or(recent);
             if recently && reason != AckReason::OldText {
                 return Permit::Interval;
             }
             if !self.budget.take(now) {
                 return Permit::Budget;
             }
-            self.last_ms[place] = now_ms;
+            if let Some(place) = place {
+                *place = this;
+            }
         }
         *answered = this;
         Permit::Send

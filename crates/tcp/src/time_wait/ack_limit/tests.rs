@@ -40,24 +40,37 @@ fn the_first_is_not_suppressed_whenever_the_clock_began() {
 }
 
 #[test]
-fn a_shared_place_suppresses_more_not_less() {
+fn more_entries_than_a_set_has_places_suppress_more_not_less() {
     let mut limiter = limiter(1, 1000);
-    assert_eq!(limiter.permit(OLD, hash(1), Instant::ZERO), Permit::Send);
+    let mut permit = |n, ms| {
+        limiter.begin_burst();
+        limiter.permit(OLD, hash(n), Instant::from_millis(ms))
+    };
+    for n in 1..=4 {
+        assert_eq!(permit(n, n), Permit::Send);
+    }
+    assert_eq!(permit(5, 5), Permit::Interval);
+    for n in 1..=4 {
+        assert_eq!(permit(n, 500), Permit::Interval);
+    }
+    // The first place is the first that is free again.
+    assert_eq!(permit(5, 501), Permit::Send);
+    assert_eq!(permit(1, 501), Permit::Interval);
+    assert_eq!(permit(2, 502), Permit::Send);
+}
+
+#[test]
+fn entries_of_one_set_are_told_apart() {
+    let mut limiter = limiter(4, 1000);
+    let now = Instant::ZERO;
+    for n in 1..=3 {
+        assert_eq!(limiter.permit(OLD, hash(n), now), Permit::Send);
+        assert_eq!(limiter.permit(OLD, hash(n), now), Permit::SameBurst);
+    }
     limiter.begin_burst();
-    assert_eq!(
-        limiter.permit(OLD, hash(2), Instant::ZERO),
-        Permit::Interval
-    );
-    let later = Instant::from_millis(500);
-    limiter.begin_burst();
-    assert_eq!(limiter.permit(OLD, hash(2), later), Permit::Send);
-    limiter.begin_burst();
-    assert_eq!(limiter.permit(OLD, hash(1), later), Permit::Interval);
-    // One that follows in the same burst was answered by it.
-    limiter.begin_burst();
-    let later = Instant::from_millis(1000);
-    assert_eq!(limiter.permit(OLD, hash(1), later), Permit::Send);
-    assert_eq!(limiter.permit(OLD, hash(1), later), Permit::SameBurst);
+    for n in 1..=3 {
+        assert_eq!(limiter.permit(OLD, hash(n), now), Permit::Interval);
+    }
 }
 
 #[test]
