@@ -1,5 +1,6 @@
 //! ARP and neighbour discovery among the workers of a port. A device spreads TCP over its queues and gives the rest to one
-//! of them, so that only that worker would ever learn where neighbours are: it tells the others.
+//! of them, so that only that worker would ever learn where neighbours are: it tells the others. Of a question they are told
+//! where it came from, as if that station had announced itself: whoever asks may have changed, and all have connections to it.
 //!
 //! Nothing of this is on the path of a TCP segment but a look at the EtherType, and not even that
 //! when a port has one worker.
@@ -8,14 +9,15 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 use wire::icmpv6::{Context, Message, ndp};
-use wire::{arp, ethernet, ipv6};
+use wire::{MacAddr, arp, ethernet, ipv6};
 
 /// Frames that wait for a worker at most; more are dropped, as a network may.
 const QUEUE: usize = 64;
-/// The longest frame that is passed on: Ethernet with a tag, and an advertisement with its option.
-const MAX_FRAME: usize =
-    ethernet::Header::LEN_TAGGED + ipv6::Header::LEN + ndp::NeighborAdvertisement::MAX_LEN;
-const _: () = assert!(MAX_FRAME >= ethernet::Header::LEN_TAGGED + arp::Packet::LEN);
+/// The longest packet that is passed on: an advertisement with its option.
+const MAX_PACKET: usize = ipv6::Header::LEN + ndp::NeighborAdvertisement::MAX_LEN;
+const _: () = assert!(MAX_PACKET >= arp::Packet::LEN);
+/// The longest frame: Ethernet with a tag, and that.
+const MAX_FRAME: usize = ethernet::Header::LEN_TAGGED + MAX_PACKET;
 
 /// A frame about a neighbour, without padding.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +32,14 @@ impl NeighborFrame {
         &self.octets[..self.len]
     }
 
-    /// The frame if it is one from which others of this host have something to learn.
+    /// What others of this host have to learn from `frame`, if it is something.
     /// A `stripped` tag is put back: others are given the frame as it was on the wire.
     fn of_interest(frame: &[u8], stripped: Option<u16>) -> Option<NeighborFrame> {
         let (mut header, at) = ethernet::Header::parse(frame).ok()?;
-        let packet = &frame[at..];
-        let packet_len = match header.ethertype {
-            ethernet::ETHERTYPE_ARP => arp_of_interest(packet)?,
-            ethernet::ETHERTYPE_IPV6 => advertisement(packet)?,
+        let mut news = [0; MAX_PACKET];
+        let len = match header.ethertype {
+            ethernet::ETHERTYPE_ARP => arp_news(&frame[at..], &mut news)?,
+            ethernet::ETHERTYPE_IPV6 => ndp_news(&frame[at..], &mut header.dst, &mut news)?,
             _ => return None,
         };
         if let Some(tag) = stripped {
@@ -48,25 +50,31 @@ impl NeighborFrame {
         }
         let mut octets = [0; MAX_FRAME];
         let at = header.emit(&mut octets);
-        let len = at + packet_len;
-        octets
-            .get_mut(at..len)?
-            .copy_from_slice(packet.get(..packet_len)?);
-        Some(NeighborFrame { octets, len })
+        octets.get_mut(at..at + len)?.copy_from_slice(&news[..len]);
+        Some(NeighborFrame {
+            octets,
+            len: at + len,
+        })
     }
 }
 
-/// The length of an ARP packet that is more than a question.
-fn arp_of_interest(packet: &[u8]) -> Option<usize> {
-    let packet = arp::Packet::parse(packet).ok()?;
-    // A question is answered by the worker that received it, once.
-    let announcement = packet.spa == packet.tpa;
-    let question = packet.operation == arp::Operation::Request && !announcement;
-    (!question).then_some(arp::Packet::LEN)
+/// What there is to learn from an ARP packet: its length in `news`. A question is answered by the worker that received it,
+/// once; the others are told who asked.
+fn arp_news(packet: &[u8], news: &mut [u8; MAX_PACKET]) -> Option<usize> {
+    let mut packet = arp::Packet::parse(packet).ok()?;
+    if packet.operation == arp::Operation::Request && packet.spa != packet.tpa {
+        // A probe (RFC 5227) does not say who asks.
+        if packet.spa == [0; 4] {
+            return None;
+        }
+        packet = arp::Packet::request(packet.sha, packet.spa, packet.spa);
+    }
+    packet.emit(news);
+    Some(arp::Packet::LEN)
 }
 
-/// The length of a neighbour advertisement.
-fn advertisement(packet: &[u8]) -> Option<usize> {
+/// The same of neighbour discovery. `to`: where the frame went, and where the news goes.
+fn ndp_news(packet: &[u8], to: &mut MacAddr, news: &mut [u8; MAX_PACKET]) -> Option<usize> {
     let (header, payload) = ipv6::Header::parse(packet).ok()?;
     if header.next_header != ipv6::NEXT_HEADER_ICMPV6 {
         return None;
@@ -76,8 +84,35 @@ fn advertisement(packet: &[u8]) -> Option<usize> {
         dst: header.dst,
         hop_limit: header.hop_limit,
     };
-    let message = Message::parse(&context, &packet[payload.clone()]).ok()?;
-    matches!(message, Message::NeighborAdvertisement(_)).then_some(payload.end)
+    match Message::parse(&context, &packet[payload.clone()]).ok()? {
+        Message::NeighborAdvertisement(_) => {
+            let packet = packet.get(..payload.end)?;
+            news.get_mut(..packet.len())?.copy_from_slice(packet);
+            Some(packet.len())
+        }
+        Message::NeighborSolicitation(question) => {
+            let announcement = ndp::NeighborAdvertisement {
+                router: false,
+                solicited: false,
+                override_entry: true,
+                target: header.src,
+                // Without it, or from nowhere (RFC 4862 5.4.2), it does not say who asks.
+                target_lladdr: Some(question.source_lladdr?),
+            };
+            let dst = ipv6::ALL_NODES;
+            let len = ndp::NeighborAdvertisement::MAX_LEN;
+            let next = ipv6::NEXT_HEADER_ICMPV6;
+            let header = ipv6::Header {
+                hop_limit: ndp::HOP_LIMIT,
+                ..ipv6::Header::new(header.src, dst, next, len as u16)
+            };
+            header.emit(news);
+            announcement.emit(&mut news[ipv6::Header::LEN..], header.src, dst);
+            *to = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
+            Some(MAX_PACKET)
+        }
+        _ => None,
+    }
 }
 
 /// One worker's end: what the others tell it, and where it tells them.
@@ -138,7 +173,6 @@ impl Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::MacAddr;
     use wire::ethernet::Tag;
 
     const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
@@ -193,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_others_hear_of_advertisements_and_not_of_solicitations() {
+    fn the_others_hear_of_advertisements_and_of_who_solicits() {
         let relays = Relay::among(2);
         let (src, dst) = ([0xfd; 16], [0xfc; 16]);
         let ipv6 = |write: &dyn Fn(&mut [u8]) -> usize| {
@@ -227,6 +261,27 @@ mod tests {
             source_lladdr: Some(PEER),
         };
         relays[0].pass_on(&ipv6(&|buf| solicitation.emit(buf, src, dst)), None);
+        let told = relays[1].take().unwrap();
+        let (ethernet, at) = ethernet::Header::parse(told.data()).unwrap();
+        assert_eq!(ethernet.dst, MacAddr([0x33, 0x33, 0, 0, 0, 1]));
+        let (header, payload) = ipv6::Header::parse(&told.data()[at..]).unwrap();
+        let context = Context {
+            src: header.src,
+            dst: header.dst,
+            hop_limit: header.hop_limit,
+        };
+        let message = Message::parse(&context, &told.data()[at..][payload]).unwrap();
+        let announced = ndp::NeighborAdvertisement {
+            solicited: false,
+            ..advertisement
+        };
+        assert_eq!(message, Message::NeighborAdvertisement(announced));
+        // One that does not say where it comes from tells nothing.
+        let anonymous = ndp::NeighborSolicitation {
+            source_lladdr: None,
+            ..solicitation
+        };
+        relays[0].pass_on(&ipv6(&|buf| anonymous.emit(buf, src, dst)), None);
         assert!(relays[1].take().is_none());
         let frame = ipv6(&|buf| advertisement.emit(buf, src, dst));
         relays[0].pass_on(&frame, None);
@@ -234,10 +289,20 @@ mod tests {
     }
 
     #[test]
-    fn questions_and_everything_else_stay() {
+    fn the_others_hear_who_asks() {
         let relays = Relay::among(2);
         let question = arp::Packet::request(PEER, [192, 0, 2, 9], [192, 0, 2, 1]);
-        relays[0].pass_on(&frame(None, &question), None);
+        relays[0].pass_on(&frame(Some(5), &question), None);
+        let announcement = arp::Packet::request(PEER, [192, 0, 2, 9], [192, 0, 2, 9]);
+        let frame = frame(Some(5), &announcement);
+        assert_eq!(relays[1].take().unwrap().data(), &frame[..18 + 28]);
+    }
+
+    #[test]
+    fn probes_and_everything_else_stay() {
+        let relays = Relay::among(2);
+        let probe = arp::Packet::request(PEER, [0; 4], [192, 0, 2, 1]);
+        relays[0].pass_on(&frame(None, &probe), None);
         let mut ipv4 = frame(None, &reply());
         ipv4[12..14].copy_from_slice(&[0x08, 0x00]);
         relays[0].pass_on(&ipv4, None);
