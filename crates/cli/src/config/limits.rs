@@ -15,7 +15,8 @@ pub struct Limits {
     pub connections: Count<1, { 1 << 24 }>,
     /// Bytes for data that applications have not read or that is out of order, 64k to 1024G. While less
     /// than a quarter is free, windows do not open for who holds some; without any, peers are told to
-    /// wait. Default `"16M"`.
+    /// wait. It is for bursts: connections that always need more than there is stay alive and crawl, so give
+    /// each that sends at a time its window. Default `"16M"`.
     pub receive_memory: Bytes<{ 1 << 16 }, { 1 << 40 }>,
     /// Bytes for data to be sent or not yet acknowledged, 64k to 1024G. Default `"16M"`.
     pub send_memory: Bytes<{ 1 << 16 }, { 1 << 40 }>,
