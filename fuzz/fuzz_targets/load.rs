@@ -3,7 +3,8 @@
 #![no_main]
 use std::path::Path;
 
-use tidewheel::config::{Purpose, Source, Url, resolve};
+use tidewheel::config::load::Url;
+use tidewheel::config::{Purpose, Source, resolve};
 use tidewheel::load::dperf::Dperf;
 use tidewheel::load::pass::Criteria;
 use tidewheel::load::{script, unit::Unit};
