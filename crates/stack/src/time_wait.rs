@@ -52,6 +52,9 @@ pub(crate) struct TimeWait {
     untold: Vec<Untold>,
 }
 
+/// For so many incidents there is room from the start: twice what one call of [`Stack::flush`] may end before they are told.
+const UNTOLD: usize = 2048;
+
 /// An incident of a four-tuple in TIME-WAIT, and what was known of that.
 #[derive(Clone, Copy)]
 pub(super) struct Untold {
@@ -167,7 +170,7 @@ impl TimeWait {
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
             orphans_expired: 0,
             several: false,
-            untold: Vec::new(),
+            untold: Vec::with_capacity(UNTOLD),
         };
         for f in fixed {
             time_wait.acquire(f, &tcp_configs[usize::from(f.config)])?;

@@ -2,11 +2,11 @@
 //! entry; and that it is told with its segment.
 
 use crate::common::forge::{
-    assert_all_told, forge, forge_burst, in_time_wait, last_sent, segment, syn,
+    after_one, assert_all_told, forge, forge_burst, in_time_wait, last_sent, segment, syn,
 };
 use crate::common::plain::{Decision, End, Plain};
-use crate::common::recycle::{once, protocol};
-use crate::common::{CLIENT, PORT, SERVER, configs, ip, pair};
+use crate::common::recycle::protocol;
+use crate::common::{CLIENT, PORT, SERVER, configs, ip};
 use simnet::Network;
 use stack::{ListenerId, TimeWaitConfig};
 use tcp::time::Instant;
@@ -347,19 +347,7 @@ fn the_policy_none_has_the_rules_of_listen_and_closed() {
                     rules: Rules::of(Policy::None),
                     ..TimeWaitConfig::default()
                 };
-                let server_app = Plain {
-                    reply: b"r".to_vec(),
-                    after_reply: End::Close,
-                    ..Plain::default()
-                };
-                let client_app = Plain {
-                    greeting: b"q".to_vec(),
-                    at_peer_closed: End::Close,
-                    ..Plain::default()
-                };
-                let mut net = pair((server, client), (server_app, client_app));
-                net.run_ms(5);
-                once(&mut net).unwrap();
+                let mut net = after_one(server, client);
                 assert_eq!(net.host(SERVER).usage().time_wait, 0, "{what}");
                 let last = last_sent(&net, CLIENT);
                 if !listens {

@@ -214,29 +214,7 @@ fn a_transmit_queue_of_one_frame_slows_and_loses_nothing() {
 }
 
 fn many_readers_that_stop_share_little_receive_memory() {
-    let (mut server, client) = configs(40, &tcp::Config::default());
-    // 32 chunks for 40 connections that are offered 30,000 bytes each and read nothing.
-    server.receive_memory = 1 << 16;
-    let server_app = Plain {
-        deaf: true,
-        ..Plain::default()
-    };
-    let client_app = Plain {
-        greeting: vec![5; 30_000],
-        ..Plain::default()
-    };
-    let mut net = pair((server, client), (server_app, client_app));
-    net.limit_log(1_000);
-    net.run_ms(5);
-    net.with_app(CLIENT, |_, cx| {
-        for _ in 0..40 {
-            cx.connect(DestinationId(0)).unwrap();
-        }
-    });
-    net.run_ms(30_000);
-    let usage = net.host(SERVER).usage();
-    assert!((1..=32).contains(&usage.receive_chunks), "{usage:?}");
-    assert_eq!(usage.live, 40);
+    let mut net = with_readers_that_stop(40, &tcp::Config::default());
     // They read again: everything arrives.
     net.with_app(SERVER, |app, cx| {
         app.deaf = false;
@@ -250,7 +228,8 @@ fn many_readers_that_stop_share_little_receive_memory() {
     assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
 }
 
-/// Forty connections that nobody reads have all the receive memory of a server.
+/// Forty connections that are offered 30,000 bytes each, of which nobody reads any, have all the receive memory of a server: 32
+/// chunks.
 fn with_readers_that_stop(ports: u16, tcp: &tcp::Config) -> Network<Plain> {
     let (mut server, client) = configs(ports, tcp);
     server.receive_memory = 1 << 16;

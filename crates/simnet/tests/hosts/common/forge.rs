@@ -17,6 +17,14 @@ pub(crate) fn in_time_wait(rules: Rules, timestamps: bool) -> (Network<Plain>, H
 pub(crate) fn in_time_wait_with(rules: Rules, tcp: &tcp::Config) -> (Network<Plain>, Header) {
     let (mut server, client) = configs(1, tcp);
     server.listeners[0].time_wait.rules = rules;
+    let net = after_one(server, client);
+    assert_eq!(net.host(SERVER).usage().time_wait, 1);
+    let last = last_sent(&net, CLIENT);
+    (net, last)
+}
+
+/// The two after one connection, on which the server answered one byte and closed.
+pub(crate) fn after_one(server: stack::Config, client: stack::Config) -> Network<Plain> {
     let server_app = Plain {
         reply: b"r".to_vec(),
         after_reply: End::Close,
@@ -30,9 +38,7 @@ pub(crate) fn in_time_wait_with(rules: Rules, tcp: &tcp::Config) -> (Network<Pla
     let mut net = pair((server, client), (server_app, client_app));
     net.run_ms(5);
     once(&mut net).unwrap();
-    assert_eq!(net.host(SERVER).usage().time_wait, 1);
-    let last = last_sent(&net, CLIENT);
-    (net, last)
+    net
 }
 
 /// Each decision of TIME-WAIT that a host has counted was told to its application, and none else.
