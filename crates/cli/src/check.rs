@@ -8,6 +8,7 @@ use wire::MacAddr;
 
 use crate::apps::Apps;
 use crate::config::{App, Close, Config, ConfigError, Hugepages, Idle, Listen};
+use crate::load::ready::Ready;
 use crate::memory::{self, gib};
 
 /// The least that a TIME-WAIT entry takes.
@@ -43,14 +44,19 @@ fn fits_into(config: &Config, there: u64) -> Result<(), ConfigError> {
     )))
 }
 
-/// What each worker of `config` takes, found by making one host of it in ordinary memory.
+/// What each worker of `config` takes, to serve or for a load, found by making one host of it in ordinary memory.
 ///
 /// # Errors
 /// What the host finds wrong with it.
-pub fn usage(config: &Config) -> Result<Usage, ConfigError> {
+pub fn usage(config: &Config, load: Option<&Ready>) -> Result<Usage, ConfigError> {
     fits(config)?;
     // Nothing is received or sent, so neither the address nor the keys matter.
-    let host = config.host(MacAddr([2, 0, 0, 0, 0, 1]), Offload::default(), 0);
+    let mac = MacAddr([2, 0, 0, 0, 0, 1]);
+    let workers = u16::try_from(config.eal.cpus.len()).unwrap_or(u16::MAX);
+    let host = match load {
+        Some(load) => load.plan.host(config, mac, 0, workers),
+        None => config.host(mac, Offload::default(), 0),
+    };
     let secrets = Secrets {
         isn: tcp::isn::Secret::new([0; 32]),
         table: [0; 2],
@@ -63,10 +69,11 @@ pub fn usage(config: &Config) -> Result<Usage, ConfigError> {
 }
 
 /// A configuration in words, for people.
-#[derive(Debug)]
 pub struct Description<'a> {
     /// The configuration.
     pub config: &'a Config,
+    /// The load that would run.
+    pub load: Option<&'a Ready>,
     /// What one worker takes at start.
     pub usage: Usage,
 }
@@ -98,6 +105,9 @@ impl fmt::Display for Description<'_> {
         protocol(f, config)?;
         for listen in &config.listen {
             listener(f, listen, &self.config.time_wait.stack())?;
+        }
+        if let Some(load) = self.load {
+            write!(f, "{}", load.described(config))?;
         }
         memory_of(f, config, &self.usage)
     }
@@ -215,9 +225,9 @@ fn memory_of(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt:
     };
     let limits = &config.limits;
     let data = limits.receive_memory.get() + limits.send_memory.get();
-    let tables = usage.time_wait_bytes + usage.connection_bytes;
+    let tables = usage.time_wait_bytes + usage.connection_bytes + usage.tuple_bytes;
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-    writeln!(
+    write!(
         f,
         "memory     {} for DPDK {pages}, and {} MiB a worker: {} connections {} MiB, TIME-WAIT \
          {} MiB, data {} MiB",
@@ -227,7 +237,12 @@ fn memory_of(f: &mut fmt::Formatter<'_>, config: &Config, usage: &Usage) -> fmt:
         mib(usage.connection_bytes),
         mib(usage.time_wait_bytes),
         mib(data),
-    )
+    )?;
+    if usage.tuple_bytes > 0 {
+        let pairs = mib(usage.tuple_bytes);
+        write!(f, ", pairs of address and port {pairs} MiB")?;
+    }
+    writeln!(f)
 }
 
 #[cfg(test)]
@@ -242,6 +257,6 @@ mod tests {
         config.limits.receive_memory = Bytes::of(1 << 40);
         let error = fits_into(&config, 1 << 30).unwrap_err().to_string();
         assert!(error.contains("has 1.0 GiB"), "{error}");
-        assert!(usage(&config).is_err());
+        assert!(usage(&config, None).is_err());
     }
 }

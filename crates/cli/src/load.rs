@@ -9,6 +9,7 @@ pub mod output;
 pub mod pass;
 pub mod plan;
 mod problems;
+pub mod ready;
 mod run;
 pub mod said;
 pub mod script;

@@ -9,6 +9,7 @@ use tidewheel::args::{Cli, Command};
 use tidewheel::check::{self, Description};
 use tidewheel::config::{ConfigError, Purpose};
 use tidewheel::load::output::NotPassed;
+use tidewheel::load::ready::Ready;
 use tidewheel::{bench, load, serve};
 use tracing_subscriber::EnvFilter;
 
@@ -39,9 +40,16 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => {
             let config = &args.config(Purpose::Either)?;
-            let usage = check::usage(config)?;
-            write!(io::stdout(), "{}", Description { config, usage })
-                .context("cannot write the description")?;
+            let to_load = !config.load.targets.is_empty();
+            let load = to_load.then(|| Ready::new(config)).transpose()?;
+            // Of both, the server is what takes memory for others.
+            let takes = load.as_ref().filter(|_| config.listen.is_empty());
+            let description = Description {
+                config,
+                load: load.as_ref(),
+                usage: check::usage(config, takes)?,
+            };
+            write!(io::stdout(), "{description}").context("cannot write the description")?;
         }
         Command::Serve(args) => serve::run(&args.config(Purpose::Serve)?)?,
         Command::Load(args) => load::run(&args)?,

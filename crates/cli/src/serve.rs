@@ -49,7 +49,16 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let metrics = metrics(config, &control)?;
     environment.go_on()?;
     // Whoever read what is written may have gone: no reason for a server to go, too.
-    let _ = write!(io::stderr(), "{}", Description { config, usage });
+    let load = None;
+    let _ = write!(
+        io::stderr(),
+        "{}",
+        Description {
+            config,
+            load,
+            usage
+        }
+    );
     let _ = writeln!(io::stderr(), "device     {device}");
     if let Some(metrics) = &metrics {
         let _ = writeln!(

@@ -70,6 +70,25 @@ fn check_says_what_would_run() {
 }
 
 #[test]
+fn check_says_what_load_would_run() {
+    let output = tidewheel(&["check", &shipped("load.toml")]);
+    let text = stdout(&output);
+    for part in [
+        "connections, closed loop, 100 connections at a time at most, for 10s",
+        "target     http://10.0.0.2/, weight 1",
+        "sources    30 addresses with 64,512 ports to 10.0.0.2:80",
+        "pairs of address and port 38 MiB",
+    ] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    // What `load` would refuse.
+    let output = tidewheel(&["check", &shipped("load.toml"), "--set", "load.rate=\"2M\""]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("at most 1,935,360 a second"), "{text}");
+}
+
+#[test]
 fn a_bad_file_exits_2_and_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.toml");

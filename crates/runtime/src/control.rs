@@ -10,6 +10,7 @@ use crate::board::Phase;
 use crate::error::Error;
 use crate::monitor::{Monitor, Ports};
 use crate::snapshot::{Recorder, Snapshot};
+use crate::stall::Stall;
 use crate::thread::{self, Running, STUCK_AFTER, WorkerThread};
 
 /// How the control thread behaves.
@@ -59,6 +60,8 @@ pub struct Control {
     threads: Vec<Running>,
     ports: Ports,
     recorder: Recorder,
+    /// Of each worker's transmit queue.
+    stalls: Vec<Stall>,
     bell: Bell,
     args: ControlArgs,
     next_tick: Option<Instant>,
@@ -84,7 +87,9 @@ impl Control {
         let boards = workers.map(|worker| worker.board().clone()).collect();
         let recorder = Recorder::new(boards, &ports);
         let ports = Ports::new(ports);
+        let now = Instant::now();
         Ok(Control {
+            stalls: recorder.boards().map(|_| Stall::new(now)).collect(),
             threads: thread::start(eal, threads, &bell)?,
             recorder,
             ports,
@@ -142,7 +147,28 @@ impl Control {
     pub fn snapshot(&mut self) -> Snapshot {
         let mut ports = self.ports.lock();
         ports.look();
-        self.recorder.snapshot(&ports.ports)
+        let snapshot = self.recorder.snapshot(&ports.ports);
+        let link_up = ports.all_up();
+        drop(ports);
+        self.look_at_queues(&snapshot, link_up);
+        snapshot
+    }
+
+    /// Tells of transmit queues that take nothing: connections that leave by one do not get on, and nothing else
+    /// shows why.
+    fn look_at_queues(&mut self, snapshot: &Snapshot, link_up: bool) {
+        let now = Instant::now();
+        for (worker, stall) in snapshot.workers.iter().zip(&mut self.stalls) {
+            let [made, waiting] =
+                ["tx_frames", "loop_tx_waiting"].map(|name| worker.value(name).unwrap_or(0));
+            if stall.see(now, made, waiting, link_up) {
+                tracing::warn!(
+                    "{}: the device has taken none of this worker's frames for a while, though its link is up, and \
+                     {waiting} wait: does the other end still take what is sent to it?",
+                    worker.name()
+                );
+            }
+        }
     }
 
     /// Runs until SIGINT or SIGTERM, then drains and stops; `show` is given a snapshot each

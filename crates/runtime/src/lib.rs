@@ -60,6 +60,7 @@ mod monitor;
 mod pool;
 mod seat;
 mod snapshot;
+mod stall;
 mod steering;
 mod team;
 #[cfg(test)]

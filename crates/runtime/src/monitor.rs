@@ -41,6 +41,12 @@ impl Watched {
         }
     }
 
+    /// Whether no link is known to be down.
+    pub(crate) fn all_up(&self) -> bool {
+        let down = |watch: &Watch| watch.last.is_some_and(|link| !link.up);
+        !self.links.iter().any(down)
+    }
+
     /// Closes all ports.
     pub(crate) fn clear(&mut self) {
         self.ports.clear();

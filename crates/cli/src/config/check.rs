@@ -36,14 +36,18 @@ pub fn check(config: &Config, source: &Source, purpose: Purpose) -> Result<(), C
             ),
         );
     }
-    let to_load = match purpose {
-        Purpose::Serve => false,
-        Purpose::Load => true,
-        Purpose::Either => config.listen.is_empty() && !config.load.targets.is_empty(),
+    let (to_serve, to_load) = match purpose {
+        Purpose::Serve => (true, false),
+        Purpose::Load => (false, true),
+        Purpose::Either => {
+            let to_load = !config.load.targets.is_empty();
+            (!to_load || !config.listen.is_empty(), to_load)
+        }
     };
     if to_load {
         super::load::check(config, source)?;
-    } else if config.listen.is_empty() {
+    }
+    if to_serve && config.listen.is_empty() {
         return fail(
             "listen",
             "nothing to serve: add a [[listen]] section or --listen PORT=APP".into(),

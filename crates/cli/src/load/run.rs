@@ -5,19 +5,18 @@ use std::io::{self, Write as _};
 use std::time::{Instant, SystemTime};
 
 use anyhow::bail;
-use load::{Measured, Mode, Pace, Profile, Run};
+use load::{Measured, Pace, Profile, Run};
 use runtime::Event;
 
 use super::args::LoadArgs;
-use super::feasible;
-use super::output::{Outputs, Report, Title, Traffic};
+use super::output::{Outputs, Report, Traffic};
 use super::plan::Plan;
 use super::problems::problems;
+use super::ready::Ready;
 use super::sweep::{self, Bed, Judge, Offered, Swept, Trial};
 use super::team::Team;
 use crate::check;
-use crate::config::Config;
-use crate::config::load::{Rate, Sweep};
+use crate::config::load::Sweep;
 use crate::environment::Environment;
 use crate::serve::{self, key, pci};
 
@@ -32,17 +31,13 @@ const SHOWN: Duration = Duration::from_millis(50);
 pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let config = &args.config()?;
     check::fits(config)?;
-    let plan = Plan::new(config)?;
-    feasible::check(config, &plan)?;
-    let judge = match &config.load.sweep {
-        Some(sweep) => Some(Judge::new(sweep, plan.spec.mode)?),
-        None => None,
-    };
+    let ready = Ready::new(config)?;
+    let plan = &ready.plan;
     let isn_key = key::load_or_make(config.secrets.file.as_deref())?;
-    let outputs = Outputs::open(&args.output, title(config, &plan), SystemTime::now())?;
+    let outputs = Outputs::open(&args.output, ready.title(config), SystemTime::now())?;
     let memory_mb = u32::try_from(config.eal.memory.get() >> 20).unwrap_or(u32::MAX);
     let environment = Environment::new(config.eal.hugepages, memory_mb, pci(config))?;
-    let mut team = Team::start(&environment, config, &plan, isn_key)?;
+    let mut team = Team::start(&environment, config, plan, isn_key)?;
     environment.go_on()?;
     // They are answered as long as this is here.
     let metrics = serve::metrics(config, &team.control)?;
@@ -59,11 +54,11 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let mut course = Course {
         show: Show::new(&mut team, outputs)?,
         team,
-        plan: &plan,
+        plan,
         drain: config.control.drain_timeout.duration(),
         stopped: false,
     };
-    let swept = match (&config.load.sweep, &judge) {
+    let swept = match (&config.load.sweep, &ready.judge) {
         (Some(sweep), Some(judge)) => course.sweep(sweep, judge).map(Some),
         _ => course.measure().map(|()| None),
     };
@@ -280,51 +275,5 @@ impl Show {
             bail!("not one connection was established");
         }
         Ok(())
-    }
-}
-
-fn title(config: &Config, plan: &Plan) -> Title {
-    let spec = &plan.spec;
-    let mode = match spec.mode {
-        Mode::Connections { requests } if requests.get() == 1 => "connections".to_owned(),
-        Mode::Connections { requests } => format!("connections of {requests} requests"),
-        Mode::Requests { .. } => "requests".to_owned(),
-        Mode::Held { .. } => "held connections".to_owned(),
-        Mode::Bulk {
-            send: true,
-            receive: false,
-            ..
-        } => "bulk sent".to_owned(),
-        Mode::Bulk { send: false, .. } => "bulk received".to_owned(),
-        Mode::Bulk { .. } => "bulk both ways".to_owned(),
-    };
-    let pace = match (&spec.pace, &config.load.sweep) {
-        (_, Some(sweep)) => {
-            let number = |rate: &Rate| crate::bench::summary::grouped(rate.get());
-            let (from, to) = (number(&sweep.from), number(&sweep.to));
-            format!("sweep from {from} to {to} a second")
-        }
-        (Pace::Closed, _) => "closed loop".to_owned(),
-        (Pace::Open(profile), _) => {
-            let peak = crate::bench::summary::grouped(profile.peak() as u64);
-            let change = if profile.segments.len() > 1 {
-                "up to "
-            } else {
-                ""
-            };
-            format!("open loop at {change}{peak} a second")
-        }
-    };
-    Title {
-        targets: config
-            .load
-            .targets
-            .iter()
-            .map(|t| t.url.to_string())
-            .collect(),
-        mode: format!("{mode}, {pace}"),
-        workers: config.eal.cpus.len(),
-        connections: config.load.connections.get(),
-        duration: spec.duration,
     }
 }

@@ -79,7 +79,7 @@ impl Team {
         while monitor.ports().iter().any(is_down) {
             if Instant::now() >= until {
                 bail!(
-                    "the link is down after {} s: is the other end there?",
+                    "the link is down after {} s: is the other end there, and has a memif's as many workers?",
                     LINK.as_secs()
                 );
             }
