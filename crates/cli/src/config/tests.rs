@@ -287,6 +287,10 @@ fn time_wait_contradictions_are_refused() {
     refused(policy, line, 16, "leave one of them out");
     refused(policy, "syn_refuse = \"ack\"", 13, "syn_probe = true");
     refused(policy, "syn_probe = true", 13, "syn_refuse = ack");
+    let line = "profile = \"fast-recovery\"\nrst = \"rfc5961\"";
+    refused(policy, line, 13, "leave one of them out");
+    refused(policy, "iss = \"clock\"", 13, "use iss = max or a gap");
+    refused(policy, "iss = \"gap=16777217\"", 13, "0 to 16777216");
     refused(
         policy,
         "policy = \"strict\"\nshadow = true",

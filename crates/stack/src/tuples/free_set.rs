@@ -1,8 +1,10 @@
 //! A set of numbers below a fixed one, in which the next member from anywhere on is found in a
 //! constant number of steps: a bitmap, with a bitmap of its words that are not empty, and so on.
 
-/// Levels for 2^30 numbers.
+/// Levels for 2^30 numbers: the uppermost is one word. A look-up reads a word of each on its way up and one on its way
+/// down, and does so once more if it comes to the end.
 const LEVELS: usize = 5;
+const _: () = assert!(64u64.pow(LEVELS as u32) >= 1 << 30);
 
 #[derive(Debug)]
 pub(super) struct FreeSet {
