@@ -98,7 +98,14 @@ impl Core {
         let destination = usize::from(id.0);
         for _ in 0..PAIRS_TRIED {
             let pool = &mut self.destinations[destination].pool;
-            let Some((pair, last)) = pool.take(now, &mut self.next_ephemeral) else {
+            let (slab, time_wait, key) = (&self.slab, &self.time_wait, &self.key);
+            // Where it will be looked for, and put: cache misses that take longer than an open.
+            let soon = |tuple: &FourTuple| {
+                let hash = key.flow(tuple);
+                slab.prefetch(hash);
+                time_wait.prefetch(tuple.local.is_v4(), hash);
+            };
+            let Some((pair, last)) = pool.take(now, &mut self.next_ephemeral, soon) else {
                 break;
             };
             let tuple: FourTuple = pool.tuple(pair);

@@ -210,6 +210,12 @@ impl Slab {
             .find(hash, |i| self.slots[i as usize].tuple == *tuple)
     }
 
+    /// Starts loading what a look for `hash`, or its insertion, reads first.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
     /// Like [`Slab::find`] by hash alone, and starts fetching the control block: a hint.
     #[inline]
     pub(crate) fn hint(&self, hash: u64) -> Hint {

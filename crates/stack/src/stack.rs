@@ -74,14 +74,17 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         self.core.time_wait.begin_burst();
         let burst = &mut burst[..frames.len()];
         let core = &mut self.core;
-        let time_wait = &core.time_wait;
+        let (slab, time_wait) = (&core.slab, &core.time_wait);
         parse_burst(
             frames,
             &core.link,
             &core.key,
             &mut core.counters.host,
             burst,
-            |is_v4, hash| time_wait.prefetch(is_v4, hash),
+            |is_v4, hash| {
+                slab.prefetch(hash);
+                time_wait.prefetch(is_v4, hash);
+            },
         );
         for parsed in burst.iter_mut() {
             if parsed.kind == Kind::Tcp {

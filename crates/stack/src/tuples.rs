@@ -182,20 +182,22 @@ impl TuplePool {
     /// Takes the pair that is next, with what is remembered of it; `None` if none is free. `counter` is
     /// what all destinations share of RFC 6056's algorithm 3.
     ///
-    /// Starts loading the record of one that will soon be taken: in the order in which pairs come back,
-    /// each is a cache miss.
+    /// Starts loading the record of one that will soon be taken, and shows its four-tuple to `soon`: in the order in
+    /// which pairs come back, each is a cache miss.
     #[inline]
     pub(crate) fn take(
         &mut self,
         now: Instant,
         counter: &mut u32,
+        soon: impl FnOnce(&FourTuple),
     ) -> Option<(TupleId, Option<LastUse>)> {
         self.wake(now);
         let id = match &mut self.free {
             Free::Queue(queue) => {
                 let id = queue.pop_front()?;
-                if let Some(&soon) = queue.get(TAKEN_SOON) {
-                    prefetch_slice_elem(&self.records, soon as usize);
+                if let Some(next) = queue.get(TAKEN_SOON).copied() {
+                    prefetch_slice_elem(&self.records, next as usize);
+                    soon(&self.tuple(TupleId(next)));
                 }
                 id
             }

@@ -4,6 +4,8 @@
 //! is the right one, or one in four thousand million. At most half of the places are taken, so a search
 //! ends after one and a half on average; what is removed leaves no mark, so it stays that way for ever.
 
+use tcp::prefetch::prefetch_slice_elem;
+
 /// A place that is free.
 const FREE: u64 = 0;
 
@@ -41,6 +43,12 @@ impl Index {
     #[inline(always)]
     fn next(&self, place: usize) -> usize {
         (place + 1) & (self.words.len() - 1)
+    }
+
+    /// Starts loading where a search begins.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64) {
+        prefetch_slice_elem(&self.words, self.home(hash));
     }
 
     /// The first entry with this half of the hash that `is` the one; and its place.

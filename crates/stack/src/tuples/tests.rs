@@ -42,7 +42,7 @@ fn longest_rest_first_and_nothing_is_lost() {
     let mut pool = pool(&config(65_534, 65_535, None));
     let mut counter = 0;
     let mut seen = HashSet::new();
-    while let Some((id, last)) = pool.take(at(10), &mut counter) {
+    while let Some((id, last)) = pool.take(at(10), &mut counter, |_| {}) {
         assert_eq!(last, None);
         seen.insert(pool.tuple(id));
     }
@@ -58,21 +58,24 @@ fn longest_rest_first_and_nothing_is_lost() {
     pool.give_back(TupleId(0), None);
     assert_eq!(pool.free(), 2);
     assert_eq!(
-        pool.take(at(11), &mut counter),
+        pool.take(at(11), &mut counter, |_| {}),
         Some((TupleId(2), Some(last)))
     );
-    assert_eq!(pool.take(at(11), &mut counter), Some((TupleId(0), None)));
+    assert_eq!(
+        pool.take(at(11), &mut counter, |_| {}),
+        Some((TupleId(0), None))
+    );
 }
 
 #[test]
 fn addresses_take_turns() {
     let mut pool = pool(&config(1_000, 1_999, None));
     let mut counter = 0;
-    let taken = [(); 2_000].map(|()| pool.take(at(0), &mut counter).unwrap().0);
+    let taken = [(); 2_000].map(|()| pool.take(at(0), &mut counter, |_| {}).unwrap().0);
     let tuples = taken.map(|id| pool.tuple(id));
     assert!(tuples.windows(2).all(|t| t[0].local != t[1].local));
     assert_eq!(tuples.into_iter().collect::<HashSet<_>>().len(), 2_000);
-    assert!(pool.take(at(0), &mut counter).is_none());
+    assert!(pool.take(at(0), &mut counter, |_| {}).is_none());
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn each_rests_as_long_as_it_must() {
         let mut pool = pool(&config);
         let mut counter = 0;
         for _ in 0..3 {
-            pool.take(at(0), &mut counter).unwrap();
+            pool.take(at(0), &mut counter, |_| {}).unwrap();
         }
         // The destination may remember the first for 5 s; our TIME-WAIT has the others.
         pool.give_back(TupleId(0), Some(used(100, true, false)));
@@ -95,9 +98,9 @@ fn each_rests_as_long_as_it_must() {
             let why = pool.exhausted(at(100));
             if why.resting == 3 {
                 assert_eq!(why.next_free, Some(at(5_100)), "{algorithm:?}");
-                assert_eq!(pool.take(at(5_099), &mut counter), None);
+                assert_eq!(pool.take(at(5_099), &mut counter, |_| {}), None);
             }
-            let (id, last) = pool.take(at(ready), &mut counter).unwrap();
+            let (id, last) = pool.take(at(ready), &mut counter, |_| {}).unwrap();
             assert!(id.0 == expected || ready == 5_100, "{algorithm:?}");
             assert!(last.is_some());
         }
@@ -106,8 +109,8 @@ fn each_rests_as_long_as_it_must() {
         pool.put_off(TupleId(2), at(70_000));
         let why = pool.exhausted(at(70_000));
         assert_eq!(why.next_free, Some(at(130_377)));
-        assert_eq!(pool.take(at(130_376), &mut counter), None);
-        assert!(pool.take(at(130_377), &mut counter).is_some());
+        assert_eq!(pool.take(at(130_376), &mut counter, |_| {}), None);
+        assert!(pool.take(at(130_377), &mut counter, |_| {}).is_some());
     }
 }
 
@@ -125,7 +128,7 @@ fn algorithms_differ_in_how_soon_they_return() {
         let mut last = vec![None; pairs as usize];
         let (mut interval, mut distinct) = (u64::MAX, HashSet::new());
         for n in 0..20 * pairs {
-            let (id, _) = pool.take(at(n), &mut counter).unwrap();
+            let (id, _) = pool.take(at(n), &mut counter, |_| {}).unwrap();
             if let Some(before) = last[id.0 as usize].replace(n) {
                 interval = interval.min(n - before);
             }
@@ -155,9 +158,9 @@ fn destinations_share_the_counter_of_algorithm_3_and_not_that_of_4() {
         config.selection.algorithm = algorithm;
         let (mut a, mut b) = (pool(&config), pool(&config));
         let mut counter = 5;
-        let (first, _) = a.take(at(0), &mut counter).unwrap();
-        b.take(at(0), &mut counter).unwrap();
-        let (second, _) = a.take(at(0), &mut counter).unwrap();
+        let (first, _) = a.take(at(0), &mut counter, |_| {}).unwrap();
+        b.take(at(0), &mut counter, |_| {}).unwrap();
+        let (second, _) = a.take(at(0), &mut counter, |_| {}).unwrap();
         assert_eq!((1_000 + second.0 - first.0) % 1_000, skips, "{algorithm:?}");
     }
 }
@@ -172,7 +175,7 @@ fn only_owned_and_untaken_pairs() {
         let mut pool = TuplePool::new(&config, &SOURCES, Some(&even), taken, [3, 4]).unwrap();
         assert_eq!(pool.free(), 3);
         let mut counter = 0;
-        while let Some((id, _)) = pool.take(at(0), &mut counter) {
+        while let Some((id, _)) = pool.take(at(0), &mut counter, |_| {}) {
             let tuple = pool.tuple(id);
             assert!(tuple.local_port.is_multiple_of(2));
             assert!(!taken(tuple.local, tuple.local_port));
