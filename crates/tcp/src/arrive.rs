@@ -17,19 +17,19 @@ pub(crate) enum Step {
 impl Connection {
     /// A segment for this connection arrives. RCV.NXT does not yet advance over new text: that is
     /// [`Connection::commit_text`]'s, which must follow if [`Outcome::text`] is not empty.
+    #[inline] // so that what comes of it is written where the caller has it
     pub fn on_segment(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
+        let mut out = Outcome::default();
+        self.arrive(env, seg, &mut out);
+        out
+    }
+
+    fn arrive(&mut self, env: &mut Env<'_>, seg: &Segment<'_>, out: &mut Outcome) {
         match self.state {
-            State::Closed => Outcome {
-                reset: !seg.header.flags.contains(Flags::RST),
-                ..Outcome::default()
-            },
-            State::SynSent => self.on_segment_syn_sent(env, seg),
+            State::Closed => out.reset = !seg.header.flags.contains(Flags::RST),
+            State::SynSent => self.on_segment_syn_sent(env, seg, out),
             State::TimeWait => self.on_segment_time_wait(env, seg),
-            _ => {
-                let mut out = Outcome::default();
-                self.on_segment_otherwise(env, seg, &mut out);
-                out
-            }
+            _ => self.on_segment_otherwise(env, seg, out),
         }
     }
 
@@ -234,16 +234,14 @@ impl Connection {
     /// TIME-WAIT until the last ACK is sent and the caller has moved what remains to
     /// [`crate::time_wait`]: nothing can change any more.
     #[cold]
-    fn on_segment_time_wait(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
+    fn on_segment_time_wait(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) {
         let h = seg.header;
         //= RFC 1337 3
         //# (F1) Ignore RST segments in TIME-WAIT state.
         let expected = h.seq == self.rcv_nxt && seg.is_empty() && h.ack == self.snd_nxt;
-        if h.flags.contains(Flags::RST) || expected {
-            return Outcome::default();
+        if !h.flags.contains(Flags::RST) && !expected {
+            self.answer_unacceptable(env, seg);
         }
-        self.answer_unacceptable(env, seg);
-        Outcome::default()
     }
 
     /// The sequence number after all that the application has sent and closed.

@@ -238,15 +238,23 @@ impl Connection {
         Events::ESTABLISHED
     }
 
-    /// Header of a segment of a synchronized connection, the acknowledgment included; whatever
-    /// acknowledgment was due is carried by it.
+    /// Header of a segment of a synchronized connection, the acknowledgment included, with a SACK option of `room` bytes
+    /// at most if text is held out of order; whatever acknowledgment was due is carried by it.
     #[inline]
-    pub(crate) fn ack_header(&mut self, env: &Env<'_>, seq: Seq, flags: Flags) -> Header {
+    pub(crate) fn ack_header(
+        &mut self,
+        env: &Env<'_>,
+        seq: Seq,
+        flags: Flags,
+        room: usize,
+    ) -> Header {
         self.flags.remove(Flag::ACK_NOW);
         self.ack_at = Instant::FAR_FUTURE;
         self.segments_unacked = 0;
         self.last_ack_sent = self.rcv_nxt;
         let window = self.announce_window(env.config, env.rcv_memory);
+        // Before there is a header: what is changed where it lies is written twice.
+        let sack = self.sack_len(room);
         Header {
             src_port: 0,
             dst_port: 0,
@@ -255,11 +263,14 @@ impl Connection {
             flags: flags | Flags::ACK,
             window,
             urgent: 0,
-            options: self.timestamps(env),
+            options: Options {
+                sack,
+                ..self.timestamps(env)
+            },
         }
     }
 
-    /// The options of every segment but a SYN.
+    /// The options of every segment but a SYN, and but SACK.
     #[inline]
     pub(crate) fn timestamps(&mut self, env: &Env<'_>) -> Options {
         //= RFC 7323 3.2

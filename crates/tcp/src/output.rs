@@ -157,7 +157,7 @@ impl Connection {
             //= RFC 9293 3.8.4
             //# An implementation SHOULD send a keep-alive segment with no data (SHLD-12)
             let seq = self.snd_nxt - 1;
-            return Some(control(self.ack_header(env, seq, Flags::ACK)));
+            return Some(control(self.ack_header(env, seq, Flags::ACK, 0)));
         }
         self.transmit_ack(env)
     }
@@ -180,8 +180,7 @@ impl Connection {
         }
         env.counters.pure_acks_sent += 1;
         let seq = self.bare_seq();
-        let mut header = self.ack_header(env, seq, Flags::ACK);
-        self.add_sacks(&mut header, Options::MAX_LEN);
+        let header = self.ack_header(env, seq, Flags::ACK, Options::MAX_LEN);
         Some(control(header))
     }
 
@@ -329,14 +328,12 @@ impl Connection {
             //# to be sent) (MUST-61).
             flags |= Flags::PSH;
         }
-        let mut transmit = Transmit {
-            header: self.ack_header(env, piece.seq, flags),
+        let room = usize::from(self.snd_mss) - piece.len as usize;
+        Transmit {
+            header: self.ack_header(env, piece.seq, flags, room),
             offset: piece.seq.offset_from(self.snd_una),
             len: piece.len as u16,
-        };
-        let room = usize::from(self.snd_mss) - piece.len as usize;
-        self.add_sacks(&mut transmit.header, room);
-        transmit
+        }
     }
 
     /// The persist timer runs although the window is open: it waited for more to be worth sending.

@@ -7,7 +7,12 @@ use crate::output::micros;
 use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
 impl Connection {
-    pub(crate) fn on_segment_syn_sent(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) -> Outcome {
+    pub(crate) fn on_segment_syn_sent(
+        &mut self,
+        env: &mut Env<'_>,
+        seg: &Segment<'_>,
+        out: &mut Outcome,
+    ) {
         let h = seg.header;
         let has_ack = h.flags.contains(Flags::ACK);
 
@@ -18,15 +23,13 @@ impl Connection {
             env.counters.unacceptable_acks += 1;
             if h.flags.contains(Flags::RST) {
                 env.counters.resets_ignored += 1;
-                return Outcome::default();
+                return;
             }
             env.counters.syns_challenged_by_peer += 1;
             self.hurry_syn(env);
             env.counters.resets_sent += 1;
-            return Outcome {
-                reset: true,
-                ..Outcome::default()
-            };
+            out.reset = true;
+            return;
         }
 
         if h.flags.contains(Flags::RST) {
@@ -36,20 +39,18 @@ impl Connection {
             //# segment and return.
             if !has_ack {
                 env.counters.resets_ignored += 1;
-                return Outcome::default();
+                return;
             }
             env.counters.resets_accepted += 1;
             self.enter_closed(CloseReason::Refused);
-            return Outcome {
-                events: Events::CLOSED,
-                ..Outcome::default()
-            };
+            out.events = Events::CLOSED;
+            return;
         }
 
         //= RFC 9293 3.10.7.3
         //# if neither of the SYN or RST bits is set, then drop the segment and return.
         if !h.flags.contains(Flags::SYN) {
-            return Outcome::default();
+            return;
         }
         self.receive_syn(env, h);
 
@@ -60,21 +61,17 @@ impl Connection {
             //# and send it.
             self.state = State::SynReceived;
             self.flags |= Flag::SYN_DUE;
-            return Outcome::default();
+            return;
         }
 
         //= RFC 9293 3.10.7.3
         //# If SND.UNA > ISS (our SYN has been ACKed), change the connection state to ESTABLISHED,
         //# form an ACK segment
-        let mut out = Outcome {
-            events: self.establish(env, h),
-            ..Outcome::default()
-        };
+        out.events = self.establish(env, h);
         self.flags |= Flag::ACK_NOW;
         // What may be sent of the text is what a SYN's window says; the SYN is before it.
         self.announce_syn_window(env.config, env.rcv_memory);
-        self.receive_text(env, seg, &mut out);
-        out
+        self.receive_text(env, seg, out);
     }
 
     /// After the RST for an unacceptable acknowledgment the peer has forgotten the connection

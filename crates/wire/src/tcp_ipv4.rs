@@ -103,7 +103,7 @@ pub fn parse(packet: &[u8], checksums: Checksums, header: &mut Header) -> Option
         text
     } else {
         if start > LEN {
-            header.options = Options::parse(&packet[LEN..start]).ok()?;
+            header.options.read(&packet[LEN..start]).ok()?;
         }
         &packet[LEN..end]
     };

@@ -77,7 +77,7 @@ pub fn parse(packet: &[u8], verify: bool, header: &mut Header) -> Option<Packet>
         text
     } else {
         if start > TCP_LEN {
-            header.options = Options::parse(&segment[TCP_LEN..start]).ok()?;
+            header.options.read(&segment[TCP_LEN..start]).ok()?;
         }
         after
     };

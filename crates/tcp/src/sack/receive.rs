@@ -1,19 +1,23 @@
 //! The data receiver's part (RFC 2018 sections 2 to 4).
 
+use wire::tcp::Options;
 use wire::tcp::sack::{self, BLOCK_LEN};
-use wire::tcp::{Header, Options};
 
 use crate::connection::{Connection, Flag};
+use crate::open::TIMESTAMPS_LEN;
 
 /// What stands before the blocks: padding, the option's kind and its length.
 const BEFORE_BLOCKS: usize = 4;
 
 impl Connection {
-    /// Lets `header` tell of what is held out of order, in `room` bytes of options at most.
+    /// [`Options::sack`] of a segment: the bytes of the blocks that tell of what is held out of order, where the whole
+    /// option has `room` bytes at most.
     #[inline]
-    pub(crate) fn add_sacks(&self, header: &mut Header, room: usize) {
-        if !self.ranges.is_empty() {
-            self.add_blocks(header, room);
+    pub(crate) fn sack_len(&self, room: usize) -> u8 {
+        if self.ranges.is_empty() {
+            0
+        } else {
+            self.blocks_len(room)
         }
     }
 
@@ -24,18 +28,22 @@ impl Connection {
     //# options under any circumstance, it SHOULD generate them under all
     //# permitted circumstances.
     #[cold]
-    fn add_blocks(&self, header: &mut Header, room: usize) {
+    fn blocks_len(&self, room: usize) -> u8 {
         if !self.flags.contains(Flag::SACK) {
-            return;
+            return 0;
         }
-        let room = room.min(Options::MAX_LEN - header.options.len());
+        let timestamps = match self.flags.contains(Flag::TIMESTAMPS) {
+            true => usize::from(TIMESTAMPS_LEN),
+            false => 0,
+        };
+        let room = room.min(Options::MAX_LEN - timestamps);
         let fit = room.saturating_sub(BEFORE_BLOCKS) / BLOCK_LEN;
         //= RFC 2018 4
         //# The data receiver SHOULD include as many distinct SACK blocks as
         //# possible in the SACK option.
         let blocks = self.ranges.count().min(fit);
         // At most four.
-        header.options.sack = (blocks * BLOCK_LEN) as u8;
+        (blocks * BLOCK_LEN) as u8
     }
 
     /// Writes the blocks of a segment just returned by [`Connection::poll_transmit`] to `dst`, which is

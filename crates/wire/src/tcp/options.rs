@@ -73,9 +73,21 @@ impl Options {
     /// [`Error::OptionLength`].
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Options, Error> {
+        let mut options = Options::NONE;
+        options.read(bytes)?;
+        Ok(options)
+    }
+
+    /// [`Options::parse`] where they are to be, which are [`Options::NONE`] before: to move them costs more than to
+    /// read them. After an error they are unspecified.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match Options::customary_syn(bytes) {
-            Some(options) => Ok(options),
-            None => Options::parse_any(bytes),
+            Some(options) => {
+                *self = options;
+                Ok(())
+            }
+            None => self.read_any(bytes),
         }
     }
 
@@ -103,20 +115,20 @@ impl Options {
         })
     }
 
-    fn parse_any(mut bytes: &[u8]) -> Result<Options, Error> {
-        let mut options = Options::NONE;
+    #[inline(never)]
+    fn read_any(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         // The customary layouts, every option on a 4-byte boundary. What is not one of them, the
         // walk below reads from there on.
         while let Some((word, rest)) = bytes.split_first_chunk::<4>() {
             match *word {
-                [MAXIMUM_SEGMENT_SIZE, 4, a, b] => options.mss = Some(u16::from_be_bytes([a, b])),
-                [NO_OPERATION, WINDOW_SCALE, 3, shift] => options.window_scale = Some(shift),
+                [MAXIMUM_SEGMENT_SIZE, 4, a, b] => self.mss = Some(u16::from_be_bytes([a, b])),
+                [NO_OPERATION, WINDOW_SCALE, 3, shift] => self.window_scale = Some(shift),
                 NOP_NOP_TIMESTAMPS | SACK_PERMITTED_TIMESTAMPS => {
                     let Some((body, rest)) = rest.split_first_chunk::<8>() else {
                         break;
                     };
-                    options.sack_permitted |= word[0] == SACK_PERMITTED;
-                    options.take(TIMESTAMPS, body);
+                    self.sack_permitted |= word[0] == SACK_PERMITTED;
+                    self.take(TIMESTAMPS, body);
                     bytes = rest;
                     continue;
                 }
@@ -124,8 +136,7 @@ impl Options {
             }
             bytes = rest;
         }
-        options.walk(bytes)?;
-        Ok(options)
+        self.walk(bytes)
     }
 
     /// [`Options::parse`] without its short cut.
