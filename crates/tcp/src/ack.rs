@@ -211,7 +211,12 @@ impl Connection {
         //# If SND.UNA =< SEG.ACK =< SND.NXT, the send window should be updated.  If (SND.WL1 <
         //# SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)), set SND.WND <- SEG.WND, set
         //# SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK.
-        let newer = self.snd_wl1.lt(h.seq) || (self.snd_wl1 == h.seq && self.snd_wl2.le(h.ack));
+        //
+        // What acknowledges more was sent later, though its number may be lower: a retransmission, or what a
+        // peer sends whose SND.NXT is beyond our closed window.
+        let newer = self.snd_wl1.lt(h.seq)
+            || self.snd_wl2.lt(h.ack)
+            || (self.snd_wl1 == h.seq && self.snd_wl2 == h.ack);
         if !newer || h.ack.lt(self.snd_una) {
             return;
         }

@@ -43,7 +43,7 @@ impl Connection {
             if let Step::Done = self.check_control(env, seg, out) {
                 return;
             }
-        } else if !self.is_acceptable(h.seq, seg.len()) {
+        } else if !self.is_acceptable(h.seq, seg.len()) && !self.is_ack_at_edge(seg) {
             self.unacceptable(env, seg);
             return;
         }
@@ -109,6 +109,19 @@ impl Connection {
         }
         //= RFC 9293 3.10.7.4
         //# if the ACK bit is off, drop the segment and return
+    }
+
+    /// An acknowledgment of a peer that has filled the window with text of which some is missing: it has no
+    /// lower number to send one with.
+    #[cold]
+    fn is_ack_at_edge(&self, seg: &Segment<'_>) -> bool {
+        //= RFC 9293 3.10.7.4
+        //# If the RCV.WND is zero, no segments will be acceptable, but special allowance should
+        //# be made to accept valid ACKs, URGs, and RSTs.
+        //
+        // As little room is left here. Without what these say of the window and of our text, both
+        // directions would wait for their timers.
+        self.flags.contains(Flag::FILLED) && seg.is_empty() && seg.header.seq == self.rcv_adv
     }
 
     /// First step: the segment is outside of the window.

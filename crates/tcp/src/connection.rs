@@ -65,6 +65,9 @@ bitflags::bitflags! {
         const NO_MEMORY = 1 << 24;
         /// Receive memory is scarce: the window is not opened for what was read.
         const CLAMPED = 1 << 25;
+        /// Text up to the right edge of the window came while text before it is missing: the peer's SND.NXT is
+        /// there.
+        const FILLED = 1 << 26;
 
         /// Any of the things due.
         const DUE = 0xff << 16;

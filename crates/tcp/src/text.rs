@@ -97,6 +97,9 @@ impl Connection {
         //# A TCP receiver SHOULD send an immediate duplicate ACK when an out-of-order segment
         //# arrives.
         self.acks_owed = self.acks_owed.saturating_add(1);
+        if last == self.rcv_adv {
+            self.flags |= Flag::FILLED;
+        }
         if !self.ranges.accepts(first, last) {
             env.counters.out_of_order_dropped_ranges += 1;
             return;
@@ -155,7 +158,7 @@ impl Connection {
             taken = self.rcv.append_leaving(env.rcv_memory, rest, reserve) as u32;
             dropped = (taken as usize) < rest.len();
             if dropped {
-                self.no_memory(env);
+                self.no_memory(env, self.rcv_nxt + consumed + rest.len() as u32);
             }
         }
         self.rcv_nxt += consumed + taken;
@@ -189,9 +192,12 @@ impl Connection {
         events
     }
 
-    /// Text in order was dropped.
+    /// Text in order, up to `end`, was dropped.
     #[cold]
-    fn no_memory(&mut self, env: &mut Env<'_>) {
+    fn no_memory(&mut self, env: &mut Env<'_>, end: Seq) {
+        if end == self.rcv_adv {
+            self.flags |= Flag::FILLED;
+        }
         env.counters.text_dropped_memory += 1;
         if !self.flags.contains(Flag::NO_MEMORY) {
             env.counters.windows_closed_memory += 1;

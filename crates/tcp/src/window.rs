@@ -68,7 +68,10 @@ impl Connection {
         }
         let field = field.min(0xffff) as u16;
         let edge = self.rcv_nxt + (u32::from(field) << shift);
-        self.rcv_adv = self.rcv_adv.max(edge);
+        if edge.gt(self.rcv_adv) {
+            self.rcv_adv = edge;
+            self.flags.remove(Flag::FILLED);
+        }
         field
     }
 

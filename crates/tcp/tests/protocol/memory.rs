@@ -121,6 +121,24 @@ fn who_holds_little_finds_the_last_chunks() {
 }
 
 #[test]
+fn a_peer_that_filled_the_window_is_heard_while_text_is_missing() {
+    let (mut s, _others) = with_others(13);
+    s.send(&[1; 500]);
+    s.out();
+    // Nobody has sent that much yet.
+    s.arrive(ACK, 65_536, 501, b"");
+    assert_eq!(s.host.conn.unacknowledged(), 500);
+    for seq in (1..65_536).step_by(1000) {
+        s.arrive(ACK, seq, 1, &vec![7; 1000.min(65_536 - seq) as usize]);
+        s.out();
+    }
+    s.arrive(ACK, 65_536, 501, b"");
+    assert_eq!(s.host.conn.unacknowledged(), 0);
+    s.arrive(ACK, 65_537, 501, b"");
+    assert_eq!(s.host.core.counters.unacceptable_segments, 2);
+}
+
+#[test]
 fn while_memory_is_scarce_a_window_shrinks_from_the_left() {
     let (mut s, others) = with_others(13);
     let mut left = 65_535;

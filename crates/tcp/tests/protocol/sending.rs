@@ -293,6 +293,23 @@ fn what_goes_out_during_a_probe_is_within_the_window() {
 }
 
 #[test]
+fn a_window_is_believed_by_the_acknowledgment_or_the_number() {
+    let mut s = Script::established(bare());
+    s.send(&[1; 500]);
+    s.out();
+    s.wnd = 100;
+    s.arrive(ACK, 1001, 1, b"text out of order");
+    s.out();
+    // An old number with an old acknowledgment, though it came last.
+    s.wnd = 50_000;
+    s.arrive(ACK, 1, 1, b"");
+    assert_eq!(s.host.conn.info().snd_wnd, 100);
+    // What acknowledges more was sent later.
+    s.arrive(ACK, 1, 501, &[7; 1000]);
+    assert_eq!(s.host.conn.info().snd_wnd, 50_000);
+}
+
+#[test]
 fn a_trickle_does_not_overflow_the_receive_buffer() {
     // One byte a segment, and nobody reads: rounding the scaled window up each time would let in
     // one more byte for each.
