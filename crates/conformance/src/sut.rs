@@ -57,7 +57,7 @@ impl Sut {
         config.max_neighbors = u16::MAX;
         config.control_replies_per_second = flags.replies;
         config.time_wait_ack_interval_ms = flags.tw_ack_ms;
-        // The last quarter is no plenty: windows are not what the buffers alone would have them.
+        // Not all of it is promised: windows would not be what the buffers alone would have them.
         config.receive_memory = flags.memory.max(flags.tcp.rcv_buf) as usize * 4 / 3;
         config.send_memory = flags.memory.max(flags.tcp.snd_buf) as usize;
         config.real_time_at_zero_ns = now_us.wrapping_mul(1_000);

@@ -184,7 +184,7 @@ pub(crate) struct Core {
     pub(crate) woken: u32,
     /// Connections that wait for send memory, longest first.
     pub(crate) starved: Lists,
-    /// Connections that wait for receive memory, longest first.
+    /// Connections that wait for receive memory, longest first; and those that were looked at in vain.
     pub(crate) short: Lists,
     /// When some of them may go on, if there is memory.
     pub(crate) reopen_at: Instant,
@@ -322,7 +322,7 @@ impl Core {
             waiting: Lists::new(config.max_connections, woken + 1),
             woken,
             starved: Lists::new(config.max_connections, 1),
-            short: Lists::new(config.max_connections, 1),
+            short: Lists::new(config.max_connections, 2),
             reopen_at: Instant::ZERO,
             mtu: config.mtu,
             link,

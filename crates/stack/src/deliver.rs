@@ -154,7 +154,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     }
 
     /// Opens the windows of connections that wait for receive memory, longest waiting first: of as many
-    /// at a time as would find room with all that they are promised.
+    /// at a time as would find room with all that they are promised. While memory is scarce those go on waiting
+    /// whose text was dropped, and the others get what they can of what is kept for who holds little.
     pub(crate) fn reopen(&mut self, now: Instant) {
         let core = &mut self.core;
         let memory = &self.receive_memory;
@@ -162,25 +163,38 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             return;
         }
         core.reopen_at = now.plus_millis(REOPEN_MS);
-        let chunks = memory.free() - memory.reserve();
+        let scarce = memory.is_scarce();
+        let chunks = match scarce {
+            true => memory.free(),
+            false => memory.free() - memory.reserve(),
+        };
         let mut bytes = u64::from(chunks) * u64::from(memory.chunk_size());
         for _ in 0..FLUSH_BUDGET {
             let Some(index) = core.short.pop(0) else {
-                return;
+                break;
             };
             let slot = core.slab.get_mut(index);
-            slot.flags &= !flag::SHORT;
             if !slot.conn.waits_for_memory() {
+                slot.flags &= !flag::SHORT;
                 continue;
             }
             let config = &core.tcp_configs[usize::from(slot.config)];
-            let promised = slot.conn.memory_is_back(config);
+            let mut promised = 0;
+            if !scarce || !slot.conn.waits_with_loss() {
+                promised = slot.conn.memory_is_back(config, memory);
+            }
+            if slot.conn.waits_for_memory() {
+                core.short.push(1, index);
+                continue;
+            }
+            slot.flags &= !flag::SHORT;
             core.mark_dirty(index);
             match bytes.checked_sub(promised.into()) {
                 Some(left) => bytes = left,
-                None => return,
+                None => break,
             }
         }
+        core.short.append(0, 1);
     }
 
     /// Tells connections that found no send memory that there is some, longest waiting first.
@@ -212,7 +226,7 @@ impl Core {
 
     /// When connections that wait for receive memory may go on.
     pub(crate) fn next_reopening(&self, memory: &Memory) -> Option<Instant> {
-        (!self.short.is_empty(0) && !memory.is_scarce()).then_some(self.reopen_at)
+        (!self.short.is_empty(0) && !memory.is_exhausted()).then_some(self.reopen_at)
     }
 }
 

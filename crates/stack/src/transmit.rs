@@ -18,6 +18,7 @@ pub(crate) const FLUSH_BUDGET: usize = 1024;
 impl<A: Application, P: FramePool> Stack<A, P> {
     /// Lets connections that have something to send do so, while there is room.
     pub(crate) fn flush(&mut self, now: Instant) {
+        self.receive_memory.set_users(self.core.slab.live());
         if self.core.has_woken() {
             self.core.wake();
         }

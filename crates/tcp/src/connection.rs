@@ -63,7 +63,7 @@ bitflags::bitflags! {
 
         /// Text was dropped because receive memory is exhausted: the window is said to be closed.
         const NO_MEMORY = 1 << 24;
-        /// Receive memory is scarce: the window is not opened for what was read.
+        /// Receive memory is scarce, and the connection's share of it too small for a segment.
         const CLAMPED = 1 << 25;
         /// Text up to the right edge of the window came while text before it is missing: the peer's SND.NXT is
         /// there.

@@ -15,6 +15,9 @@ pub struct Memory {
     free_head: u32,
     free: u32,
     shift: u32,
+    reserve: u32,
+    /// A connection's share is a chunk of 2^`shift` bytes divided by 2^`share_shift`, for each that is free.
+    share_shift: u32,
 }
 
 impl Memory {
@@ -34,6 +37,8 @@ impl Memory {
             free_head: if chunks == 0 { NONE } else { 0 },
             free: chunks,
             shift,
+            reserve: chunks / 8,
+            share_shift: 0,
         }
     }
 
@@ -58,7 +63,7 @@ impl Memory {
         self.next.len() as u32
     }
 
-    /// Whether less than a quarter is free: nobody is promised more than what it can use at once.
+    /// Whether less than a quarter is free: who was promised more than there was goes on waiting.
     #[inline]
     #[must_use]
     pub fn is_scarce(&self) -> bool {
@@ -69,7 +74,34 @@ impl Memory {
     #[inline]
     #[must_use]
     pub fn reserve(&self) -> u32 {
-        self.chunks() / 8
+        self.reserve
+    }
+
+    /// Whether most of what is kept for those who hold little is in use: nobody is promised more of it.
+    #[inline]
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.free <= self.reserve / 4
+    }
+
+    /// How many connections share the memory, to be told once a turn. More than 16 count as 16: of many, most
+    /// hold nothing.
+    #[inline]
+    pub fn set_users(&mut self, users: usize) {
+        self.share_shift = users.min(16).next_power_of_two().ilog2();
+    }
+
+    /// Whether a connection's share is more than `bytes`, whatever it holds.
+    #[inline]
+    pub(crate) fn is_ample_for(&self, bytes: u32) -> bool {
+        self.free > self.reserve + (bytes >> (self.shift - self.share_shift))
+    }
+
+    /// The share of a connection that holds `held` bytes, in bytes: of what is free, but for
+    /// [`Memory::reserve`], and of its own.
+    pub(crate) fn share(&self, held: u32) -> u64 {
+        let free = u64::from(self.free.saturating_sub(self.reserve)) << self.shift;
+        (free + u64::from(held)) >> self.share_shift
     }
 
     /// Bytes of one chunk.

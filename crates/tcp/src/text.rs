@@ -4,6 +4,7 @@ use wire::Seq;
 use wire::tcp::Flags;
 
 use crate::connection::{Connection, Flag};
+use crate::window::little;
 use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 
 /// When memory is scarce, the gap before text out of order for which it is taken however little was
@@ -11,9 +12,6 @@ use crate::{CloseReason, Env, Events, Outcome, Segment, State};
 const GAP_BYTES: u64 = 16 << 10;
 /// And for each byte received and held.
 const GAP_SHARE: u64 = 4;
-/// What a connection may hold in order when others hold all but [`crate::Memory::reserve`], in bytes:
-/// enough for the beginning of a request.
-const LITTLE: usize = 4096;
 
 impl Connection {
     /// The text and FIN of `seg`.
@@ -153,7 +151,7 @@ impl Connection {
         let mut dropped = false;
         if !rest.is_empty() {
             let rest = &rest[..rest.len().min((self.rcv_wnd() - consumed) as usize)];
-            let little = self.rcv.len() as usize + rest.len() <= LITTLE;
+            let little = self.rcv.len() as usize + rest.len() <= little(env.config) as usize;
             let reserve = if little { 0 } else { env.rcv_memory.reserve() };
             taken = self.rcv.append_leaving(env.rcv_memory, rest, reserve) as u32;
             dropped = (taken as usize) < rest.len();
@@ -182,7 +180,7 @@ impl Connection {
         }
         self.acknowledge_text(env);
         if self.waits_for_memory() && !dropped && self.rcv.is_empty() {
-            self.memory_is_back(env.config);
+            self.memory_is_back(env.config, env.rcv_memory);
         }
         events |= self.receive_fin(env);
         if had_gap && self.ranges.is_empty() && !self.flags.contains(Flag::FIN_HELD) {

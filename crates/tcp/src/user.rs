@@ -85,8 +85,8 @@ impl Connection {
             self.rcv.skip(env.rcv_memory, n);
         }
         if self.waits_for_memory() && self.rcv.is_empty() {
-            self.memory_is_back(env.config);
-        } else if self.window_update_due(env.config) {
+            self.memory_is_back(env.config, env.rcv_memory);
+        } else if self.window_update_due(env.config, env.rcv_memory) {
             self.flags |= Flag::ACK_NOW;
         }
     }

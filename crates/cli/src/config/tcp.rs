@@ -12,7 +12,7 @@ pub struct Tcp {
     /// `port.mtu` - 40.
     pub mss: Option<Count<64, 9176>>,
     /// Receive buffer of a connection: the largest window offered, 1k to 1G, at least 8k where the
-    /// http application listens. Default `"256k"`.
+    /// http application listens. Less is offered where `limits.receive_memory` is short. Default `"256k"`.
     pub rcv_buf: Bytes<1024, { 1 << 30 }>,
     /// Send buffer of a connection, 1k to 1G. Default `"256k"`.
     pub snd_buf: Bytes<1024, { 1 << 30 }>,

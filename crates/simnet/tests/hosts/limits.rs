@@ -215,6 +215,7 @@ fn a_transmit_queue_of_one_frame_slows_and_loses_nothing() {
 
 fn many_readers_that_stop_share_little_receive_memory() {
     let mut net = with_readers_that_stop(40, &tcp::Config::default());
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 32);
     // They read again: everything arrives.
     net.with_app(SERVER, |app, cx| {
         app.deaf = false;
@@ -228,10 +229,9 @@ fn many_readers_that_stop_share_little_receive_memory() {
     assert_eq!(net.host(SERVER).usage().receive_chunks, 0);
 }
 
-/// Forty connections that are offered 30,000 bytes each, of which nobody reads any, have all the receive memory of a server: 32
-/// chunks.
-fn with_readers_that_stop(ports: u16, tcp: &tcp::Config) -> Network<Plain> {
-    let (mut server, client) = configs(ports, tcp);
+/// Connections that are offered 30,000 bytes each, of which nobody reads any, at a server with 32 chunks of receive memory.
+fn with_readers_that_stop(readers: u16, tcp: &tcp::Config) -> Network<Plain> {
+    let (mut server, client) = configs(readers + 1, tcp);
     server.receive_memory = 1 << 16;
     let server_app = Plain {
         deaf: true,
@@ -245,13 +245,12 @@ fn with_readers_that_stop(ports: u16, tcp: &tcp::Config) -> Network<Plain> {
     net.limit_log(1_000);
     net.run_ms(5);
     net.with_app(CLIENT, |_, cx| {
-        for _ in 0..40 {
+        for _ in 0..readers {
             cx.connect(DestinationId(0)).unwrap();
         }
     });
     net.run_ms(30_000);
-    let usage = net.host(SERVER).usage();
-    assert_eq!((usage.live, usage.receive_chunks), (40, 32), "{usage:?}");
+    assert_eq!(net.host(SERVER).usage().live, readers.into());
     net
 }
 
@@ -262,6 +261,7 @@ fn senders_wait_while_receive_memory_is_short() {
         ..tcp::Config::default()
     };
     let mut net = with_readers_that_stop(40, &tcp);
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 32);
     net.run_ms(600_000);
     assert_eq!(net.host(CLIENT).usage().live, 40, "{}", net.log().tail(20));
     let closed = net.host(SERVER).counters().tcp.windows_closed_memory;
@@ -280,16 +280,74 @@ fn senders_wait_while_receive_memory_is_short() {
 }
 
 fn who_reads_is_not_hurt_by_those_who_do_not() {
-    let mut net = with_readers_that_stop(41, &tcp::Config::default());
-    net.host_mut(SERVER).app_mut().deaf = false;
-    let resent = net.host(CLIENT).counters().tcp.retransmission_timeouts;
+    // They hold everything but what is kept for those who hold little.
+    let mut net = with_readers_that_stop(4, &tcp::Config::default());
+    assert_eq!(net.host(SERVER).usage().receive_chunks, 28);
+    // Another connection is read, by whole requests: the segment that begins one is held until the next is there.
+    net.host_mut(CLIENT).app_mut().greeting.clear();
     net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)))
         .unwrap();
+    net.run_ms(5);
+    let server = net.host_mut(SERVER).app_mut();
+    server.record = 2_000;
+    server.reads = Some(server.last());
+    let before = (
+        net.host(CLIENT).counters().tcp.retransmission_timeouts,
+        net.host(SERVER).counters().tcp.text_dropped_memory,
+    );
+    net.with_app(CLIENT, |app, cx| {
+        let conn = app.last();
+        app.send(cx, conn, &[5; 30_000]);
+    });
     net.run_ms(50);
     let got = net.host(SERVER).app().received.len();
-    assert!(got >= 30_000, "{got}: {}", net.log().tail(20));
-    let again = net.host(CLIENT).counters().tcp.retransmission_timeouts;
-    assert_eq!(again, resent);
+    assert_eq!(got, 30_000, "{}", net.log().tail(20));
+    let after = (
+        net.host(CLIENT).counters().tcp.retransmission_timeouts,
+        net.host(SERVER).counters().tcp.text_dropped_memory,
+    );
+    assert_eq!(after, before);
+}
+
+fn slow_readers_share_little_receive_memory_and_lose_nothing() {
+    let (mut server, client) = configs(12, &tcp::Config::default());
+    // 64 chunks for 12 buffers of 64 KiB.
+    server.receive_memory = 1 << 17;
+    let server_app = Plain {
+        deaf: true,
+        ..Plain::default()
+    };
+    let client_app = Plain {
+        greeting: vec![5; 200_000],
+        ..Plain::default()
+    };
+    let mut net = pair((server, client), (server_app, client_app));
+    net.limit_log(1_000);
+    net.run_ms(5);
+    net.with_app(CLIENT, |_, cx| {
+        for _ in 0..12 {
+            cx.connect(DestinationId(0)).unwrap();
+        }
+    });
+    // Every 10 ms they read what there is, one after the other.
+    let mut turns = 0;
+    while net.host(SERVER).app().received.len() < 12 * 200_000 {
+        net.run_ms(10);
+        net.with_app(SERVER, |app, cx| {
+            let open = app.told.iter().filter(|told| told.2 == Told::Open);
+            let reader = open.map(|told| told.1).nth(turns % 12);
+            app.reads = reader;
+            if let Some(reader) = reader {
+                cx.resume(reader);
+            }
+        });
+        turns += 1;
+        assert!(turns < 1_000, "{}", net.log().tail(20));
+    }
+    let count = net.host(SERVER).counters().tcp;
+    assert_eq!(count.text_dropped_memory, 0, "in {turns} turns");
+    let count = net.host(CLIENT).counters().tcp;
+    assert_eq!(count.retransmitted_segments, 0, "in {turns} turns");
 }
 
 fn many_senders_share_little_send_memory() {
@@ -326,5 +384,6 @@ over_both! {
     many_readers_that_stop_share_little_receive_memory
     senders_wait_while_receive_memory_is_short
     who_reads_is_not_hurt_by_those_who_do_not
+    slow_readers_share_little_receive_memory_and_lose_nothing
     many_senders_share_little_send_memory
 }

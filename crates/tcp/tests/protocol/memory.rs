@@ -75,7 +75,10 @@ fn without_memory_the_peer_is_told_to_wait() {
     assert_eq!(s.host.core.counters.windows_closed_memory, 1);
     // Others are done: the window opens, and its edge is where it was.
     others.release(&mut s.host.core.rcv_memory);
-    let bytes = s.host.conn.memory_is_back(&s.host.core.config);
+    let bytes = s
+        .host
+        .conn
+        .memory_is_back(&s.host.core.config, &s.host.core.rcv_memory);
     assert_eq!(window(&mut s), 65_535 - 2048);
     assert_eq!(bytes, 65_535 - 2048);
     assert!(!s.host.conn.waits_for_memory());
@@ -106,7 +109,7 @@ fn who_read_what_it_held_is_sent_more_at_once() {
     s.arrive(ACK, 1, 1, &[7; 5000]);
     assert_eq!(window(&mut s), 0);
     s.host.read_all();
-    assert_eq!(window(&mut s), 65_535);
+    assert_eq!(window(&mut s), 65_535 - 2048);
 }
 
 #[test]
@@ -138,27 +141,81 @@ fn a_peer_that_filled_the_window_is_heard_while_text_is_missing() {
     assert_eq!(s.host.core.counters.unacceptable_segments, 2);
 }
 
+/// A connection that is promised no more than 4,000 bytes, as it is after much that was read.
+fn used_up(s: &mut Script) {
+    s.host.reading = true;
+    for i in 0..61 {
+        s.arrive(ACK, 1 + 1000 * i, 1, &[7; 1000]);
+        s.out();
+    }
+    s.arrive(ACK, 61_001, 1, &[7; 535]);
+    s.host.reading = false;
+    assert_eq!(window(s), 4000);
+}
+
+const USED_UP: i64 = 61_536;
+
 #[test]
 fn while_memory_is_scarce_a_window_shrinks_from_the_left() {
-    let (mut s, others) = with_others(13);
-    let mut left = 65_535;
-    for seq in [1, 1001] {
-        s.arrive(ACK, seq, 1, &[7; 1000]);
+    let (mut s, others) = with_others(12);
+    used_up(&mut s);
+    let mut left = 4000;
+    for i in 0..3 {
+        s.arrive(ACK, USED_UP + 1000 * i, 1, &[7; 1000]);
         left -= 1000;
         assert_eq!(window(&mut s), left);
+        assert!(!s.host.conn.waits_for_memory());
     }
-    // Half is read: as before, no more.
-    let half = 1000;
-    s.host.conn.consume(&mut s.host.core.env(), half);
-    s.arrive(ACK, 1, 1, b"?");
-    assert_eq!(window(&mut s), left);
+    s.arrive(ACK, USED_UP + 3000, 1, &[7; 1000]);
+    assert_eq!(window(&mut s), 0);
     assert!(s.host.conn.waits_for_memory());
-    others.release(&mut s.host.core.rcv_memory);
-    s.host.conn.memory_is_back(&s.host.core.config);
-    // Less than two segments could be gained, which is no news.
+    // It holds its share: there is nothing to tell.
+    let Core {
+        config, rcv_memory, ..
+    } = &s.host.core;
+    assert_eq!(s.host.conn.memory_is_back(config, rcv_memory), 0);
+    assert!(s.host.conn.waits_for_memory());
     s.expect(&[]);
-    s.arrive(ACK, 1, 1, b"?");
-    assert_eq!(window(&mut s), left + 1000);
+    others.release(&mut s.host.core.rcv_memory);
+    let Core {
+        config, rcv_memory, ..
+    } = &s.host.core;
+    // Of 16 chunks it holds two, and two are kept.
+    let share = 12 * 2048 + 4000;
+    assert_eq!(s.host.conn.memory_is_back(config, rcv_memory), share - 4000);
+    assert!(!s.host.conn.waits_for_memory());
+    assert_eq!(u32::from(window(&mut s)), share - 4000);
+    assert_eq!(s.host.core.counters.text_dropped_memory, 0);
+}
+
+#[test]
+fn while_memory_is_scarce_who_waits_for_a_whole_request_gets_it() {
+    let (mut s, _others) = with_others(12);
+    used_up(&mut s);
+    for i in 0..4 {
+        s.arrive(ACK, USED_UP + 1000 * i, 1, &[7; 1000]);
+        s.out();
+    }
+    // The requests before the last are read.
+    s.host.conn.consume(&mut s.host.core.env(), 2500);
+    assert_eq!(window(&mut s), 4096 - 1500);
+}
+
+#[test]
+fn a_share_is_the_less_the_more_there_are() {
+    let mut memory = Memory::new(16, CHUNK);
+    let mut share = |users| {
+        memory.set_users(users);
+        let mut host = Host::connect(bare(), Seq(ISS));
+        core::mem::swap(&mut host.core.rcv_memory, &mut memory);
+        let window = host.transmit()[0].header.window;
+        core::mem::swap(&mut host.core.rcv_memory, &mut memory);
+        window
+    };
+    let all = 14 * 2048;
+    assert_eq!([1, 2, 4].map(&mut share), [all, all / 2, all / 4]);
+    // Four segments are promised in any case.
+    assert_eq!([8, 1000].map(&mut share), [4000, 4000]);
 }
 
 #[test]
@@ -170,5 +227,5 @@ fn while_memory_is_scarce_a_syn_promises_four_segments() {
     assert_eq!(host.transmit()[0].header.window, 4_000);
     others.release(&mut host.core.rcv_memory);
     host.timer();
-    assert_eq!(host.transmit()[0].header.window, 65_535);
+    assert_eq!(host.transmit()[0].header.window, 14 * 2048);
 }

@@ -46,8 +46,9 @@ pub(crate) struct Plain {
     pub(crate) record: usize,
     /// How often data was shown.
     pub(crate) shown: usize,
-    /// Nothing is consumed.
+    /// Nothing is consumed, but on the connection `reads`.
     pub(crate) deaf: bool,
+    pub(crate) reads: Option<Handle>,
     /// Everything that it was told, with the time.
     pub(crate) told: Vec<(Instant, Handle, Told)>,
     /// Everything received, all connections together.
@@ -127,7 +128,7 @@ impl Application for Plain {
         self.shown += 1;
         let whole = data.len() - data.len() % self.record.max(1);
         let data = &data[..whole];
-        if self.deaf || data.is_empty() {
+        if (self.deaf && self.reads != Some(conn)) || data.is_empty() {
             return 0;
         }
         self.note(cx, conn, Told::Data(data.len()));
