@@ -2,15 +2,18 @@
 
 use std::fmt;
 
-use super::{Enabled, Offloads};
+use super::{Enabled, Offloads, RssFields};
 
 impl fmt::Display for Enabled {
     /// As in `2 queues spread by RSS; checksums by the device: received IPv4 TCP, sent none`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.rx_queues == 1 { "" } else { "s" };
         write!(f, "{} queue{plural}", self.rx_queues)?;
-        if self.rss.is_some() {
+        if let Some(rss) = &self.rss {
             write!(f, " spread by RSS")?;
+            if !rss.fields.contains(RssFields::IPV6_TCP) {
+                write!(f, ", IPv4 only")?;
+            }
         }
         let (rx, tx) = (
             [Offloads::RX_IPV4_CHECKSUM, Offloads::RX_TCP_CHECKSUM],
@@ -48,7 +51,7 @@ impl Enabled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Rss, RssFields};
+    use crate::Rss;
 
     #[test]
     fn a_port_in_words() {
@@ -61,7 +64,7 @@ mod tests {
             offloads: Offloads::CHECKSUMS,
             rss: Some(Rss {
                 key: Vec::new(),
-                fields: RssFields::IPV4_TCP,
+                fields: RssFields::IPV4_TCP | RssFields::IPV6_TCP,
             }),
             reta: vec![0, 1],
             promiscuous: false,
@@ -69,6 +72,12 @@ mod tests {
         };
         let text =
             "2 queues spread by RSS; checksums by the device: received IPv4 TCP, sent IPv4 TCP";
+        assert_eq!(enabled.to_string(), text);
+        enabled.rss = enabled.rss.map(|rss| Rss {
+            fields: RssFields::IPV4_TCP,
+            ..rss
+        });
+        let text = "2 queues spread by RSS, IPv4 only; checksums by the device: received IPv4 TCP, sent IPv4 TCP";
         assert_eq!(enabled.to_string(), text);
         enabled.rx_queues = 1;
         enabled.rss = None;
