@@ -79,6 +79,34 @@ test_readers_that_never_read_hurt_nobody() {
     note "window probes $(($(sum window_probes_sent) - probes))"
 }
 
+# Twelve that do not read for a while and send on: all of the receive memory is half of the buffer of one. Their windows
+# close in time, and when they read, those who wait go on at once.
+test_echoes_share_little_receive_memory() {
+    local i pid pids=() dropped
+    dropped=$(sum text_dropped_memory)
+    for i in {1..12}; do
+        (inside timeout 30 nc -N "$server" 7 <"$work/less" | {
+            sleep 1
+            cat
+        } >"$work/got$i") &
+        pids+=($!)
+    done
+    eventually 5 holds_chunks 24 || fail "only $(sum receive_chunks) chunks of receive memory were needed"
+    for pid in "${pids[@]}"; do
+        wait "$pid" || fail "an echo ended with $?"
+    done
+    for i in {1..12}; do
+        same "$work/got$i" "$work/less"
+        rm "$work/got$i"
+    done
+    eventually 10 nothing_lives || fail "$(sum live) connections are left"
+    note "segments dropped for want of memory $(($(sum text_dropped_memory) - dropped))"
+}
+
+holds_chunks() {
+    (($(sum receive_chunks) >= $1))
+}
+
 # As `inside`, for a background process: its process is the program's own, to be stopped and killed.
 in_background() {
     exec ip netns exec "$ns" "$@"

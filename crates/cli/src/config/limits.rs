@@ -13,11 +13,12 @@ use super::quantity::{Bytes, Count, Millis};
 pub struct Limits {
     /// Live connections of a worker, TIME-WAIT apart, 1 to 16777216. Default 65536.
     pub connections: Count<1, { 1 << 24 }>,
-    /// Bytes for data that applications have not read or that is out of order, 64k to 1024G. A window opens
-    /// no further than the connection's share of what is free, a sixteenth where there are more than eight: so
-    /// `tcp.rcv_buf` is offered in full while 16 times as much is free, and where memory is short peers wait
-    /// for readers. The last eighth is for connections that hold up to 4 KiB, or two segments. What was
-    /// promised and finds no room is dropped, and its sender told to wait. Default `"16M"`.
+    /// Bytes for data that applications have not read or that is out of order, 64k to 1024G. The last eighth
+    /// is for connections that hold up to 4 KiB, or two segments. Of the rest, a window opens no further than
+    /// the connection's share of what is free, a sixteenth where there are more than eight: `tcp.rcv_buf` is
+    /// offered in full while 16 times as much is free, and where memory is short, peers wait for readers.
+    /// What was promised before that and finds no room is dropped, and its sender told to wait. Default
+    /// `"16M"`.
     pub receive_memory: Bytes<{ 1 << 16 }, { 1 << 40 }>,
     /// Bytes for data to be sent or not yet acknowledged, 64k to 1024G. Default `"16M"`.
     pub send_memory: Bytes<{ 1 << 16 }, { 1 << 40 }>,
