@@ -80,6 +80,18 @@ pub enum Error {
         log: String,
     },
 
+    /// The other process of a memif link does not listen.
+    #[error(
+        "no memif server listens at the socket of the device `{device}`: start the side with role=server first, and give \
+         both the same socket, socket-abstract and id. {log}"
+    )]
+    NoMemifServer {
+        /// The device, whose role is client.
+        device: String,
+        /// DPDK's own words.
+        log: String,
+    },
+
     /// Another [`crate::Port`] has the device.
     #[error("the device `{devargs}` is open already")]
     InUse {

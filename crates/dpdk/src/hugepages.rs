@@ -101,12 +101,24 @@ fn lock(file: &File, patience: Duration) -> bool {
 /// Taken off what there is then, not set back to what there was: another process may have reserved
 /// some in between.
 ///
-/// Pages still mapped then stay with their user until it ends, and are given back after that.
+/// Pages still mapped then are surplus: they stay with their user until it ends, and are given back after that. The kernel
+/// counts them among all pages, but turns them into lasting ones as soon as more are asked for. So what is counted here are lasting
+/// pages, or those of a process that is about to end would stay for ever.
 #[derive(Debug)]
 #[must_use = "dropping the reservation gives the pages back"]
 pub struct Reservation {
-    path: PathBuf,
+    folder: PathBuf,
+    /// Lasting pages that there are more.
     added: u64,
+}
+
+const NUMBER: &str = "nr_hugepages";
+
+/// All pages in a folder, and those of them that last.
+fn count(folder: &Path) -> Option<(u64, u64)> {
+    let all = read_number(&folder.join(NUMBER))?;
+    let surplus = read_number(&folder.join("surplus_hugepages")).unwrap_or(0);
+    Some((all, all.saturating_sub(surplus)))
 }
 
 /// Reserves `n` huge pages of 2 MiB in addition to those there are. Only root can. The turn is to last
@@ -116,12 +128,13 @@ pub struct Reservation {
 /// [`Error::Permission`] when not root; [`Error::NoHugepages`] when memory is too fragmented or
 /// too little, in which case nothing stays reserved.
 pub fn reserve(n: u64, _turn: &Turn) -> Result<Reservation, Error> {
-    let path = Path::new(SYSFS).join("hugepages-2048kB/nr_hugepages");
-    let before = read_number(&path).ok_or_else(|| Error::NoHugepages {
+    let folder = Path::new(SYSFS).join("hugepages-2048kB");
+    let (before, lasting) = count(&folder).ok_or(Error::NoHugepages {
         needed_mb: n * 2,
         free_mb: 0,
     })?;
     let wanted = before.saturating_add(n);
+    let path = folder.join(NUMBER);
     fs::write(&path, wanted.to_string()).map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => Error::Permission {
             what: format!("writing {}", path.display()),
@@ -129,15 +142,16 @@ pub fn reserve(n: u64, _turn: &Turn) -> Result<Reservation, Error> {
         },
         _ => Error::os(format!("writing {}", path.display()), error),
     })?;
-    let got = read_number(&path).unwrap_or(before);
+    let (all, lasting_now) = count(&folder).unwrap_or((before, lasting));
     let reservation = Reservation {
-        path,
-        added: got.saturating_sub(before).min(n),
+        folder,
+        added: lasting_now.saturating_sub(lasting),
     };
-    if reservation.added < n {
+    let more = all.saturating_sub(before);
+    if more < n {
         return Err(Error::NoHugepages {
             needed_mb: n * 2,
-            free_mb: reservation.added * 2,
+            free_mb: more * 2,
         });
     }
     Ok(reservation)
@@ -146,13 +160,11 @@ pub fn reserve(n: u64, _turn: &Turn) -> Result<Reservation, Error> {
 impl Drop for Reservation {
     fn drop(&mut self) {
         let _turn = take_turn();
-        let now = read_number(&self.path).unwrap_or(self.added);
-        let left = now.saturating_sub(self.added);
-        if let Err(error) = fs::write(&self.path, left.to_string()) {
-            tracing::warn!(
-                "cannot give huge pages back ({}): {error}",
-                self.path.display()
-            );
+        let (_, lasting) = count(&self.folder).unwrap_or((self.added, self.added));
+        let left = lasting.saturating_sub(self.added);
+        let path = self.folder.join(NUMBER);
+        if let Err(error) = fs::write(&path, left.to_string()) {
+            tracing::warn!("cannot give huge pages back ({}): {error}", path.display());
         }
     }
 }
@@ -193,21 +205,64 @@ mod tests {
         assert!(lock(&second, Duration::ZERO));
     }
 
+    /// Huge pages that are mapped.
+    struct Used(*mut libc::c_void, usize);
+
+    impl Used {
+        fn new(pages: usize) -> Used {
+            let len = pages << 21;
+            let flags = libc::MAP_PRIVATE
+                | libc::MAP_ANONYMOUS
+                | libc::MAP_HUGETLB
+                | libc::MAP_HUGE_2MB
+                | libc::MAP_POPULATE;
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            // SAFETY: a new mapping, which nothing else knows of.
+            let at = unsafe { libc::mmap(std::ptr::null_mut(), len, access, flags, -1, 0) };
+            assert_ne!(at, libc::MAP_FAILED);
+            Used(at, len)
+        }
+    }
+
+    impl Drop for Used {
+        fn drop(&mut self) {
+            // SAFETY: the mapping is this value's own.
+            unsafe { libc::munmap(self.0, self.1) };
+        }
+    }
+
+    /// Lasting pages: with free pages besides, those in use stay lasting and free ones go instead, so
+    /// that all pages would be fewer there than on a machine that had none.
+    fn lasting() -> u64 {
+        let folder = Path::new(SYSFS).join("hugepages-2048kB");
+        count(&folder).map_or(0, |(_, lasting)| lasting)
+    }
+
     #[test]
     fn a_reservation_is_given_back_or_refused_without_a_trace() {
-        let total = || -> u64 { pages().iter().map(|pages| pages.total).sum() };
-        let before = total();
+        let before = lasting();
         let turn = take_turn();
         let reserved = reserve(2, &turn);
         match reserved {
             Ok(reservation) => {
                 drop(turn);
-                assert_eq!(total(), before + 2);
+                assert_eq!(lasting(), before + 2);
+                // Their user has them for longer, and another one comes meanwhile.
+                let used = Used::new(2);
                 drop(reservation);
+                assert_eq!(lasting(), before);
+                let turn = take_turn();
+                let second = reserve(3, &turn).expect("as before");
+                let free: u64 = pages().iter().map(|pages| pages.free).sum();
+                assert!(free >= 3, "{free} pages free");
+                drop(turn);
+                drop(second);
+                assert_eq!(lasting(), before);
+                drop(used);
             }
             // Not root, or a machine without huge pages.
             Err(error) => assert!(error.to_string().contains("huge"), "{error}"),
         }
-        assert_eq!(total(), before);
+        assert_eq!(lasting(), before);
     }
 }

@@ -33,6 +33,7 @@ mod port;
 mod queue;
 pub mod ring;
 mod thread;
+mod vdev;
 
 pub use cache::MbufCache;
 pub use clock::tsc;

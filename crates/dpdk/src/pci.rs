@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::Error;
+use crate::{Error, vdev};
 
 /// Kernel drivers under which DPDK can drive a device: those that hand it over, and those of devices
 /// that DPDK and the kernel share.
@@ -74,6 +74,9 @@ fn diagnose_in(devices: &Path, devargs: &str, errno: i32, log: String) -> Error 
             },
             driver => Error::WrongDriver { device, driver },
         };
+    }
+    if let Some(error) = vdev::diagnose(&devargs) {
+        return error;
     }
     // Drivers of virtual devices return -1 for anything, so EPERM alone says nothing.
     let refused = ["ermission denied", "not permitted"];

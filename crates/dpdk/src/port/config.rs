@@ -5,7 +5,7 @@ use dpdk_sys as sys;
 use super::capabilities::{Capabilities, Offloads, RssFields, raw_offloads, raw_rss};
 use super::device::Device;
 use crate::error::check;
-use crate::{Error, Mempool, log};
+use crate::{Error, Mempool, log, vdev};
 
 /// Octets of Ethernet around the IP packet: addresses, type, two VLAN tags.
 const L2_OVERHEAD: u32 = 14 + 2 * 4;
@@ -141,7 +141,8 @@ pub(crate) fn apply(
     // SAFETY: the port is configured, with all its queues.
     call("rte_eth_dev_start", || unsafe {
         sys::rte_eth_dev_start(port)
-    })?;
+    })
+    .map_err(|error| vdev::explain_start(device.name(), error))?;
     device.set_started();
 
     let reta = match rss {
