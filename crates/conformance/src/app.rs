@@ -166,6 +166,13 @@ impl Application for Sockets {
 
     fn on_peer_closed(&mut self, _: &mut Context<'_>, _: Handle) {}
 
+    fn on_unread(&mut self, conn: Handle, text: &[u8]) {
+        let h = self.by_conn.get(&conn).copied();
+        if let Some(socket) = h.and_then(|h| self.get_mut(h)) {
+            socket.unread.extend_from_slice(text);
+        }
+    }
+
     fn on_closed(&mut self, cx: &mut Context<'_>, conn: Handle, reason: CloseReason) {
         let peer_closed = cx.peer_closed(conn);
         if let Some(tuple) = cx.tuple(conn)
@@ -188,6 +195,7 @@ impl Application for Sockets {
             socket.tuple = None;
         } else {
             socket.kind = Kind::Over;
+            socket.peer_closed = peer_closed;
         }
     }
 }

@@ -186,23 +186,43 @@ impl Sut {
         if flags & !KNOWN != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
+        let peek = flags & libc::MSG_PEEK != 0;
         let (h, socket) = self.socket(h)?;
-        if let Kind::Connected(conn) = socket.kind {
-            let n = self.host.read(conn, buf, flags & libc::MSG_PEEK != 0);
-            if n > 0 || buf.is_empty() {
+        match socket.kind {
+            // No reason to tell why it ended.
+            Kind::Connected(_) | Kind::Over if buf.is_empty() => return Ok(0),
+            Kind::Connected(conn) => {
+                let n = self.host.read(conn, buf, peek);
+                if n > 0 {
+                    return Ok(n);
+                }
+            }
+            Kind::Over if !socket.unread.is_empty() => {
+                let n = buf.len().min(socket.unread.len());
+                buf[..n].copy_from_slice(&socket.unread[..n]);
+                if !peek {
+                    socket.unread.drain(..n);
+                }
                 return Ok(n);
             }
+            _ => {}
         }
         self.nothing_to_read(h)
     }
 
     fn nothing_to_read(&mut self, h: usize) -> Result<usize, Errno> {
         let (_, socket) = self.socket_at(h)?;
+        if socket.peer_closed {
+            // As on Linux: the stream has its end, whatever came after it. SEND and SO_ERROR tell.
+            return Ok(0);
+        }
         if let Some(error) = socket.error.take() {
             return Err(error);
         }
         let read_closed = socket.read_closed;
         let conn = match socket.kind {
+            // One that failed to open is at its end, where one that never tried is not connected.
+            Kind::Idle if matches!(socket.connected, Some(Err(_))) => return Ok(0),
             Kind::Idle | Kind::Listening { .. } => return Err(Errno::ENOTCONN),
             Kind::Over => return Ok(0),
             Kind::Connected(conn) => conn,

@@ -183,7 +183,16 @@ impl Sut {
         Ok(match socket.kind {
             Kind::Listening { .. } => LISTEN,
             Kind::Idle => number(State::Closed),
-            Kind::Connected(conn) => number(self.state(conn).unwrap_or(State::Closed)),
+            Kind::Connected(conn) => {
+                let info = self.host.with(|_, cx| cx.info(conn));
+                number(info.map_or(State::Closed, |info| {
+                    let fin_sent = info.snd_nxt == info.snd_una + 2;
+                    match info.state {
+                        State::SynReceived if fin_sent => State::FinWait1,
+                        state => state,
+                    }
+                }))
+            }
             Kind::Over => {
                 let tuple = socket.tuple;
                 let waits = |tuple| self.host.with(|_, cx| cx.time_wait_until(&tuple)).is_some();

@@ -53,6 +53,10 @@ pub(crate) struct Socket {
     pub(crate) error: Option<Errno>,
     /// How connect went, once it is known.
     pub(crate) connected: Option<Result<(), Errno>>,
+    /// What had been received and not read when the connection was reset or given up.
+    pub(crate) unread: Vec<u8>,
+    /// The peer had ended its stream when the connection came to its end.
+    pub(crate) peer_closed: bool,
     /// Shut down for reading.
     pub(crate) read_closed: bool,
     /// Shut down for writing.
@@ -74,6 +78,8 @@ impl Socket {
             linger: None,
             error: None,
             connected: None,
+            unread: Vec::new(),
+            peer_closed: false,
             read_closed: false,
             write_closed: false,
         }
@@ -97,6 +103,8 @@ impl Socket {
             linger: listener.linger,
             error: None,
             connected: Some(Ok(())),
+            unread: Vec::new(),
+            peer_closed: false,
             read_closed: false,
             write_closed: false,
         }

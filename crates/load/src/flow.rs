@@ -1,5 +1,7 @@
 //! What is known of one connection.
 
+use core::time::Duration;
+
 use stack::Handle;
 use tcp::time::Instant;
 
@@ -45,6 +47,8 @@ pub(crate) struct Flow {
     pub(crate) requests: u32,
     /// When what is under way was due: the opening, the request, or the close.
     pub(crate) due: Instant,
+    /// By how much it was opened later than it was due: its first request is late by as much.
+    pub(crate) late: Duration,
     /// When our FIN was sent behind the last request.
     pub(crate) half_closed: Option<Instant>,
     /// When its wait in a list is over.

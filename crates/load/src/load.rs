@@ -82,6 +82,8 @@ pub struct Load {
     /// When this interval began, and the counts then.
     since: Instant,
     base: Counts,
+    /// When the run begins, which may be yet to come.
+    pub(crate) begins: Instant,
     /// When the run is to end, and when it has ended.
     pub(crate) ends: Instant,
     ended: Option<(Instant, Counts)>,
@@ -127,6 +129,7 @@ impl Load {
             timed: false,
             since: Instant::ZERO,
             base: Counts::default(),
+            begins: Instant::ZERO,
             ends: Instant::FAR_FUTURE,
             ended: None,
             overdue: None,
@@ -135,7 +138,7 @@ impl Load {
         })
     }
 
-    /// Begins a run. One that is under way is over, and what it measured since the last report is forgotten; its
+    /// Begins a run at `now`, which may be a little later than the time is: nothing is opened before. One that is under way is over, and what it measured since the last report is forgotten; its
     /// connections go on.
     pub fn start(&mut self, now: Instant, run: &Run) {
         (self.schedule, self.governor) = match &run.pace {
@@ -154,6 +157,7 @@ impl Load {
         self.since = now;
         self.base = self.counts;
         self.measured.reset();
+        self.begins = now;
         self.ends = run.duration.map_or(Instant::FAR_FUTURE, |d| now + d);
         self.ended = None;
         self.overdue = None;
@@ -305,9 +309,19 @@ impl Load {
             if due.is_none_or(|due| due >= self.ends) || now >= until {
                 self.stop(self.ends);
             }
-        } else if self.openings_left == 0 && self.alive() == 0 {
+        } else if self.has_run_dry() {
             self.stop(now);
         }
+    }
+
+    /// Nothing is there and nothing more is due: the last connection of a set number has gone, or the rate has ended at
+    /// nothing without a time for the run to end.
+    fn has_run_dry(&self) -> bool {
+        let ceased = || {
+            self.ends == Instant::FAR_FUTURE
+                && (self.schedule.as_ref()).is_some_and(|schedule| schedule.next().is_none())
+        };
+        self.alive() == 0 && (self.openings_left == 0 || ceased())
     }
 
     /// Ends what would go on for ever, a few at a time.
@@ -389,8 +403,7 @@ impl Application for Load {
                 let begin = [self.next_opening(), self.next_request()];
                 let ends = (self.ends < Instant::FAR_FUTURE).then_some(self.ends);
                 let ends = self.overdue.or(ends);
-                // The last connection of a set number has gone.
-                let over = (self.openings_left == 0 && self.alive() == 0).then_some(Instant::ZERO);
+                let over = self.has_run_dry().then_some(Instant::ZERO);
                 begin.into_iter().chain([ends, over]).flatten().min()
             }
             Phase::Ending => (self.unswept > 0).then_some(Instant::ZERO),

@@ -142,8 +142,8 @@ pub struct Alive {
 pub struct Latencies {
     /// From when a connection was due to ESTABLISHED.
     pub connect: Histogram<u64>,
-    /// From when a request was due to the first octet of its answer. The first request of a connection in
-    /// [`crate::Mode::Connections`] is due when the connection is open.
+    /// From when a request was due to the first octet of its answer. The first of a new connection
+    /// is due when the connection would have been open, had it been begun when it was due.
     pub first_byte: Histogram<u64>,
     /// From when a request was due to the last octet of its answer.
     pub request: Histogram<u64>,

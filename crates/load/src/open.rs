@@ -42,8 +42,7 @@ impl Load {
         BUDGET * turns.clamp(1, MOST) as u32
     }
 
-    /// When the next opening is due, if there is to be one: in a closed loop at once, which any time in the past
-    /// says.
+    /// When the next opening is due, if there is to be one: in a closed loop at once, from the beginning of the run on.
     #[inline]
     fn opening_due(&self) -> Option<Instant> {
         if self.phase != Phase::Running || self.openings_left == 0 {
@@ -51,7 +50,7 @@ impl Load {
         }
         match &self.schedule {
             Some(schedule) if !self.paces_requests() => schedule.next(),
-            _ => (self.alive() < self.spec.caps.connections).then_some(Instant::ZERO),
+            _ => (self.alive() < self.spec.caps.connections).then_some(self.begins),
         }
     }
 
@@ -70,11 +69,23 @@ impl Load {
         (self.at(Stage::Opening) >= self.spec.caps.opening).then_some(Held::Opening)
     }
 
+    /// Connections do not end: a rate of openings is the ramp to as many as may be there.
+    fn keeps_connections(&self) -> bool {
+        matches!(
+            self.spec.mode,
+            Mode::Held { .. }
+                | Mode::Bulk {
+                    per_connection: None,
+                    ..
+                }
+        )
+    }
+
     /// When an opening can be made, for all that is known now.
     pub(crate) fn next_opening(&self) -> Option<Instant> {
         let due = self.opening_due()?;
         match self.bound() {
-            Some(Held::Connections) if matches!(self.spec.mode, Mode::Held { .. }) => {
+            Some(Held::Connections) if self.keeps_connections() => {
                 return Some(due);
             }
             // Some connection's end or opening comes first.
@@ -102,7 +113,7 @@ impl Load {
             };
             match self.bound() {
                 // The ramp has reached its end; what is due later is for those that will be lost.
-                Some(Held::Connections) if matches!(self.spec.mode, Mode::Held { .. }) => {
+                Some(Held::Connections) if self.keeps_connections() => {
                     self.schedule.as_mut().map(Schedule::take);
                     continue;
                 }
@@ -149,6 +160,7 @@ impl Load {
                         stage: Stage::Opening,
                         exchange: target.exchange,
                         due,
+                        late: cx.now().since(due),
                         ..Flow::default()
                     };
                     self.limit_time(at, cx.now());

@@ -8,6 +8,7 @@ use tcp::time::Instant;
 use crate::exchange::{Progress, Reader};
 use crate::flow::{Stage, mark};
 use crate::load::{Load, Phase};
+use crate::measure::nanos;
 use crate::spec::{Close, Mode};
 use crate::waiting::List;
 
@@ -19,7 +20,12 @@ impl Load {
         self.record(|l| &mut l.connect, at, now);
         self.waiting.remove(at);
         match self.spec.mode {
-            Mode::Connections { .. } => self.request(cx, at, now),
+            Mode::Connections { .. } => {
+                // When it would have been, had the connection been opened when it was due.
+                let late = nanos(self.flows[at].late);
+                let due = now.as_nanos().saturating_sub(late);
+                self.request(cx, at, Instant::from_nanos(due));
+            }
             Mode::Bulk { .. } => self.begin_bulk(cx, at),
             Mode::Requests { .. } | Mode::Held { .. } => {
                 self.enter(at, Stage::Resting);

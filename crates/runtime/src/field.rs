@@ -134,7 +134,7 @@ pub(crate) const USAGE: [Field; 11] = [
     ),
     Field::gauge(
         "time_wait_bytes",
-        "Bytes of the TIME-WAIT table with its expiry.",
+        "Bytes of the TIME-WAIT tables with their expiry, and of what limits acknowledgments.",
     ),
     Field::gauge(
         "connection_bytes",

@@ -84,6 +84,10 @@ pub trait Application {
     /// The peer has sent its FIN and every byte before it was consumed.
     fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle);
 
+    /// What a connection had received and the application has not consumed when the peer reset it or it was given up: in
+    /// pieces, in order, before `on_closed`; then it is gone. After an orderly end it stays until it is consumed.
+    fn on_unread(&mut self, _conn: Handle, _text: &[u8]) {}
+
     /// The connection is over: closed both ways (TIME-WAIT included, and FIN-WAIT-2 if the application
     /// has closed: nothing of what the peer may still do concerns it), reset, refused, timed out
     /// or aborted. The last callback for this handle. Called only for connections of which the

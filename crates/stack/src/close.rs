@@ -5,7 +5,7 @@ use tcp::{CloseReason, State};
 
 use crate::application::Application;
 use crate::context::context;
-use crate::core::Core;
+use crate::core::{Core, env};
 use crate::counters::Counters;
 use crate::frame::FramePool;
 use crate::slab::{Origin, Slot, flag};
@@ -24,6 +24,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         // From here on nothing makes it due again.
         slot.flags |= flag::DIRTY;
+        let by_us = matches!(reason, CloseReason::Aborted | CloseReason::DataLost);
+        if slot.conn.readable() > 0 && slot.has(flag::KNOWN) && !by_us {
+            self.show_unread(index, now);
+        }
+        let core = &mut self.core;
+        let slot = core.slab.get_mut(index);
         slot.conn
             .release(&mut self.receive_memory, &mut core.send_memory);
         if slot.has(flag::KNOWN) {
@@ -32,6 +38,22 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             self.app.on_closed(&mut context(core, now), handle, reason);
         }
         self.core.slab.free(index);
+    }
+}
+
+impl<A: Application, P: FramePool> Stack<A, P> {
+    #[cold]
+    fn show_unread(&mut self, index: u32, now: Instant) {
+        let core = &mut self.core;
+        let handle = core.slab.handle(index);
+        let slot = core.slab.get_mut(index);
+        let mut env = env!(core, &mut self.receive_memory, now, slot.config);
+        while slot.conn.readable() > 0 {
+            let text = slot.conn.peek(env.rcv_memory);
+            self.app.on_unread(handle, text);
+            let len = text.len();
+            slot.conn.consume(&mut env, len);
+        }
     }
 }
 
@@ -52,7 +74,7 @@ impl Core {
         let slot = self.slab.get(index);
         let reason = slot.close_reason();
         let entered = if slot.conn.state() == State::Closed {
-            self.restore_shadow(index, now)
+            self.restore_shadow(index, now) || self.keep_recycled(index, now)
         } else {
             self.enter_time_wait(index, now)
         };
@@ -104,22 +126,22 @@ fn count_end(counters: &mut Counters, slot: &Slot, reason: CloseReason) -> bool 
         return false;
     }
     let established = slot.has(flag::ESTABLISHED);
+    let unproven_reset = reason == CloseReason::Reset
+        && slot.has(flag::UNPROVEN)
+        && slot.conn.time_wait().ts_recent.is_some();
     if established {
         count.closed += 1;
     } else if matches!(slot.origin, Origin::Listener(_)) {
         count.embryo_failures += 1;
-        return false;
+        return unproven_reset;
     }
     match reason {
         CloseReason::Normal => count.closed_normal += u64::from(established),
-        CloseReason::Reset => {
-            count.closed_reset += 1;
-            return slot.has(flag::UNPROVEN);
-        }
+        CloseReason::Reset => count.closed_reset += 1,
         CloseReason::Refused => count.closed_refused += 1,
         CloseReason::Aborted => count.closed_aborted += 1,
         CloseReason::DataLost => count.closed_data_lost += 1,
         _ => count.closed_timeout += 1,
     }
-    false
+    unproven_reset
 }

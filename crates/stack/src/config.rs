@@ -84,6 +84,8 @@ pub struct DestinationConfig {
     pub first_port: u16,
     /// Last local port, inclusive.
     pub last_port: u16,
+    /// Ranges of local ports between those, ends included, that are not used: where several ranges are.
+    pub unused_ports: Vec<(u16, u16)>,
     /// Use only the first so many (address, port) pairs; `None` for all of them.
     pub limit: Option<u32>,
     /// Which of the pairs that are free is next, and how long one rests.

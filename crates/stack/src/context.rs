@@ -1,5 +1,7 @@
 //! What an application may ask of the stack from within a callback.
 
+use core::time::Duration;
+
 use tcp::time::Instant;
 use wire::FourTuple;
 
@@ -13,7 +15,8 @@ use crate::tuples::Exhausted;
 pub enum ConnectError {
     /// No local (address, port) pair of the destination may be used now.
     #[error(
-        "no local address and port is free for this destination: {in_use} are in use and {resting} rest after their last use; widen the port range, add source addresses or wait"
+        "no local address and port is free for this destination: {in_use} are in use and {resting} rest after their last use{}; widen the port range, add source addresses or wait",
+        free_in.map_or(String::new(), |time| format!(", the first of them for {time:?} yet"))
     )]
     NoTupleFree {
         /// Pairs in use by connections.
@@ -22,6 +25,8 @@ pub enum ConnectError {
         resting: u32,
         /// When the first of those may be used; `None` if all are in use.
         next_free: Option<Instant>,
+        /// How long that is from the moment of the refusal.
+        free_in: Option<Duration>,
     },
     /// The connection table is full.
     #[error("the connection table is full: raise the limit on connections")]
@@ -43,6 +48,7 @@ impl From<Exhausted> for ConnectError {
             in_use: why.in_use,
             resting: why.resting,
             next_free: why.next_free,
+            free_in: why.free_in,
         }
     }
 }

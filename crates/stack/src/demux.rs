@@ -114,11 +114,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         };
         let slot = self.core.slab.get(index);
         let (tuple, neighbor) = (slot.tuple, slot.neighbor);
+        // Who opens has asked for the segment: one RST each is no flood, and without it the peer does not forget the
+        // connection that it believes in (RFC 9293 3.5.1).
+        let is_opener = slot.conn.state() == State::SynSent;
         if let Resolution::Known(mac) = self.core.neighbors.resolve(neighbor, now) {
-            if self.core.resets.allow(now) {
-                self.reply(mac, &tuple, &reset);
-            } else {
+            if !is_opener && !self.core.resets.allow(now) {
                 self.core.counters.host.replies_limited += 1;
+            } else if self.reply(mac, &tuple, &reset) {
+                self.core.counters.tcp.resets_sent += 1;
             }
         }
     }

@@ -68,7 +68,7 @@ impl Core {
         let slot = Slot {
             conn,
             tuple,
-            flags: flag::LIVE | flag::DIRTY | flag::KNOWN | flag::shadow(opening.shadow),
+            flags: flag::LIVE | flag::DIRTY | flag::KNOWN | opening.flags(),
             neighbor,
             config,
             generation: 0,
@@ -112,7 +112,8 @@ impl Core {
             let hash = self.hash(&tuple);
             // One that the application opened itself, or that came to a listener on a port of the pool.
             if self.has_sockets && self.slab.find(hash, &tuple).is_some() {
-                self.destinations[destination].pool.put_off(pair, now);
+                self.destinations[destination].pool.put_off(pair, now, None);
+                self.time_wait.note_put_off(tuple, None);
                 continue;
             }
             let numbers = self.secret.numbers(&tuple);
@@ -127,7 +128,11 @@ impl Core {
                         opening,
                     });
                 }
-                Err(_) => self.destinations[destination].pool.put_off(pair, now),
+                Err(until) => {
+                    let pool = &mut self.destinations[destination].pool;
+                    pool.put_off(pair, now, Some(until));
+                    self.time_wait.note_put_off(tuple, Some(until));
+                }
             }
         }
         Err(self.destinations[destination].pool.exhausted(now))

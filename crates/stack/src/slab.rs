@@ -51,21 +51,16 @@ pub(crate) mod flag {
     /// It recycled a four-tuple in TIME-WAIT, or took it over: until it is proven new, TIME-WAIT's
     /// entry stays where it is.
     pub(crate) const SHADOW: u16 = 1 << 11;
-    /// It recycled a four-tuple.
+    /// It recycled a four-tuple, or took one over.
     pub(crate) const RECYCLED: u16 = 1 << 12;
-    /// Its SYN was behind the numbers of the connection that it recycled: only its timestamp proves
-    /// it new.
+    /// Numbers alone do not tell it from those before it that had timestamps. If it has them too, they alone have proven
+    /// its SYN new, and a RST may be old; if not, a SYN with timestamps may be.
     pub(crate) const UNPROVEN: u16 = 1 << 13;
     /// The slot is in the queue of those that may have something to send. It stays there when its
     /// connection goes, and may hold another one when its turn comes.
     pub(crate) const QUEUED: u16 = 1 << 14;
     /// It waits for receive memory.
     pub(crate) const SHORT: u16 = 1 << 15;
-
-    /// [`SHADOW`] or nothing.
-    pub(crate) const fn shadow(on: bool) -> u16 {
-        if on { SHADOW } else { 0 }
-    }
 }
 
 pub(crate) struct Slot {

@@ -390,6 +390,7 @@ impl Core {
                 in_use: 1,
                 resting: 0,
                 next_free: None,
+                free_in: None,
             };
             return Err(why.into());
         }
@@ -417,6 +418,7 @@ impl Core {
                     in_use: 0,
                     resting: 1,
                     next_free: Some(at),
+                    free_in: Some(at.since(now)),
                 };
                 return Err(why.into());
             }
@@ -425,7 +427,7 @@ impl Core {
         let slot = Slot {
             conn: Connection::connect(tcp, now, opening.iss, numbers.ts_offset),
             tuple,
-            flags: flag::LIVE | flag::DIRTY | flag::KNOWN | flag::shadow(opening.shadow),
+            flags: flag::LIVE | flag::DIRTY | flag::KNOWN | opening.flags(),
             neighbor,
             config,
             generation: 0,

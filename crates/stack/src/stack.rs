@@ -314,7 +314,7 @@ pub struct Usage {
     pub neighbor_users: u64,
     /// Local sockets that are free, over all destinations.
     pub free_tuples: u64,
-    /// Bytes of the TIME-WAIT table with its expiry.
+    /// Bytes of the TIME-WAIT tables with their expiry, and of what limits acknowledgments.
     pub time_wait_bytes: u64,
     /// Bytes of the connection table and control blocks.
     pub connection_bytes: u64,

@@ -8,7 +8,7 @@ use tcp::time::Instant;
 use tcp::time_wait::{
     AckLimiter, AckLimits, AckReason, Anchor, AnchorId, Arrived, ClassId, Config as TableConfig,
     DropReason, Entry, Epochs, Incident, KillReason, Known, Pages, Permit, Probes, ResetReason,
-    RstRule, Rules, Verdict, decide,
+    RstRule, Rules, TickLimit, Verdict, decide,
 };
 use tcp::{CloseReason, Config as TcpConfig, Segment, closed};
 use wire::tcp::{Flags, Header, Options, Timestamps};
@@ -42,18 +42,19 @@ pub(crate) struct TimeWait {
     durations_ms: Vec<u64>,
     acks: AckLimiter,
     probes: Probes,
+    ticks: TickLimit,
     /// Connections whose FIN-WAIT-2 expired in the tables, as far as they are counted.
     orphans_expired: u64,
     /// Sockets were made at run time: a four-tuple may have an anchor on either side, and a socket
     /// several.
     several: bool,
-    /// What happened away from the application, to be counted and told: at most one for each connection that
-    /// ended or was opened in a turn.
+    /// What happened away from the application, to be counted and told: one for each connection that
+    /// ended or was opened in a turn, three at most, and for each local socket that was passed over, which is seldom.
     untold: Vec<Untold>,
 }
 
-/// For so many incidents there is room from the start: twice what one call of [`Stack::flush`] may end before they are told.
-const UNTOLD: usize = 2048;
+/// For so many incidents there is room from the start: four times what one call of [`Stack::flush`] may end before they are told.
+const UNTOLD: usize = 4096;
 
 /// An incident of a four-tuple in TIME-WAIT, and what was known of that.
 #[derive(Clone, Copy)]
@@ -61,6 +62,7 @@ pub(super) struct Untold {
     tuple: FourTuple,
     entry: Option<Entry>,
     incident: Incident,
+    allowed_at: Option<Instant>,
 }
 
 /// What belongs to the fixed side of four-tuples.
@@ -88,6 +90,8 @@ struct Found {
 /// counts. For whoever wants to trace them.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeWaitEvent<'a> {
+    /// When.
+    pub at: Instant,
     /// The four-tuple, local side first.
     pub tuple: &'a FourTuple,
     /// The segment. None: the connection that had taken the four-tuple over came to its end.
@@ -168,6 +172,7 @@ impl TimeWait {
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
+            ticks: TickLimit::default(),
             orphans_expired: 0,
             several: false,
             untold: Vec::with_capacity(UNTOLD),
@@ -266,7 +271,8 @@ impl TimeWait {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.tables.allocated_bytes()
+        let beside = self.probes.allocated_bytes() + self.ticks.allocated_bytes();
+        self.tables.allocated_bytes() + self.acks.allocated_bytes() + beside
     }
 
     #[inline]
@@ -322,6 +328,17 @@ impl TimeWait {
             tuple,
             entry,
             incident,
+            allowed_at: None,
+        });
+    }
+
+    /// The turn of a local socket came, and it may not be used, before `until` if that is known.
+    pub(crate) fn note_put_off(&mut self, tuple: FourTuple, until: Option<Instant>) {
+        self.untold.push(Untold {
+            tuple,
+            entry: None,
+            incident: Incident::PutOff,
+            allowed_at: until,
         });
     }
 
@@ -467,23 +484,33 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 return false;
             }
         };
-        self.decided(&frame.tuple, Some(arrived), Some(&known.entry), outcome);
+        self.decided(
+            now,
+            &frame.tuple,
+            Some(arrived),
+            Some(&known.entry),
+            outcome,
+        );
         true
     }
 
     /// Counts and tells what happened away from the application.
     #[inline]
-    pub(crate) fn tell_incidents(&mut self) {
+    pub(crate) fn tell_incidents(&mut self, now: Instant) {
         if !self.core.time_wait.untold.is_empty() {
-            self.tell_untold();
+            self.tell_untold(now);
         }
     }
 
     #[cold]
-    fn tell_untold(&mut self) {
+    fn tell_untold(&mut self, now: Instant) {
         let mut untold = mem::take(&mut self.core.time_wait.untold);
         for what in untold.drain(..) {
-            self.decided(&what.tuple, None, what.entry.as_ref(), what.incident.into());
+            let outcome = Outcome {
+                allowed_at: what.allowed_at,
+                ..what.incident.into()
+            };
+            self.decided(now, &what.tuple, None, what.entry.as_ref(), outcome);
         }
         self.core.time_wait.untold = untold;
     }
@@ -491,6 +518,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
     /// A decision was made: it is counted, and told.
     pub(super) fn decided(
         &mut self,
+        at: Instant,
         tuple: &FourTuple,
         segment: Option<Arrived<'_>>,
         entry: Option<&Entry>,
@@ -502,6 +530,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let incidents = outcome.incident.iter();
         incidents.for_each(|i| count.record_incident(*i));
         self.app.on_time_wait(&TimeWaitEvent {
+            at,
             tuple,
             segment,
             entry,
@@ -519,7 +548,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         reason: AckReason,
     ) -> Outcome {
         let core = &mut self.core;
-        let permit = core.time_wait.acks.permit(reason, frame.hash, now);
+        let probing = found.socket.rules.syn_probe;
+        let permit = core.time_wait.acks.permit(reason, probing, frame.hash, now);
         let outcome = Outcome {
             verdict: Some(Verdict::Ack(reason)),
             permit: Some(permit),
@@ -528,11 +558,11 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if permit != Permit::Send {
             return outcome;
         }
-        if found.socket.rules.syn_probe {
+        if probing {
             if reason.refuses_syn() {
                 core.time_wait.probes.grant(frame.hash, now);
             } else {
-                core.time_wait.probes.cancel(frame.hash);
+                core.time_wait.probes.cancel(frame.hash, now);
             }
         }
         let timestamps = entry.ts_recent.map(|ecr| Timestamps {

@@ -40,7 +40,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                     self.send_due(now, index);
                 }
             }
-            self.tell_incidents();
+            self.tell_incidents(now);
         }
     }
 

@@ -5,7 +5,9 @@
 //! as our own TIME-WAIT keeps it; all that rest for one reason rest equally long, so they become
 //! free in the order in which they came, and each step takes constant time.
 
-use std::collections::VecDeque;
+use core::cmp::Reverse;
+use core::time::Duration;
+use std::collections::{BinaryHeap, VecDeque};
 
 use tcp::prefetch::prefetch_slice_elem;
 use tcp::time::Instant;
@@ -50,6 +52,9 @@ struct Record {
 /// How many pairs ahead a record is loaded: a miss is over before so many connections are opened.
 const TAKEN_SOON: usize = 4;
 
+/// Pairs that are put off to times of their own at most; more rest as if they had just ended.
+const POSTPONED: usize = 1_024;
+
 /// Resting pairs that one look for a free one wakes at most.
 const WOKEN_AT_ONCE: usize = 8;
 
@@ -69,6 +74,9 @@ pub(crate) struct TuplePool {
     free: Free,
     /// Those that rest after an end elsewhere, after our TIME-WAIT with timestamps, and without.
     resting: [Resting; 3],
+    /// Those that were found in TIME-WAIT when their turn came, and when that is over: few, so that the order costs no
+    /// more than ten steps.
+    postponed: BinaryHeap<Reverse<(Instant, u32)>>,
     records: Vec<Record>,
     in_use: u32,
     /// Sources that must not be used any more.
@@ -84,6 +92,8 @@ pub(crate) struct Exhausted {
     pub(crate) resting: u32,
     /// When the first of those becomes free.
     pub(crate) next_free: Option<Instant>,
+    /// How long that is from now.
+    pub(crate) free_in: Option<Duration>,
 }
 
 impl TuplePool {
@@ -108,11 +118,14 @@ impl TuplePool {
             return Err(ConfigError::BadCapacity("sources x ports", 1, most, all));
         }
         let time_wait = &config.time_wait;
+        // Whole milliseconds are remembered: one more, so that none comes back sooner.
         let min = config.selection.min_interval_ms;
+        let min = min.saturating_add(u32::from(min > 0));
         // An entry expires up to a tick late.
         let whole = time_wait.kept_ms();
         let whole = whole + whole / 160 + 2;
-        let reusable = time_wait.local_reuse_ms.map_or(whole, |ms| ms.min(whole));
+        let reuse = time_wait.local_reuse_ms.map(|ms| ms.saturating_add(1));
+        let reusable = reuse.map_or(whole, |ms| ms.min(whole));
         let mut pool = TuplePool {
             remote: config.address,
             remote_port: config.port,
@@ -120,6 +133,7 @@ impl TuplePool {
             first_port: config.first_port,
             free: Free::Queue(VecDeque::new()),
             resting: [min, reusable.max(min), whole.max(min)].map(Resting::new),
+            postponed: BinaryHeap::with_capacity(POSTPONED.min(all as usize)),
             records: Vec::new(),
             in_use: 0,
             withdrawn: Vec::new(),
@@ -133,6 +147,10 @@ impl TuplePool {
             }
             let tuple = pool.tuple(TupleId(id));
             let ours = owner.is_none_or(|owns| owns(&tuple));
+            let between = |&(first, last): &(u16, u16)| (first..=last).contains(&tuple.local_port);
+            if config.unused_ports.iter().any(between) {
+                continue;
+            }
             if ours && !taken(tuple.local, tuple.local_port) {
                 queue.push_back(id);
             }
@@ -253,8 +271,13 @@ impl TuplePool {
         self.rest(id.0);
     }
 
-    /// Gives a pair back that may not be used yet: it rests from now on, as if it had just ended.
-    pub(crate) fn put_off(&mut self, id: TupleId, now: Instant) {
+    /// Gives a pair back that may not be used before `until`; where that is not known, it rests as if it had just ended.
+    pub(crate) fn put_off(&mut self, id: TupleId, now: Instant, until: Option<Instant>) {
+        if let Some(until) = until.filter(|_| self.postponed.len() < POSTPONED) {
+            self.in_use -= 1;
+            self.postponed.push(Reverse((until, id.0)));
+            return;
+        }
         self.records[id.0 as usize].at_ms = now.as_millis() as u32;
         self.rest(id.0);
     }
@@ -287,6 +310,15 @@ impl TuplePool {
     /// Sets those free that have rested long enough, a few at a time.
     #[inline]
     fn wake(&mut self, now: Instant) {
+        for _ in 0..WOKEN_AT_ONCE {
+            match self.postponed.peek() {
+                Some(&Reverse((until, id))) if until <= now => {
+                    self.postponed.pop();
+                    self.set_free(id);
+                }
+                _ => break,
+            }
+        }
         for list in 0..self.resting.len() {
             for _ in 0..WOKEN_AT_ONCE {
                 let resting = &mut self.resting[list];
@@ -309,11 +341,20 @@ impl TuplePool {
             let at_ms = self.records[list.first()? as usize].at_ms;
             Some(since(now, at_ms).plus_millis(list.ms.into()))
         });
+        let postponed = self.postponed.peek().map(|Reverse((until, _))| *until);
+        let next_free = ends.chain(postponed).min();
         Exhausted {
             in_use: self.in_use,
-            resting: self.resting.iter().map(|list| list.len).sum(),
-            next_free: ends.min(),
+            resting: self.resting(),
+            next_free,
+            free_in: next_free.map(|at| at.since(now)),
         }
+    }
+
+    fn resting(&self) -> u32 {
+        // At most POSTPONED.
+        let postponed = self.postponed.len() as u32;
+        self.resting.iter().map(|list| list.len).sum::<u32>() + postponed
     }
 
     /// Pairs that no connection has.
@@ -322,7 +363,7 @@ impl TuplePool {
             Free::Queue(queue) => queue.len(),
             Free::Set(set, _) => set.len(),
         };
-        free + self.resting.iter().map(|r| r.len as usize).sum::<usize>()
+        free + self.resting() as usize
     }
 
     /// Bytes of the records and of what is free.
@@ -331,7 +372,8 @@ impl TuplePool {
             Free::Queue(queue) => queue.capacity() * size_of::<u32>(),
             Free::Set(set, _) => set.allocated_bytes(),
         };
-        self.records.capacity() * size_of::<Record>() + free
+        let postponed = self.postponed.capacity() * size_of::<Reverse<(Instant, u32)>>();
+        self.records.capacity() * size_of::<Record>() + free + postponed
     }
 }
 

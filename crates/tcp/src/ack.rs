@@ -1,16 +1,27 @@
 //! The ACK field (RFC 9293 3.10.7.4, fifth step).
 
+use wire::Seq;
 use wire::tcp::{Flags, Header};
 
 use crate::arrive::Step;
 use crate::congestion::NewAck;
 use crate::connection::{Connection, Flag};
 use crate::memory::NONE;
-use crate::output::micros;
+use crate::output::{micros, send_clock};
 use crate::time::Instant;
-use crate::{CloseReason, Env, Events, Outcome, Segment, State};
+use crate::{CloseReason, Config, Env, Events, Outcome, Segment, State};
 
 impl Connection {
+    /// Whether SEG.ACK is of something that was sent, and not of too long ago.
+    #[inline]
+    pub(crate) fn is_ack_in_range(&self, config: &Config, ack: Seq) -> bool {
+        //= RFC 5961 5.2
+        //# The ACK value is considered acceptable only if it is in the range of ((SND.UNA -
+        //# MAX.SND.WND) <= SEG.ACK <= SND.NXT).  All incoming segments whose ACK value doesn't
+        //# satisfy the above condition MUST be discarded and an ACK sent back.
+        ack.le(self.snd_nxt) && (ack.ge(self.snd_una - self.max_snd_wnd) || !config.ack_check)
+    }
+
     #[inline]
     pub(crate) fn check_ack(
         &mut self,
@@ -24,24 +35,14 @@ impl Connection {
         {
             return Step::Done;
         }
-        //= RFC 5961 5.2
-        //# The ACK value is considered acceptable only if it is in the range of ((SND.UNA -
-        //# MAX.SND.WND) <= SEG.ACK <= SND.NXT).  All incoming segments whose ACK value doesn't
-        //# satisfy the above condition MUST be discarded and an ACK sent back.
-        if h.ack.gt(self.snd_nxt)
-            || (h.ack.lt(self.snd_una - self.max_snd_wnd) && env.config.ack_check)
-        {
+        if !self.is_ack_in_range(env.config, h.ack) {
             env.counters.unacceptable_acks += 1;
             self.challenge(env);
             return Step::Done;
         }
         // Not before: with less than a sequence number and an acknowledgment in range, a forged
         // timestamp would make PAWS reject all that the peer sends.
-        if let Some(ts) = h.options.timestamps
-            && self.flags.contains(Flag::TIMESTAMPS)
-        {
-            self.update_ts_recent(env.now, h.seq, ts);
-        }
+        self.update_ts_recent(env.now, h);
         let wnd = u32::from(h.window) << self.snd_wind_shift;
         let sacks = !seg.sack.is_empty()
             && self.flags.contains(Flag::SACK)
@@ -93,7 +94,6 @@ impl Connection {
         //# <SEQ=SEG.ACK><CTL=RST>
         //# and send it.
         env.counters.unacceptable_acks += 1;
-        env.counters.resets_sent += 1;
         out.reset = true;
         Step::Done
     }
@@ -111,6 +111,9 @@ impl Connection {
         let fin = self.flags.contains(Flag::FIN_SENT) && h.ack == self.snd_nxt;
         self.snd.drop_front(env.snd_memory, acked - u32::from(fin));
         self.snd_una = h.ack;
+        if Connection::is_far(self.iss, self.snd_una) {
+            self.note_far(env.now);
+        }
         self.snd_cursor = self.snd_cursor.max(h.ack);
         self.retries = 0;
 
@@ -220,8 +223,11 @@ impl Connection {
         if !newer || h.ack.lt(self.snd_una) {
             return;
         }
+        let was_closed = self.snd_wnd == 0;
         self.set_snd_wnd(wnd, h.seq, h.ack);
-        if wnd > 0 && self.flags.contains(Flag::PERSIST) {
+        // Where it was open, the timer waits for more to be worth sending: a peer that keeps talking
+        // must not put that off.
+        if wnd > 0 && was_closed && self.flags.contains(Flag::PERSIST) {
             // The window opens: what was probed and not taken goes again.
             self.stop_retransmission();
             self.flags.remove(Flag::PROBE_DUE);
@@ -290,8 +296,11 @@ impl Connection {
                 .ts_clock
                 .wrapping_add(self.ts_offset)
                 .wrapping_sub(ts.ecr);
-            // An echo from the future is not ours.
-            if ms <= env.config.rto_max_ms {
+            // Nor with it where the peer echoes an earlier instance than the last: either that one took so
+            // long or the acknowledgment of it was lost, and then this is no round trip but our own timeout.
+            // The units of both clocks may have just changed. An echo from the future is not ours.
+            let since = send_clock(env.now).wrapping_sub(self.last_send);
+            if u64::from(ms) * 1_000_000 <= (u64::from(since) + 2) << 20 {
                 self.rtt.sample(env.config, ms.saturating_mul(1_000));
                 self.backoff = 0;
                 env.counters.rtt_samples_echoed += 1;

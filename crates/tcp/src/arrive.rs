@@ -66,6 +66,11 @@ impl Connection {
             return Step::Next;
         }
         let Some(ts) = h.options.timestamps else {
+            // A SYN is answered wherever it begins (RFC 5961 4.2): a peer that has restarted, and has no
+            // timestamps now, needs the ACK to learn of the connection it has forgotten.
+            if h.flags.contains(Flags::SYN) && self.state.is_synchronized() {
+                return Step::Next;
+            }
             //= RFC 7323 3.2
             //# If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently drop the
             //# segment.
@@ -131,14 +136,38 @@ impl Connection {
         // The peer sends its SYN again because our SYN-ACK was lost. An ACK, which is what the
         // standard answers, would not help it.
         if self.is_repeated_syn(h) {
+            self.update_ts_recent(env.now, h);
             self.flags |= Flag::SYN_DUE;
             return;
         }
         env.counters.unacceptable_segments += 1;
+        self.on_segment_again(env, seg);
         //= RFC 9293 3.10.7.4
         //# If an incoming segment is not acceptable, an acknowledgment should be sent in reply
         //# (unless the RST bit is set, if so drop the segment and return)
         self.answer_unacceptable(env, seg);
+    }
+
+    /// A segment of before RCV.NXT shows that the peer is there, and which of its transmissions arrived: the acknowledgment
+    /// of an earlier one was lost. Only with an acknowledgment in range, as where text is taken, and from no further back than a
+    /// window, which is as far as a peer can retransmit: else half of all numbers would do for a forged timestamp.
+    fn on_segment_again(&mut self, env: &mut Env<'_>, seg: &Segment<'_>) {
+        let h = seg.header;
+        let again = self.state.is_synchronized()
+            && h.flags & (Flags::SYN | Flags::RST | Flags::ACK) == Flags::ACK
+            && h.seq.lt(self.rcv_nxt)
+            && self.rcv_nxt.offset_from(h.seq) <= env.config.rcv_buf
+            && self.is_ack_in_range(env.config, h.ack);
+        if !again {
+            return;
+        }
+        self.restart_keepalive(env);
+        //= RFC 7323 4.3
+        //# If: SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent then SEG.TSval is copied to TS.Recent;
+        //# otherwise, it is ignored.
+        //
+        // Else the peer would take its own retransmission timeout for a round trip.
+        self.update_ts_recent(env.now, h);
     }
 
     /// The SYN that brought this connection to SYN-RECEIVED, again.
@@ -155,7 +184,8 @@ impl Connection {
             && !self.is_passive()
             && h.flags.contains(Flags::SYN | Flags::ACK)
             && h.seq == self.irs
-            && h.ack == self.snd_nxt
+            && h.ack.gt(self.snd_una)
+            && h.ack.le(self.snd_nxt)
     }
 
     /// An ACK for a segment that is not acceptable. Without a limit two ends that disagree would

@@ -35,8 +35,10 @@ bitflags::bitflags! {
         const PERSIST = 1 << 9;
         /// `send` took less than it was offered.
         const WANTS_WRITABLE = 1 << 10;
-        /// The one early SYN retry after an unacceptable acknowledgment is spent.
+        /// The one early SYN retry after an unacceptable acknowledgment is spent until the next timeout.
         const SYN_HURRIED = 1 << 11;
+        /// The retransmission timer is that of the early SYN retry.
+        const SYN_HURRY_DUE = 1 << 15;
         /// The peer offered window scaling and so do we.
         const SCALING = 1 << 13;
         /// A partial acknowledgment was seen in this recovery.
@@ -68,6 +70,8 @@ bitflags::bitflags! {
         /// Text up to the right edge of the window came while text before it is missing: the peer's SND.NXT is
         /// there.
         const FILLED = 1 << 26;
+        /// One of the sequence number spaces has moved on by 2^30 or more; `far_at` is when last.
+        const FAR = 1 << 27;
 
         /// Any of the things due.
         const DUE = 0xff << 16;
@@ -128,11 +132,13 @@ pub struct Connection {
     pub(crate) progress_at: Instant,
     /// When text was last sent, in units of 2^20 ns, wrapping.
     pub(crate) last_send: u32,
+    /// ISS; once SND.UNA is 2^30 beyond it, so much more, and so on.
     pub(crate) iss: Seq,
 
     // Line 2 (offset 128): queues.
     pub(crate) snd: Queue,
     pub(crate) rcv: Queue,
+    /// IRS; once RCV.NXT is 2^30 beyond it, so much more, and so on.
     pub(crate) irs: Seq,
     pub(crate) fin_seq: Seq,
 
@@ -143,9 +149,21 @@ pub struct Connection {
     /// Doublings of the retransmission timeout.
     pub(crate) backoff: u8,
     pub(crate) keepalive_probes: u8,
+    /// With [`Flag::FAR`]: when ISS or IRS last went on, in units of 2^33 ns, wrapping.
+    pub(crate) far_at: u8,
     pub(crate) ranges: Ranges,
     /// The chunk of send memory with what the peer tells by SACK, if there is one.
     pub(crate) scoreboard: u32,
+}
+
+/// How far a space moves until that is noted: what TIME-WAIT takes an incarnation for that did not go far.
+const STRIDE: u32 = crate::time_wait::bound::UNCOUNTED;
+
+/// The clock of `far_at` ticks every 2^33 ns, 8.6 s.
+pub(crate) const FAR_SHIFT: u32 = 33;
+
+pub(crate) fn far_clock(now: Instant) -> u8 {
+    (now.as_nanos() >> FAR_SHIFT) as u8
 }
 
 const _: () = {
@@ -169,6 +187,14 @@ impl Connection {
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.reason
+    }
+
+    /// Whether it ended with both FINs acknowledged. A RST for what was about to end is no failure
+    /// ([`CloseReason::Normal`]), but leaves nobody in TIME-WAIT.
+    #[inline]
+    #[must_use]
+    pub fn has_ended_in_order(&self) -> bool {
+        self.reason == Some(CloseReason::Normal) && self.flight() == 0
     }
 
     /// Whether the connection was opened by a SYN of the peer.
@@ -247,6 +273,25 @@ impl Connection {
         self.snd.clear(snd_memory);
         self.forget_sacks(snd_memory);
         self.ranges.clear();
+    }
+
+    /// Whether ISS or IRS, `begin`, has to go on. Neither SND.UNA nor RCV.NXT, `at`, goes on by more than a window at a
+    /// time, so by 2^30: no step is missed.
+    #[inline]
+    pub(crate) fn is_far(begin: Seq, at: Seq) -> bool {
+        at.offset_from(begin) >= STRIDE
+    }
+
+    /// SND.UNA or RCV.NXT has gone far.
+    #[cold]
+    pub(crate) fn note_far(&mut self, now: Instant) {
+        for (begin, at) in [(&mut self.iss, self.snd_una), (&mut self.irs, self.rcv_nxt)] {
+            if Connection::is_far(*begin, at) {
+                *begin += STRIDE;
+            }
+        }
+        self.flags |= Flag::FAR;
+        self.far_at = far_clock(now);
     }
 
     /// Bytes sent and not acknowledged, with SYN and FIN.

@@ -2,7 +2,8 @@
 
 use wire::Seq;
 
-use crate::connection::{Connection, Flag};
+use crate::connection::{Connection, FAR_SHIFT, Flag, far_clock};
+use crate::time::Instant;
 use crate::{CloseReason, State};
 
 /// What TIME-WAIT keeps of a connection.
@@ -16,9 +17,9 @@ pub struct TimeWaitInfo {
     pub ts_recent: Option<u32>,
     /// SEG.WND as it would be sent, scaled.
     pub window: u16,
-    /// IRS: the peer's first number.
+    /// IRS, the peer's first number, or 2^30 after it as often as RCV.NXT is beyond that.
     pub irs: Seq,
-    /// ISS: our first number.
+    /// ISS, our first number, or 2^30 after it as often as SND.UNA is beyond that.
     pub iss: Seq,
     /// What [`Connection::set_note`] was told; without timestamps only.
     pub note: u32,
@@ -27,7 +28,8 @@ pub struct TimeWaitInfo {
 /// A snapshot of a connection, for people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConnectionInfo {
-    /// The state.
+    /// The state. SYN-RECEIVED goes on after a CLOSE that has sent its FIN, until our SYN is acknowledged; RFC 9293 calls it
+    /// FIN-WAIT-1 by then.
     pub state: State,
     /// Why it ended, if it did.
     pub close_reason: Option<CloseReason>,
@@ -89,6 +91,17 @@ impl Connection {
             iss: self.iss,
             note: self.ts_recent,
         }
+    }
+
+    /// Whether either space may have moved by 2^30 or more within the last `ms` milliseconds.
+    #[must_use]
+    pub fn has_moved_far(&self, now: Instant, ms: u64) -> bool {
+        if !self.flags.contains(Flag::FAR) {
+            return false;
+        }
+        let most = (ms.saturating_mul(1_000_000) >> FAR_SHIFT) + 1;
+        // The clock comes round: what is too long ago to be told may be recent.
+        most > 127 || u64::from(far_clock(now).wrapping_sub(self.far_at)) <= most
     }
 
     /// Keeps four octets of the caller's until [`Connection::time_wait`], where TS.Recent would be:

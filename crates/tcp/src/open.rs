@@ -97,6 +97,7 @@ impl Connection {
             retries: 0,
             backoff: 0,
             keepalive_probes: 0,
+            far_at: 0,
             ranges: Ranges::new(),
             scoreboard: crate::memory::NONE,
         }
@@ -200,10 +201,14 @@ impl Connection {
         let retries = self.retries;
         self.measure(env, h);
         self.snd_una = self.iss + 1;
-        self.snd_cursor = self.snd_una;
+        // Beyond it there may be a FIN, for which the timer runs on.
+        self.snd_cursor = self.snd_nxt;
         self.retries = 0;
         self.backoff = 0;
         self.rtx_at = Instant::FAR_FUTURE;
+        if self.snd_nxt != self.snd_una {
+            self.start_retransmission(env);
+        }
         self.flags.remove(Flag::SYN_DUE | Flag::TIMING);
 
         let mut segments = env.config.initial_window;

@@ -83,8 +83,7 @@ impl Connection {
 
     fn transmit_syn(&mut self, env: &mut Env<'_>) -> Option<Transmit> {
         if !self.flags.contains(Flag::SYN_DUE) {
-            self.flags.remove(Flag::DUE - Flag::ACK_NOW);
-            return self.transmit_ack(env);
+            return self.transmit_after_syn(env);
         }
         self.flags.remove(Flag::SYN_DUE | Flag::ACK_NOW);
         if self.snd_nxt == self.iss {
@@ -94,6 +93,8 @@ impl Connection {
         } else {
             env.counters.retransmitted_segments += 1;
             self.flags.remove(Flag::TIMING);
+            self.rtt.timed_at_us = micros(env.now);
+            self.last_send = send_clock(env.now);
         }
         if self.rtx_at == Instant::FAR_FUTURE {
             self.start_retransmission(env);
@@ -106,6 +107,9 @@ impl Connection {
         if self.state == State::SynReceived {
             flags |= Flags::ACK;
             self.last_ack_sent = self.rcv_nxt;
+            if self.is_early_fin_due() {
+                self.flags |= Flag::ACK_NOW;
+            }
         }
         Some(control(Header {
             src_port: 0,
@@ -117,6 +121,29 @@ impl Connection {
             urgent: 0,
             options,
         }))
+    }
+
+    /// The user closed in SYN-RECEIVED, with nothing to send before the FIN.
+    #[inline]
+    fn is_early_fin_due(&self) -> bool {
+        self.flags & (Flag::FIN_QUEUED | Flag::FIN_SENT) == Flag::FIN_QUEUED
+            && self.state == State::SynReceived
+            && self.snd.is_empty()
+    }
+
+    /// An acknowledgment, or that FIN. It goes once: should it be lost, it goes again when our SYN is acknowledged.
+    #[cold]
+    fn transmit_after_syn(&mut self, env: &mut Env<'_>) -> Option<Transmit> {
+        self.flags.remove(Flag::DUE - Flag::ACK_NOW);
+        if !self.is_early_fin_due() {
+            return self.transmit_ack(env);
+        }
+        let seq = self.snd_nxt;
+        self.snd_nxt += 1;
+        self.snd_cursor = self.snd_nxt;
+        self.flags |= Flag::FIN_SENT;
+        let header = self.ack_header(env, seq, Flags::FIN | Flags::ACK, Options::MAX_LEN);
+        Some(control(header))
     }
 
     fn transmit(&mut self, env: &mut Env<'_>) -> Option<Transmit> {

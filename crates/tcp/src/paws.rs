@@ -1,9 +1,9 @@
 //! Protection against wrapped sequences, and TS.Recent (RFC 7323 section 5).
 
 use wire::Seq;
-use wire::tcp::Timestamps;
+use wire::tcp::{Header, Timestamps};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Flag};
 use crate::time::Instant;
 
 /// A point in time in units of 2^30 ns (1.07 s), wrapping after 146 years.
@@ -31,15 +31,18 @@ impl Connection {
         age_clock(now).wrapping_sub(self.ts_recent_at) <= TWENTY_FOUR_DAYS
     }
 
-    /// Takes TSval of an acceptable segment that begins at `seq`.
+    /// Takes TSval of a segment that PAWS has let through, if the connection has timestamps.
     #[inline]
-    pub(crate) fn update_ts_recent(&mut self, now: Instant, seq: Seq, ts: Timestamps) {
+    pub(crate) fn update_ts_recent(&mut self, now: Instant, h: &Header) {
         //= RFC 7323 5.3
         //# R3)  If an arriving segment satisfies SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent
         //# (see Section 4.3), then record its timestamp in TS.Recent.
         //
         // A TSval that passed PAWS and is smaller is believed because TS.Recent was stale.
-        if seq.le(self.last_ack_sent) {
+        if let Some(ts) = h.options.timestamps
+            && self.flags.contains(Flag::TIMESTAMPS)
+            && h.seq.le(self.last_ack_sent)
+        {
             self.ts_recent = ts.val;
             self.ts_recent_at = age_clock(now);
         }

@@ -9,7 +9,7 @@ const WORDS: usize = 14;
 /// A length from here on takes two words.
 const LONG: u32 = 1 << 15;
 /// No range's place.
-const NO_RANGE: u8 = u8::MAX;
+const NO_RANGE: u8 = 7;
 
 /// Disjoint, non-adjacent ranges of received text, ascending.
 ///
@@ -19,12 +19,35 @@ const NO_RANGE: u8 = u8::MAX;
 #[repr(C)]
 pub(crate) struct Ranges {
     len: u8,
-    /// The places of those that grew last, the latest first; [`NO_RANGE`] for none.
-    recent: [u8; 3],
+    /// The places of all, those that grew last first.
+    recent: Recent,
     /// Where the first begins.
     first: Seq,
     /// The first range's length, the gap after it, the second's length and so on.
     words: [u16; WORDS],
+}
+
+/// Places of ranges, in three bits each; [`NO_RANGE`] for none.
+#[derive(Clone, Copy, Debug)]
+struct Recent([u8; 3]);
+
+impl Recent {
+    const NONE: Recent = Recent([u8::MAX; 3]);
+
+    fn of(places: [u8; Ranges::MAX]) -> Recent {
+        let bits = places
+            .iter()
+            .rev()
+            .fold(0, |bits, &place| bits << 3 | u32::from(place));
+        let [a, b, c, _] = bits.to_le_bytes();
+        Recent([a, b, c])
+    }
+
+    fn places(self) -> [u8; Ranges::MAX] {
+        let [a, b, c] = self.0;
+        let bits = u32::from_le_bytes([a, b, c, 0]);
+        core::array::from_fn(|i| (bits >> (3 * i) & 7) as u8)
+    }
 }
 
 /// The same, to be worked with.
@@ -40,7 +63,7 @@ impl Ranges {
     pub(crate) const fn new() -> Ranges {
         Ranges {
             len: 0,
-            recent: [NO_RANGE; 3],
+            recent: Recent::NONE,
             first: Seq(0),
             words: [0; WORDS],
         }
@@ -68,7 +91,7 @@ impl Ranges {
         let list = self.list();
         let all = list.as_slice();
         let mut order: [usize; Ranges::MAX] = [usize::MAX; Ranges::MAX];
-        let recent = self.recent.iter().map(|&place| usize::from(place));
+        let recent = self.recent.places().into_iter().map(usize::from);
         let mut n = 0;
         for place in recent.chain(0..all.len()) {
             if n < order.len() && place < all.len() && !order.contains(&place) {
@@ -91,9 +114,9 @@ impl Ranges {
             let has = |&(s, e): &Block| s.le(seq) && seq.lt(e);
             new.as_slice().iter().position(has)
         };
-        let former = self.recent.iter();
-        let former = former.filter_map(|&p| Some(old.as_slice().get(usize::from(p))?.0));
-        let mut recent = [NO_RANGE; 3];
+        let former = self.recent.places().into_iter();
+        let former = former.filter_map(|p| Some(old.as_slice().get(usize::from(p))?.0));
+        let mut recent = [NO_RANGE; Ranges::MAX];
         let mut n = 0;
         for place in newest.into_iter().chain(former).filter_map(place) {
             let place = place as u8;
@@ -102,7 +125,10 @@ impl Ranges {
                 n += 1;
             }
         }
-        Ranges { recent, ..joined }
+        Ranges {
+            recent: Recent::of(recent),
+            ..joined
+        }
     }
 
     /// Bytes in all ranges.
@@ -303,13 +329,13 @@ mod tests {
         for s in [70, 90, 110] {
             assert!(r.insert(Seq(s), Seq(s + 5)));
         }
-        assert_eq!(starts(&r), [110, 90, 70, 10]);
+        assert_eq!(starts(&r), [110, 90, 70, 50]);
         let skipped = |skip| r.latest_first(skip).map(|(s, _)| s.0);
-        assert_eq!(skipped(1), [90, 70, 10, 30]);
-        assert_eq!(skipped(5), [50, 110, 90, 70]);
+        assert_eq!(skipped(1), [90, 70, 50, 30]);
+        assert_eq!(skipped(5), [10, 110, 90, 70]);
         // Two become one, and so is what was told of them.
         assert!(r.insert(Seq(95), Seq(110)));
-        assert_eq!(starts(&r), [90, 70, 10, 30]);
+        assert_eq!(starts(&r), [90, 70, 50, 30]);
         assert_eq!(r.advance(Seq(72)), Seq(75));
         assert_eq!((starts(&r), r.count()), ([90, 90, 90, 90], 1));
         r.clear();

@@ -27,7 +27,6 @@ impl Connection {
             }
             env.counters.syns_challenged_by_peer += 1;
             self.hurry_syn(env);
-            env.counters.resets_sent += 1;
             out.reset = true;
             return;
         }
@@ -75,13 +74,15 @@ impl Connection {
     }
 
     /// After the RST for an unacceptable acknowledgment the peer has forgotten the connection
-    /// that it believed in: the SYN is worth sending again after about one round trip, once, and
-    /// not only after the retransmission timeout. It costs one segment in a connection's life.
+    /// that it believed in: the SYN is worth sending again after about one round trip, and not only after the
+    /// retransmission timeout. Once for each SYN that this timeout sends, since acknowledgment and RST may be lost as
+    /// well: it costs at most as many segments as those.
     fn hurry_syn(&mut self, env: &Env<'_>) {
-        if self.flags.contains(Flag::SYN_HURRIED) || !self.flags.contains(Flag::TIMING) {
+        if self.flags.contains(Flag::SYN_HURRIED) {
             return;
         }
-        self.flags |= Flag::SYN_HURRIED;
+        self.flags |= Flag::SYN_HURRIED | Flag::SYN_HURRY_DUE;
+        // Since the last SYN was sent: that an earlier one was answered makes it shorter, never longer.
         let round_trip = micros(env.now).wrapping_sub(self.rtt.timed_at_us);
         let at = env.now.plus_micros(u64::from(round_trip.max(1_000)));
         self.rtx_at = self.rtx_at.min(at);

@@ -175,6 +175,9 @@ impl Connection {
                 events |= Events::READABLE;
             }
         }
+        if Connection::is_far(self.irs, self.rcv_nxt) {
+            self.note_far(env.now);
+        }
         if self.rcv.is_empty() && self.ranges.is_empty() && !self.rcv.is_released() {
             self.rcv.clear(env.rcv_memory);
         }

@@ -30,6 +30,7 @@ pub mod probe;
 pub mod rules;
 mod sweep;
 pub mod table;
+pub mod tick_limit;
 pub mod verdict;
 
 pub use ack_limit::{AckLimiter, AckLimits, Permit};
@@ -47,6 +48,7 @@ pub use policy::{Arrived, Known, decide};
 pub use probe::Probes;
 pub use rules::{Contradiction, IssRule, Policy, RstRule, Rules, SynRefusal};
 pub use table::{Entry, Evicted, Inserted, MAX_BUCKETS, PROBE_LIMIT, Slot, Stats, Table};
+pub use tick_limit::TickLimit;
 pub use verdict::{AckReason, Decision, DropReason, KillReason, Recycle, ResetReason, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.

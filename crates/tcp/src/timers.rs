@@ -69,19 +69,21 @@ impl Connection {
         } else {
             env.config.synack_retries
         };
+        if self.flags.contains(Flag::SYN_HURRY_DUE) {
+            // The early retry is none of the retransmissions that are counted and backed off.
+            self.flags.remove(Flag::SYN_HURRY_DUE);
+            self.flags |= Flag::SYN_DUE;
+            return false;
+        }
         if self.retries >= limit {
             env.counters.open_timeouts += 1;
             self.enter_closed(CloseReason::TimedOut);
             return true;
         }
-        if self.flags.contains(Flag::SYN_HURRIED) && self.flags.contains(Flag::TIMING) {
-            // The early retry is none of the retransmissions that are counted and backed off.
-            self.flags.remove(Flag::TIMING);
-        } else {
-            env.counters.retransmission_timeouts += 1;
-            self.retries += 1;
-            self.backoff = self.backoff.saturating_add(1);
-        }
+        self.flags.remove(Flag::SYN_HURRIED);
+        env.counters.retransmission_timeouts += 1;
+        self.retries += 1;
+        self.backoff = self.backoff.saturating_add(1);
         self.flags |= Flag::SYN_DUE;
         false
     }
@@ -121,6 +123,15 @@ impl Connection {
     }
 
     fn on_persist_timeout(&mut self, env: &mut Env<'_>) -> bool {
+        if self.snd_wnd > 0 {
+            //= RFC 9293 3.8.6.2.1
+            //# (4) or if the override timeout occurs.
+            //
+            // What it sends is none of the probes that are counted and backed off.
+            self.flags |= Flag::PROBE_DUE;
+            self.start_persist(env);
+            return false;
+        }
         if self.retries >= env.config.data_retries {
             env.counters.retransmissions_exhausted += 1;
             self.enter_closed(CloseReason::TimedOut);
@@ -212,12 +223,27 @@ impl Connection {
             self.idle_at = env.now.plus_millis(u64::from(keepalive.idle_ms));
             return false;
         }
-        if self.keepalive_probes >= keepalive.count {
+        // Keep-alive is not to end what the user timeout would have let live (RFC 5482 4.2): with one, it is that which ends a
+        // silent connection, not the number of probes. Linux does the same.
+        let gives_up = match env.config.user_timeout_ms {
+            0 => self.keepalive_probes >= keepalive.count,
+            ms => {
+                let limit = self.progress_at.plus_millis(u64::from(ms));
+                self.keepalive_probes > 0 && env.now >= limit
+            }
+        };
+        if gives_up {
             env.counters.keepalive_timeouts += 1;
             self.reset(CloseReason::KeepaliveTimeout);
             return true;
         }
-        self.keepalive_probes += 1;
+        if self.keepalive_probes == 0 {
+            // Nothing is outstanding: what the user timeout counts from is free, and this is when the silence began.
+            let silent_ns = u64::from(keepalive.idle_ms) * 1_000_000;
+            let began = env.now.as_nanos().saturating_sub(silent_ns);
+            self.progress_at = Instant::from_nanos(began);
+        }
+        self.keepalive_probes = self.keepalive_probes.saturating_add(1);
         self.flags |= Flag::KEEPALIVE_DUE;
         self.idle_at = env.now.plus_millis(u64::from(keepalive.interval_ms));
         false

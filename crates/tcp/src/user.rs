@@ -107,7 +107,10 @@ impl Connection {
             //# If no SENDs have been issued and there is no pending data to
             //# send, then form a FIN segment and send it, and enter FIN-WAIT-1 state; otherwise,
             //# queue for processing after entering ESTABLISHED state.
-            State::SynReceived => {}
+            //
+            // By the standard's names it is FIN-WAIT-1 then. It goes on as SYN-RECEIVED here: until our SYN is acknowledged that
+            // is what has to be sent again.
+            State::SynReceived => self.flags.set(Flag::ACK_NOW, self.snd.is_empty()),
             //= RFC 9293 3.10.4
             //# Queue this until all preceding SENDs have been segmentized, then
             //# form a FIN segment and send it.  In any case, enter FIN-WAIT-1 state.

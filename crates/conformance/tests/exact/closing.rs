@@ -253,12 +253,51 @@ fn a_reset_is_told_once() {
         rig.sut.shutdown(h, libc::SHUT_WR),
         Err(Errno(libc::ENOTCONN))
     );
-    // After the peer's FIN it is a broken pipe, as on Linux.
+    // After the peer's FIN the stream is at its end, and a broken pipe for who writes, as on Linux.
     let mut c = rig.established(PEER_PORT + 1);
     rig.send(&mut c, FIN | ACK, b"");
     rig.heard(&mut c);
     rig.send(&mut c, RST, b"");
-    assert_eq!(rig.read(&c), Err(Errno(libc::EPIPE)));
+    let h = c.handle.unwrap();
+    assert_eq!(rig.read(&c), Ok(vec![]));
+    assert_eq!(rig.sut.write(h, b"x", 0), Err(Errno(libc::EPIPE)));
+    // Nor does a read of nothing tell, or a refused connection end twice.
+    let mut c = rig.established(PEER_PORT + 2);
+    rig.send(&mut c, RST, b"");
+    let h = c.handle.unwrap();
+    assert_eq!(rig.sut.read(h, &mut [], 0), Ok(0));
+    assert_eq!(rig.read(&c), Err(Errno(libc::ECONNRESET)));
+    assert_eq!(rig.read(&c), Ok(vec![]));
+    let mut c = rig.syn_sent(PEER_PORT + 3);
+    rig.send(&mut c, RST | ACK, b"");
+    assert_eq!(rig.read(&c), Err(Errno(libc::ECONNREFUSED)));
+    assert_eq!(rig.read(&c), Ok(vec![]));
+}
+
+/// What was received and acknowledged before a reset can be read, as on Linux.
+#[test]
+fn a_reset_does_not_take_what_was_received() {
+    for fin in [false, true] {
+        let mut rig = Rig::new(BARE);
+        let mut c = rig.established(PEER_PORT);
+        rig.send(&mut c, ACK, b"hello");
+        if fin {
+            rig.send(&mut c, FIN | ACK, b"");
+        }
+        rig.heard(&mut c);
+        rig.send(&mut c, RST, b"");
+        assert_eq!(rig.sut.usage().live, 0);
+        let h = c.handle.unwrap();
+        let mut two = [0; 2];
+        assert_eq!(rig.sut.read(h, &mut two, libc::MSG_PEEK), Ok(2));
+        assert_eq!(rig.sut.read(h, &mut two, 0), Ok(2));
+        assert_eq!(&two, b"he");
+        assert_eq!(rig.read(&c), Ok(b"llo".to_vec()));
+        if !fin {
+            assert_eq!(rig.read(&c), Err(Errno(libc::ECONNRESET)));
+        }
+        assert_eq!(rig.read(&c), Ok(vec![]));
+    }
 }
 
 #[test]
@@ -268,11 +307,13 @@ fn closing_before_it_is_open() {
     rig.close(&mut c);
     rig.silent(&mut c);
     assert_eq!(rig.sut.usage().live, 0);
-    // In SYN-RECEIVED a FIN follows once it is open.
+    // In SYN-RECEIVED a FIN follows at once.
     let mut c = rig.crossed(PEER_PORT + 1);
-    rig.close(&mut c);
+    rig.shutdown(&mut c);
+    assert_eq!(rig.state(&c), 4);
+    c.ack = c.ack.wrapping_add(1);
     rig.send(&mut c, ACK, b"");
-    assert_eq!(rig.heard_one(&mut c).flags, FIN | ACK);
+    assert_eq!(rig.state(&c), 5);
 }
 
 #[test]

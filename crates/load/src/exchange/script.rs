@@ -99,7 +99,9 @@ impl Script {
         })
     }
 
-    pub(super) fn steps(&self) -> u32 {
+    /// How many, at least 1.
+    #[must_use]
+    pub fn steps(&self) -> u32 {
         // At most 65,536.
         self.steps.len() as u32
     }

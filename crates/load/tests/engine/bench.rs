@@ -242,6 +242,7 @@ pub(crate) fn destination(port: u16) -> DestinationConfig {
         sources: vec![],
         first_port: 1_024,
         last_port: 65_535,
+        unused_ports: Vec::new(),
         limit: None,
         selection: PortSelection::default(),
         tcp: tcp::Config::default(),

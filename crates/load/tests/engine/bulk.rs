@@ -1,9 +1,11 @@
 //! As many octets as fit.
 
+use core::time::Duration;
+
 use load::exchange::{Expects, Http};
 use load::{Close, Exchange, Mode, Raw};
 
-use crate::bench::{Bench, REQUEST, spec};
+use crate::bench::{Bench, REQUEST, open_loop, spec};
 use crate::server::{Fault, Server};
 
 #[test]
@@ -25,6 +27,22 @@ fn sent_in_bulk() {
     );
     assert_eq!(bench.server().received, m.counts.bytes_sent);
     assert!(m.counts.bytes_sent > 10_000_000, "{:?}", m.counts);
+}
+
+#[test]
+fn a_rate_is_the_ramp_to_as_many_as_may_be_there() {
+    let mut spec = spec();
+    spec.mode = Mode::Bulk {
+        send: true,
+        receive: false,
+        per_connection: None,
+    };
+    spec.pace = open_loop(100.0);
+    spec.caps.connections = 5;
+    spec.duration = Some(Duration::from_secs(1));
+    let mut bench = Bench::with(spec, crate::bench::exchange(), Server::new(0, 0), |_| {});
+    let m = bench.run();
+    assert_eq!((m.counts.opened, m.counts.not_begun), (5, 0));
 }
 
 #[test]

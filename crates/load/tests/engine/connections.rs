@@ -172,11 +172,58 @@ fn latency_counts_from_when_an_opening_was_due() {
     assert!(m.counts.held_opening >= 1);
     // Five SYNs were lost and sent again after a second; all that were due meanwhile waited behind them, and are
     // as late as they are, though none of them was lost.
-    let late = m
-        .latencies
-        .connect
-        .count_between(100_000_000, 1_100_000_000);
-    assert!(late > 900, "{late}");
+    let l = &m.latencies;
+    for (what, of) in [
+        ("connect", &l.connect),
+        ("first byte", &l.first_byte),
+        ("request", &l.request),
+    ] {
+        let late = of.count_between(100_000_000, 1_100_000_000);
+        assert!(late > 900, "{what}: {late}");
+    }
+    // A handshake that took long is no part of what follows it: it was no connection that was late.
+    let mut spec = self::spec();
+    spec.connections = Some(5);
+    let mut bench = Bench::new(spec, server());
+    bench.net.link_mut(simnet::StationId(0)).connected = false;
+    bench.net.run_ms(300);
+    bench.net.link_mut(simnet::StationId(0)).connected = true;
+    let m = bench.run();
+    assert_eq!(m.counts.completed, 5);
+    assert!(m.latencies.connect.min() >= 900_000_000);
+    assert!(m.latencies.request.max() < 100_000_000);
+}
+
+#[test]
+fn a_run_that_is_to_begin_later_begins_then() {
+    for pace in [Pace::Closed, open_loop(10_000.0)] {
+        for mode in [
+            Mode::Connections {
+                requests: NonZeroU32::MIN,
+            },
+            Mode::Requests {
+                per_connection: None,
+            },
+        ] {
+            let mut spec = spec();
+            spec.mode = mode;
+            spec.pace = pace.clone();
+            spec.connections = Some(100);
+            let mut bench = Bench::new(spec.clone(), server());
+            let run = spec.run();
+            bench.load().start(Instant::from_millis(10), &run);
+            bench.net.run_ms(9);
+            assert_eq!(bench.load().counts().opened, 0, "{mode:?}, {pace:?}");
+            bench.net.run_ms(11);
+            assert!(bench.load().counts().opened >= 10, "{mode:?}, {pace:?}");
+            let elapsed = bench.report().elapsed;
+            let whole = Duration::from_millis(10);
+            assert!(
+                !elapsed.is_zero() && elapsed <= whole,
+                "{mode:?}, {pace:?}: {elapsed:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -211,6 +258,31 @@ fn a_ramp_and_a_step() {
     let opens = &bench.server().opens;
     let after = opens.iter().filter(|open| **open > at).count();
     assert!(after.abs_diff(200) <= 2, "{after}");
+}
+
+#[test]
+fn a_rate_that_ends_at_nothing_ends_the_run() {
+    let mut spec = spec();
+    spec.pace = Pace::Open(Profile {
+        segments: vec![
+            Segment {
+                duration: Duration::from_millis(100),
+                from: 1_000.0,
+                to: 1_000.0,
+            },
+            Segment {
+                duration: Duration::from_millis(100),
+                from: 0.0,
+                to: 0.0,
+            },
+        ],
+    });
+    spec.duration = None;
+    spec.connections = Some(1_000);
+    let mut bench = Bench::new(spec, server());
+    let m = bench.run();
+    assert_eq!(m.counts.completed, 100, "of a thousand");
+    bench.assert_nothing_held();
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn workers(queues: Queues, pools: &[Mempool]) -> Vec<Worker<Opener>> {
             sources: vec![Ip::v4(OUR_IP)],
             first_port: 1024,
             last_port: 2047,
+            unused_ports: Vec::new(),
             limit: None,
             selection: stack::PortSelection::default(),
             tcp: tcp::Config::default(),

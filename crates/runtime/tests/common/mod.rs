@@ -253,6 +253,7 @@ pub(crate) fn client_with(
         sources: vec![CLIENT],
         first_port: 1024,
         last_port: 65_535,
+        unused_ports: Vec::new(),
         limit: None,
         selection: stack::PortSelection::default(),
         tcp: tcp::Config::default(),

@@ -1,6 +1,8 @@
 //! The recycling bound over whole hosts: what a SYN beyond it gets under each profile, and when it is allowed.
 
-use crate::common::forge::{assert_all_told, forge, in_time_wait, last_sent, segment, syn};
+use crate::common::forge::{
+    assert_all_told, forge, forge_burst, in_time_wait, last_sent, segment, syn,
+};
 use crate::common::plain::{Decision, Plain};
 use crate::common::recycle::{once, protocol, server_closes};
 use crate::common::{CLIENT, SERVER};
@@ -110,6 +112,132 @@ fn timestamps_end_after_connections_that_were_not_counted() {
     }
 }
 
+/// A step of the timestamp further than any clock goes: one within an MSL, and not around half the circle.
+fn timestamps_of_another_clock() {
+    for (connections, newer, taken) in [
+        (1, 1 << 30, true),
+        (1, i32::MAX as u32, false),
+        (2, 1 << 30, false),
+        (2, 1_000, true),
+    ] {
+        let mut net = server_closes(1, &protocol(true), b"q");
+        for _ in 0..connections {
+            once(&mut net).unwrap();
+        }
+        let syn = syn(&last_sent(&net, CLIENT), 1_000, newer);
+        if taken {
+            assert_eq!(forge(&mut net, &syn)[0].flags, SYN_ACK);
+        } else {
+            let wait = allowed_after(&mut net, &syn, Incident::BoundOtherClock);
+            assert!(wait <= MSL_MS + 1_000, "{wait}");
+        }
+    }
+}
+
+/// A connection without timestamps was between: they compare with nothing, and the numbers must tell.
+fn timestamps_begin_again_after_a_connection_without() {
+    for (ahead, taken) in [(1_000, true), (1 << 26, false)] {
+        let (mut net, last) = in_time_wait(Rules::SAFE, true);
+        let mut plain = syn(&last, (1 << 30) - (1 << 25), 0);
+        plain.options.timestamps = None;
+        let answer = forge(&mut net, &plain)[0];
+        let ask = segment(&plain, Flags::ACK, plain.seq + 1, answer.seq + 1);
+        let answers = forge_burst(&mut net, &[(&ask, b"q")]);
+        let fin = answers
+            .iter()
+            .find(|s| s.flags.contains(Flags::FIN))
+            .expect("FIN");
+        let end = segment(&plain, Flags::FIN | Flags::ACK, plain.seq + 2, fin.seq + 2);
+        forge(&mut net, &end);
+        assert_eq!(net.host(SERVER).usage().time_wait, 1);
+        let mut next = syn(&end, ahead, 0);
+        next.options.timestamps = syn(&last, 0, 1).options.timestamps;
+        if taken {
+            assert_eq!(forge(&mut net, &next)[0].flags, SYN_ACK);
+        } else {
+            allowed_after(&mut net, &next, Incident::BoundPeer);
+        }
+    }
+}
+
+/// The client opens by `syn` and says no more.
+fn open(net: &mut Network<Plain>, syn: &Header) {
+    let answer = forge(net, syn)[0];
+    assert_eq!(answer.flags, SYN_ACK);
+    let ack = segment(syn, Flags::ACK, syn.seq + 1, answer.seq + 1);
+    forge(net, &ack);
+}
+
+/// What had been recycled had its TIME-WAIT before, and may still be under way.
+fn a_reset_does_not_end_what_was_recycled() {
+    for (timestamps, far) in [(false, Incident::BoundPeer), (true, Incident::BoundTick)] {
+        let (mut net, last) = in_time_wait(Rules::SAFE, timestamps);
+        let recycles = syn(&last, 1 << 17, 0);
+        open(&mut net, &recycles);
+        let rst = segment(&recycles, Flags::RST, recycles.seq + 1, Seq(0));
+        forge(&mut net, &rst);
+        let (usage, counters) = (net.host(SERVER).usage(), *net.host(SERVER).counters());
+        assert_eq!((usage.live, usage.time_wait), (0, 1));
+        assert_eq!(counters.time_wait.kept_after_reset, 1);
+        assert_eq!(counters.host.closed_reset, 1);
+        assert_eq!(counters.host.time_wait_entered, 2);
+        assert_all_told(&net);
+        // What is behind proves nothing, and how far the space has come is still known.
+        assert_eq!(forge(&mut net, &syn(&last, 0, 0)), []);
+        let step = if timestamps {
+            (1 << 17) + 1
+        } else {
+            i32::MAX - (1 << 17)
+        };
+        refused(&mut net, &syn(&rst, step, 0), far);
+        assert_eq!(forge(&mut net, &syn(&rst, 0, 0))[0].flags, SYN_ACK);
+    }
+}
+
+/// In CLOSING a RST is no failure, but who sends it is not in TIME-WAIT.
+fn a_reset_in_closing_does_not_end_what_was_recycled() {
+    let (mut net, last) = in_time_wait(Rules::SAFE, false);
+    let recycles = syn(&last, 1_000, 0);
+    let answer = forge(&mut net, &recycles)[0];
+    let ask = segment(&recycles, Flags::ACK, recycles.seq + 1, answer.seq + 1);
+    let crossing = segment(
+        &ask,
+        Flags::FIN | Flags::ACK,
+        recycles.seq + 2,
+        answer.seq + 1,
+    );
+    forge_burst(&mut net, &[(&ask, b"q")]);
+    forge(&mut net, &crossing);
+    forge(
+        &mut net,
+        &segment(&ask, Flags::RST, recycles.seq + 3, Seq(0)),
+    );
+    let (usage, counters) = (net.host(SERVER).usage(), net.host(SERVER).counters());
+    assert_eq!((usage.live, usage.time_wait), (0, 1));
+    assert_eq!(counters.time_wait.kept_after_reset, 1);
+    assert_eq!(counters.host.closed_normal, 2);
+    assert_eq!(forge(&mut net, &syn(&last, 0, 0)), []);
+}
+
+/// There was nothing before it that needs to be guarded; and without the bound nothing is promised.
+fn a_reset_leaves_no_time_wait_otherwise() {
+    let unbounded = Rules {
+        bound: false,
+        ..Rules::SAFE
+    };
+    for (rules, recycles) in [(Rules::SAFE, false), (unbounded, true)] {
+        let (mut net, last) = in_time_wait(rules, false);
+        if !recycles {
+            net.run_ms(3 * MSL_MS);
+        }
+        let next = syn(&last, 1_000, 0);
+        open(&mut net, &next);
+        forge(&mut net, &segment(&next, Flags::RST, next.seq + 1, Seq(0)));
+        let usage = net.host(SERVER).usage();
+        assert_eq!((usage.live, usage.time_wait), (0, 0), "{rules:?}");
+    }
+}
+
 /// How long a SYN of a peer took that is in SYN-SENT: it answers an acknowledgment that it cannot accept with
 /// a RST (RFC 9293 3.10.7.3) and repeats the SYN at once, and otherwise each second.
 fn persist(net: &mut Network<Plain>, syn: &Header) -> u64 {
@@ -186,9 +314,14 @@ fn what_a_peer_of_random_numbers_gets() {
 }
 
 over_both! {
+    a_reset_in_closing_does_not_end_what_was_recycled
+    a_reset_does_not_end_what_was_recycled
+    a_reset_leaves_no_time_wait_otherwise
     a_peer_that_steps_too_far
     our_own_steps_too_far
     a_step_too_far_within_a_tick
     timestamps_end_after_connections_that_were_not_counted
+    timestamps_of_another_clock
+    timestamps_begin_again_after_a_connection_without
     what_a_peer_of_random_numbers_gets
 }

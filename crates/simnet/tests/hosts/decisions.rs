@@ -5,7 +5,7 @@ use crate::common::forge::{
     after_one, assert_all_told, forge, forge_burst, in_time_wait, last_sent, segment, syn,
 };
 use crate::common::plain::{Decision, End, Plain};
-use crate::common::recycle::protocol;
+use crate::common::recycle::{once, protocol};
 use crate::common::{CLIENT, PORT, SERVER, configs, ip};
 use simnet::Network;
 use stack::{ListenerId, TimeWaitConfig};
@@ -495,6 +495,23 @@ fn a_reset_of_what_only_a_timestamp_had_proven_is_counted() {
             assert_eq!(decision.tuple, tuple());
         }
     }
+    // An embryo is reset as easily, and TIME-WAIT goes on.
+    let (mut net, last) = in_time_wait(Rules::SAFE, true);
+    let next = syn(&last, -1_000, 5);
+    forge(&mut net, &next);
+    forge(&mut net, &segment(&next, Flags::RST, next.seq + 1, Seq(0)));
+    let counters = net.host(SERVER).counters().time_wait;
+    assert_eq!((counters.reset_unproven, counters.shadow_restored), (1, 1));
+    assert_all_told(&net);
+    // One that followed another over which timestamps were the proof: how far numbers have come since the oldest
+    // that is still under way is not known.
+    let (mut net, _) = in_time_wait(Rules::SAFE, true);
+    once(&mut net).unwrap();
+    let last = last_sent(&net, CLIENT);
+    let next = recycle(&mut net, &syn(&last, 1_000, 5));
+    forge(&mut net, &segment(&next, Flags::RST, next.seq, Seq(0)));
+    let count = net.host(SERVER).counters().time_wait.reset_unproven;
+    assert_eq!(count, 1);
 }
 
 over_both! {

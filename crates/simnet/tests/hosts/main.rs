@@ -7,6 +7,7 @@ mod application;
 mod bound;
 mod bursts;
 mod decisions;
+mod fast_recovery;
 mod hostile;
 mod limits;
 mod messages;

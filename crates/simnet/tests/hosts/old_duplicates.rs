@@ -2,29 +2,19 @@
 //! say so, an acknowledgment for the FIN, and never a byte in the wrong stream.
 
 use crate::common;
+use crate::common::forge::last_sent;
 use crate::common::plain::{End, Plain, Told};
 use crate::common::recycle::{count_sent, once, protocol, recycled, server_closes, time_wait};
-use crate::common::{CLIENT, SERVER, ip, mac};
+use crate::common::{CLIENT, SERVER, between};
 use simnet::{Action, Fate, Network, RuleId, Seen, Which, craft};
 use stack::{CloseReason, DestinationId};
 use tcp::time::Instant;
 use wire::Seq;
 use wire::tcp::{Flags, Header};
 
-/// The header of the last segment that `from` sent.
-fn last_header(net: &Network<Plain>, from: simnet::StationId) -> Header {
-    let sent = net.log().sent_segments().filter(|(id, _)| *id == from);
-    sent.last().expect("it sent something").1.header
-}
-
 /// Lets a segment from the client's socket arrive at the server.
 fn inject(net: &mut Network<Plain>, header: &Header, text: &[u8]) {
-    let to = craft::Addresses {
-        src_mac: mac(2),
-        dst_mac: mac(1),
-        src: ip(2),
-        dst: ip(1),
-    };
+    let to = between(2, 1);
     let now = net.now();
     net.inject(now, &craft::tcp(&to, header, text));
     net.run_ms(50);
@@ -34,7 +24,7 @@ fn resets_and_refused_syns_meet_silence() {
     for timestamps in [false, true] {
         let mut net = server_closes(1, &protocol(timestamps), b"q");
         once(&mut net).unwrap();
-        let last = last_header(&net, CLIENT);
+        let last = last_sent(&net, CLIENT);
         let rcv_nxt = last.seq + 1;
         let sent = count_sent(&net, |_| true);
         for seq in [rcv_nxt, rcv_nxt + 1, rcv_nxt - 1, rcv_nxt + 5_000] {
@@ -179,7 +169,7 @@ fn an_old_syn_that_passes_for_new_ends_as_an_embryo() {
     let mut net = server_closes(1, &protocol(false), b"q");
     once(&mut net).unwrap();
     net.run_ms(20_000);
-    let last = last_header(&net, CLIENT);
+    let last = last_sent(&net, CLIENT);
     let syn = Header {
         seq: last.seq + 1_000_000,
         ack: Seq(0),

@@ -1,10 +1,13 @@
 //! Four-tuples that come back while the last incarnation is in TIME-WAIT: served at any rate.
 
 use crate::common;
+use crate::common::forge::last_sent;
 use crate::common::plain::{End, Plain, Told};
-use crate::common::recycle::{count_sent, once, protocol, recycled, server_closes, time_wait};
-use crate::common::{CLIENT, SERVER, configs, pair};
-use simnet::{Action, Network, Which};
+use crate::common::recycle::{
+    client_closes, count_sent, once, protocol, recycled, server_closes, time_wait,
+};
+use crate::common::{CLIENT, SERVER, between, configs, pair};
+use simnet::{Action, Network, Which, craft};
 use stack::{CloseReason, ConnectError, DestinationId, TimeWaitConfig};
 use wire::tcp::Flags;
 
@@ -114,14 +117,7 @@ fn local_reuse_waits_for_what_the_configuration_says() {
         };
         server.listeners[0].time_wait = waits;
         client.destinations[0].time_wait = waits;
-        let app = |end| Plain {
-            greeting: b"x".to_vec(),
-            after_greeting: end,
-            at_peer_closed: End::Close,
-            ..Plain::default()
-        };
-        let mut net = pair((server, client), (app(End::Stay), app(End::Shutdown)));
-        net.run_ms(5);
+        let mut net = client_closes((server, client));
         once(&mut net).unwrap();
         assert_eq!(net.host(CLIENT).usage().time_wait, 1);
         let refused = once(&mut net);
@@ -154,18 +150,42 @@ fn local_reuse_waits_for_what_the_configuration_says() {
     }
 }
 
+fn a_pair_whose_time_wait_was_prolonged_is_put_off_until_that_is_over() {
+    let mut net = client_closes(configs(1, &protocol(false)));
+    once(&mut net).unwrap();
+    let ended = net.now();
+    net.run_ms(30_000);
+    // The server's FIN again: as if our last acknowledgment had been lost.
+    let fin = last_sent(&net, SERVER);
+    let now = net.now();
+    net.inject(now, &craft::tcp(&between(1, 2), &fin, b"x"));
+    net.run_ms(10);
+    let client = net.host(CLIENT).counters().time_wait;
+    assert_eq!(client.ack_retransmitted_fin, 1, "{}", net.log().tail(9));
+    net.run_until(ended.plus_millis(61_000));
+    // Its turn has come, and its TIME-WAIT lasts: not before that, but then.
+    let refused = once(&mut net);
+    let Err(ConnectError::NoTupleFree {
+        next_free, free_in, ..
+    }) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("the first of them for 29."), "{text}");
+    let at = next_free.unwrap();
+    assert_eq!(free_in, Some(at.since(net.now())));
+    let prolonged = at.since(ended).as_millis();
+    assert!((90_000..90_500).contains(&prolonged), "{prolonged}");
+    net.run_until(at);
+    assert_eq!(net.host(CLIENT).counters().time_wait.put_off, 1);
+    once(&mut net).unwrap();
+}
+
 fn local_reuse_while_the_peer_is_still_in_last_ack() {
     // The client closes first and its last ACK never arrives, again and again. It reuses the tuple
     // after a second, when the server still retransmits its FIN: challenge ACK, RST, SYN.
-    let (server, client) = configs(1, &protocol(true));
-    let app = |end| Plain {
-        greeting: b"x".to_vec(),
-        after_greeting: end,
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    };
-    let mut net = pair((server, client), (app(End::Stay), app(End::Shutdown)));
-    net.run_ms(5);
+    let mut net = client_closes(configs(1, &protocol(true)));
     let mute = net.add_rule(Action::Drop, Which::All, |seen| {
         seen.from == CLIENT
             && seen
@@ -296,6 +316,7 @@ fn a_local_socket_in_time_wait_does_not_keep_others_from_use() {
 }
 
 over_both! {
+    a_pair_whose_time_wait_was_prolonged_is_put_off_until_that_is_over
     every_return_is_served_as_fast_as_it_comes
     the_port_that_comes_back_after_664_ms_is_served
     large_requests_that_outrun_the_isn_clock_are_served_too

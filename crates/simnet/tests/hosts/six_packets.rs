@@ -148,6 +148,7 @@ fn simultaneous_open_makes_one_connection() {
         config.destinations.push(stack::DestinationConfig {
             first_port: common::PORT,
             last_port: common::PORT,
+            unused_ports: Vec::new(),
             ..common::destination(n, 1, tcp.clone())
         });
     }

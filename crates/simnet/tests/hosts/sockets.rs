@@ -1,17 +1,19 @@
 //! Sockets that applications make at run time, and what TIME-WAIT keeps of them.
 
-use simnet::Network;
+use simnet::{Network, craft};
 use stack::{
     ConfigError, DestinationId, ListenerConfig, ListenerId, OpenConfig, OpenError, TimeWaitConfig,
 };
 use tcp::time_wait::Rules;
 use wire::FourTuple;
-use wire::tcp::Flags;
+use wire::tcp::{Flags, Header, Timestamps};
 
-use crate::common::forge::{closes_second, forge, in_time_wait, last_sent, segment, syn};
+use crate::common::forge::{
+    after_one, closes_second, forge, forge_burst, in_time_wait, last_sent, segment, syn,
+};
 use crate::common::plain::{End, Plain};
 use crate::common::recycle::{once, protocol};
-use crate::common::{CLIENT, PORT, SERVER, configs, ip, listener, pair};
+use crate::common::{CLIENT, PORT, SERVER, between, configs, ip, listener, pair};
 
 /// A listener on another port of every address.
 fn on_port(port: u16) -> ListenerConfig {
@@ -32,6 +34,11 @@ fn open(port: u16, length_ms: u32) -> OpenConfig {
             ..TimeWaitConfig::default()
         },
     }
+}
+
+/// The first local port of the client's destination.
+fn first_port() -> u16 {
+    configs(1, &protocol(true)).1.destinations[0].first_port
 }
 
 /// A server that says nothing and a client that closes first and may use these lengths.
@@ -256,7 +263,144 @@ fn what_the_rules_of_time_wait_say_of_the_protocol_outlasts_a_change() {
     assert_eq!(checks(&mut net), (false, false));
 }
 
+/// What a pool does not know of: the application has used one of its local sockets itself.
+fn a_pool_heeds_the_time_wait_of_a_socket() {
+    let mut net = client_closes(&[]);
+    let tuple = |net: &mut Network<Plain>| {
+        let opened = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)));
+        opened.map(|conn| net.with_app(CLIENT, |_, cx| cx.tuple(conn).unwrap()))
+    };
+    // The pool has one local socket.
+    let pools = tuple(&mut net).unwrap();
+    net.run_ms(70_000);
+    let own = open(pools.local_port, 60_000);
+    assert!(time_wait_of(&mut net, &own).is_some());
+    let last = last_sent(&net, CLIENT);
+    let early = tuple(&mut net);
+    assert!(early.is_err(), "{early:?}");
+    net.run_ms(1_500);
+    assert_eq!(tuple(&mut net).unwrap(), pools);
+    net.run_ms(5);
+    let syns = net.log().sent_segments();
+    let syns = syns.filter(|(id, s)| *id == CLIENT && s.header.flags == Flags::SYN);
+    let syn = syns.last().unwrap().1.header;
+    assert!(syn.seq.ge(last.seq), "{syn:?} {last:?}");
+    assert_eq!(net.host(CLIENT).counters().host.time_wait_local_reuse, 1);
+}
+
+/// Nor does it know a local socket that it has never used itself.
+fn a_pool_heeds_the_time_wait_of_a_socket_that_it_has_not_used() {
+    let mut net = client_closes(&[]);
+    let port = first_port();
+    assert!(time_wait_of(&mut net, &open(port, 60_000)).is_some());
+    let early = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)));
+    assert!(early.is_err(), "{early:?}");
+    net.run_ms(1_500);
+    net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+    assert_eq!(net.host(CLIENT).counters().host.time_wait_local_reuse, 1);
+}
+
+/// Timestamps alone had proven it, and it has none: how far the spaces have come is not known.
+fn a_connection_that_took_a_four_tuple_over_is_not_counted() {
+    for connections in [1, 2] {
+        let mut net = client_closes(&[]);
+        let on = ListenerConfig {
+            tcp: protocol(false),
+            ..on_port(first_port())
+        };
+        net.with_app(CLIENT, |_, cx| cx.listen(&on).unwrap());
+        for i in 1..=connections {
+            net.with_app(SERVER, |_, cx| {
+                let last = protocol(i < connections);
+                cx.set_listener_config(ListenerId::configured(0), &last)
+                    .unwrap();
+            });
+            once(&mut net).unwrap();
+            net.run_ms(1_500);
+        }
+        let mut next = syn(&last_sent(&net, SERVER), 1_000, 0);
+        next.options.timestamps = None;
+        let now = net.now();
+        net.inject(now, &craft::tcp(&between(1, 2), &next, b""));
+        net.run_ms(5);
+        let counters = net.host(CLIENT).counters();
+        let refused = u64::from(connections == 2);
+        assert_eq!(counters.time_wait.bound_peer, refused);
+        assert_eq!(counters.time_wait.recycled_sequence, 1 - refused);
+    }
+}
+
+/// A listener in the place of another one, with epochs of its own: the numbers of both are not of one count.
+fn how_far_a_space_has_come_outlasts_a_change_of_the_listener() {
+    let (mut server, client) = configs(1, &protocol(false));
+    server.time_wait_lengths_ms = vec![10_000];
+    let mut net = after_one(server, client);
+    net.run_ms(75_000);
+    once(&mut net).unwrap();
+    // Far, but not too far; the next one then may not go so far.
+    let step = (1 << 30) + (1 << 29);
+    let far = syn(&last_sent(&net, CLIENT), step, 0);
+    let first = finish(&mut net, &far);
+    let on = ListenerConfig {
+        time_wait: TimeWaitConfig {
+            length_ms: 10_000,
+            ..TimeWaitConfig::default()
+        },
+        ..listener(protocol(false))
+    };
+    net.with_app(SERVER, |_, cx| {
+        cx.unlisten(ListenerId::configured(0));
+        cx.listen(&on).unwrap();
+    });
+    let second = finish(&mut net, &syn(&first, 1_000, 0));
+    assert_eq!(forge(&mut net, &syn(&second, step, 0)), []);
+    assert_eq!(net.host(SERVER).counters().time_wait.bound_peer, 1);
+    assert_eq!(
+        forge(&mut net, &syn(&second, 1_000, 0))[0].flags,
+        Flags::SYN | Flags::ACK
+    );
+}
+
+/// The connection that `syn` opens: one octet, which the server answers and closes.
+fn finish(net: &mut Network<Plain>, syn: &Header) -> Header {
+    let answer = forge(net, syn)[0];
+    assert_eq!(answer.flags, Flags::SYN | Flags::ACK);
+    let ask = segment(syn, Flags::ACK, syn.seq + 1, answer.seq + 1);
+    let answers = forge_burst(net, &[(&ask, b"q")]);
+    let fin = answers.iter().find(|s| s.flags.contains(Flags::FIN));
+    let end = fin.expect("FIN").seq + 2;
+    let last = segment(syn, Flags::FIN | Flags::ACK, syn.seq + 2, end);
+    forge(net, &last);
+    assert_eq!(net.host(SERVER).usage().time_wait, 1);
+    last
+}
+
+/// The peer had offered timestamps to the listener as it was, so they are not new, and an old SYN may have them.
+fn timestamps_that_a_changed_listener_takes_are_no_proof() {
+    for had in [false, true] {
+        let (mut net, last) = in_time_wait(Rules::SAFE, had);
+        net.with_app(SERVER, |_, cx| {
+            cx.set_listener_config(ListenerId::configured(0), &protocol(true))
+                .unwrap();
+        });
+        let mut old = syn(&last, -1_000, 0);
+        old.options.timestamps = Some(Timestamps { val: 5, ecr: 0 });
+        if had {
+            old.options.timestamps = syn(&last, 0, 1).options.timestamps;
+        }
+        let taken = !forge(&mut net, &old).is_empty();
+        assert_eq!(taken, had);
+        let counters = net.host(SERVER).counters().time_wait;
+        assert_eq!(counters.syn_old_sequence, u64::from(!had));
+    }
+}
+
 over_both! {
+    a_pool_heeds_the_time_wait_of_a_socket_that_it_has_not_used
+    a_connection_that_took_a_four_tuple_over_is_not_counted
+    a_pool_heeds_the_time_wait_of_a_socket
+    how_far_a_space_has_come_outlasts_a_change_of_the_listener
+    timestamps_that_a_changed_listener_takes_are_no_proof
     a_socket_that_is_used_again_has_the_time_wait_of_its_last_use
     an_entry_is_found_whatever_its_socket_has_become
     a_listener_on_a_port_of_a_pool_does_not_hide_the_pools_time_wait

@@ -6,8 +6,8 @@ use crate::common::forge::{
     assert_all_told, closes_second, forge, in_time_wait, in_time_wait_with, last_sent, segment, syn,
 };
 use crate::common::plain::{End, Plain, Told};
-use crate::common::recycle::{count_sent, once, protocol, recycled, time_wait};
-use crate::common::{CLIENT, SERVER, configs, ip, mac, pair};
+use crate::common::recycle::{client_closes, count_sent, once, protocol, recycled, time_wait};
+use crate::common::{CLIENT, SERVER, between, configs, ip, pair};
 use simnet::{Action, Network, Which, craft};
 use stack::{CloseReason, DestinationId, OpenConfig, TimeWaitConfig};
 use tcp::time_wait::{Counters, Incident, Policy, Rules};
@@ -95,12 +95,7 @@ fn a_held_old_syn_costs_nothing() {
     let (mut net, last) = in_time_wait(Rules::SAFE, true);
     net.run_ms(1_000);
     let old = syn(&last, 5_000, 100);
-    let to = craft::Addresses {
-        src_mac: mac(2),
-        dst_mac: mac(1),
-        src: ip(2),
-        dst: ip(1),
-    };
+    let to = between(2, 1);
     let now = net.now();
     net.inject(now, &craft::tcp(&to, &old, b""));
     net.run_ms(20);
@@ -131,6 +126,7 @@ fn the_shadow_acknowledges_the_old_fin() {
 fn without_the_shadow_time_wait_is_lost() {
     let rules = Rules {
         shadow: false,
+        bound: false,
         ..Rules::SAFE
     };
     let (mut net, last) = in_time_wait(rules, true);
@@ -518,12 +514,7 @@ fn a_syn_ack_that_is_not_newer(rules: Rules) {
         servers_last.seq - 1_000,
         syn.seq + 1,
     );
-    let to = craft::Addresses {
-        src_mac: mac(1),
-        dst_mac: mac(2),
-        src: ip(1),
-        dst: ip(2),
-    };
+    let to = between(1, 2);
     net.end_rule(mute);
     let before = net.log().sent_segments().count();
     let now = net.now();
@@ -545,6 +536,78 @@ fn a_syn_ack_that_is_not_newer(rules: Rules) {
     // What was queued has come through there; the first one is in TIME-WAIT as before.
     assert_eq!(net.host(SERVER).app().received, b"qqq");
     assert_eq!(net.host(CLIENT).usage().time_wait, 2);
+}
+
+/// A SYN,ACK with the timestamp of another clock: one such step in an MSL is taken, as from a server that began anew.
+fn a_syn_ack_of_another_clock_is_no_proof_twice() {
+    for (connections, newer, bound, taken) in [
+        (1, 1u32 << 30, true, true),
+        (2, 1 << 30, true, false),
+        (2, 1 << 30, false, true),
+        (2, 1_000, true, true),
+        (1, i32::MAX as u32, true, false),
+    ] {
+        let (server, mut client) = configs(1, &protocol(true));
+        client.destinations[0].time_wait.rules.bound = bound;
+        let mut net = client_closes((server, client));
+        for _ in 0..connections {
+            once(&mut net).unwrap();
+            net.run_ms(1_500);
+        }
+        let old = last_sent(&net, SERVER);
+        net.add_rule(Action::Drop, Which::All, |seen| {
+            seen.from == SERVER && seen.segment().is_some()
+        });
+        net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+        net.run_ms(5);
+        let syn = last_sent(&net, CLIENT);
+        let mut answer = segment(&old, Flags::SYN | Flags::ACK, old.seq + 1_000, syn.seq + 1);
+        let stamps = answer.options.timestamps.as_mut().expect("timestamps");
+        stamps.val = stamps.val.wrapping_add(newer);
+        let now = net.now();
+        net.inject(now, &craft::tcp(&between(1, 2), &answer, b""));
+        net.run_ms(5);
+        let refused = net.host(CLIENT).counters().time_wait.syn_ack_old;
+        assert_eq!(refused, u64::from(!taken), "{connections} {newer} {bound}");
+    }
+}
+
+/// It would open simultaneously, and end the open when the peer resets what it has long forgotten.
+fn an_old_syn_does_not_disturb_an_active_open() {
+    for (behind, taken) in [(true, false), (false, true)] {
+        let mut net = client_closes(configs(1, &protocol(true)));
+        once(&mut net).unwrap();
+        net.run_ms(1_500);
+        let last = last_sent(&net, SERVER);
+        let mute = net.add_rule(Action::Drop, Which::All, |seen| {
+            seen.from == SERVER && seen.segment().is_some()
+        });
+        net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+        net.run_ms(5);
+        let mut old = syn(&last, if behind { -5_000 } else { 5_000 }, 0);
+        let stamps = old.options.timestamps.as_mut().expect("timestamps");
+        stamps.val = match behind {
+            true => stamps.val.wrapping_sub(1_000),
+            false => stamps.val.wrapping_add(1_000),
+        };
+        let before = net.log().sent_segments().count();
+        let now = net.now();
+        net.inject(now, &craft::tcp(&between(1, 2), &old, b""));
+        net.run_ms(5);
+        let sent = net.log().sent_segments().skip(before);
+        let answers = sent.filter(|(id, _)| *id == CLIENT).count();
+        assert_eq!(answers, usize::from(taken));
+        let count = net.host(CLIENT).counters().time_wait.syn_ack_old;
+        assert_eq!(count, u64::from(!taken));
+        assert_all_told(&net);
+        if taken {
+            continue;
+        }
+        // The SYN goes again, and the open is as good as if nothing had been.
+        net.end_rule(mute);
+        net.run_ms(3_000);
+        assert_eq!(net.host(CLIENT).app().ended(CloseReason::Normal), 2);
+    }
 }
 
 /// A server that has forgotten everything: its every SYN,ACK looks old.
@@ -575,12 +638,7 @@ fn not_every_tuple_is_tried_where_every_syn_ack_looks_old() {
     });
     let before = net.log().sent_segments().count();
     net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
-    let to = craft::Addresses {
-        src_mac: mac(1),
-        dst_mac: mac(2),
-        src: ip(1),
-        dst: ip(2),
-    };
+    let to = between(1, 2);
     let mut ports = Vec::new();
     for _ in 0..TUPLES {
         net.run_ms(5);
@@ -638,6 +696,8 @@ fn a_pair_that_a_socket_has_taken_is_not_taken_again() {
 }
 
 over_both! {
+    an_old_syn_does_not_disturb_an_active_open
+    a_syn_ack_of_another_clock_is_no_proof_twice
     not_every_tuple_is_tried_where_every_syn_ack_looks_old
     a_pair_that_a_socket_has_taken_is_not_taken_again
     an_accepted_syn_that_proves_old_restores_time_wait_with_its_end

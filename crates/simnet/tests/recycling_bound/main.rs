@@ -7,16 +7,18 @@
 
 mod model;
 
-use model::{Isn, MSL_NS, Model, Setup, Tally};
-use tcp::time_wait::{IssRule, Policy, Rules};
+use model::Stamps::{Always, Mixed, Never, Offsets, Slow};
+use model::{Isn, MSL_NS, Model, Setup, Stamps, Tally};
+use tcp::time_wait::{Incident, IssRule, Policy, Rules};
 
-fn setup(rules: Rules, isn: Isn, timestamps: bool) -> Setup {
+fn setup(rules: Rules, isn: Isn, timestamps: Stamps) -> Setup {
     Setup {
         rules,
         isn,
         timestamps,
         pause_ns: 10_000,
         rests: false,
+        resets: false,
         seed: 1,
     }
 }
@@ -59,8 +61,14 @@ const ISNS: [Isn; 7] = [
 fn nothing_old_is_accepted() {
     for rules in [Rules::SAFE, Rules::FAST_RECOVERY] {
         for isn in ISNS {
-            for (timestamps, rests) in [(false, false), (false, true), (true, false), (true, true)]
-            {
+            for (timestamps, rests) in [
+                (Never, false),
+                (Never, true),
+                (Always, false),
+                (Always, true),
+                (Mixed, false),
+                (Mixed, true),
+            ] {
                 let tally = holds(Setup {
                     rests,
                     ..setup(rules, isn, timestamps)
@@ -68,7 +76,7 @@ fn nothing_old_is_accepted() {
                 let most = tally.replayed / 12;
                 assert!(
                     tally.incarnations > most / 4 && tally.reread > tally.incarnations,
-                    "{isn:?} {timestamps} {tally:?}"
+                    "{isn:?} {timestamps:?} {tally:?}"
                 );
             }
         }
@@ -76,19 +84,116 @@ fn nothing_old_is_accepted() {
 }
 
 #[test]
+fn nothing_old_is_accepted_where_connections_are_reset() {
+    for isn in ISNS {
+        for timestamps in [Never, Always, Mixed, Offsets] {
+            let tally = holds(Setup {
+                resets: true,
+                ..setup(Rules::SAFE, isn, timestamps)
+            });
+            assert!(
+                tally.resets > tally.incarnations / 6,
+                "{isn:?} {timestamps:?} {tally:?}"
+            );
+        }
+    }
+}
+
+/// So many connections in one tick that their SYNs go once around.
+#[test]
+fn nothing_old_is_accepted_within_a_long_tick() {
+    for step in [(1 << 17) - 5, 1 << 16] {
+        let slow = |rules| Setup {
+            pause_ns: 1_000,
+            ..setup(rules, Isn::Step(step), Slow)
+        };
+        let tally = Model::new(slow(Rules::SAFE)).run(1_000_000);
+        let tally = tally.unwrap_or_else(|violation| panic!("{violation}"));
+        assert!(
+            tally.refused > 10 && tally.incarnations > 50_000,
+            "{tally:?}"
+        );
+        let unbounded = Rules {
+            bound: false,
+            ..Rules::SAFE
+        };
+        let outcome = Model::new(slow(unbounded)).run(1_000_000);
+        assert!(outcome.is_err(), "{outcome:?}");
+    }
+}
+
+/// A connection that went far within the time that is looked back on.
+#[test]
+fn a_connection_that_went_far_is_not_recycled_by_numbers_alone() {
+    const FAR: u64 = 1 << 30;
+    // (timestamps, octets, time since, timestamps of the next)
+    for (timestamps, octets, later_ns, next, expected) in [
+        (Always, FAR, 0, false, Some(Incident::BoundUncounted)),
+        (Always, FAR, 0, true, None),
+        (Always, FAR / 2, 0, false, None),
+        (Always, FAR, MSL_NS + 30_000_000, false, None),
+        (Never, FAR, 0, false, Some(Incident::BoundPeer)),
+        (Never, FAR / 2, 0, false, None),
+        // Up to two epochs, the first of which is half over.
+        (
+            Never,
+            FAR,
+            MSL_NS * 14 / 10,
+            false,
+            Some(Incident::BoundPeer),
+        ),
+        (Never, FAR, MSL_NS * 16 / 10, false, None),
+        // Four wraps make it look as if it had not moved at all.
+        (Never, 4 * FAR, 0, false, Some(Incident::BoundPeer)),
+        (Always, 4 * FAR, 0, false, Some(Incident::BoundUncounted)),
+    ] {
+        let mut model = Model::new(setup(Rules::SAFE, Isn::Step(0), timestamps));
+        model.wait_ns(MSL_NS / 2);
+        model.long_incarnation(octets);
+        model.wait_ns(later_ns);
+        let got = model.refusal(next);
+        assert_eq!(got, expected, "{timestamps:?} {octets} {later_ns}");
+    }
+}
+
+#[test]
+fn timestamps_of_several_clocks_prove_nothing() {
+    for isn in ISNS {
+        for pause_ns in [10_000, 5_000_000] {
+            let tally = holds(Setup {
+                pause_ns,
+                ..setup(Rules::SAFE, isn, Offsets)
+            });
+            assert!(tally.incarnations > 10, "{isn:?} {tally:?}");
+            fails(Setup {
+                pause_ns,
+                ..setup(
+                    Rules {
+                        bound: false,
+                        ..Rules::SAFE
+                    },
+                    isn,
+                    Offsets,
+                )
+            });
+        }
+    }
+}
+
+#[test]
 fn the_bound_lets_go_on_as_far_as_it_is_safe() {
     // Without timestamps a space may wrap only once in four MSL or so; what is refused is allowed again.
-    let tally = holds(setup(Rules::SAFE, Isn::UpTo(1 << 26), false));
+    let tally = holds(setup(Rules::SAFE, Isn::UpTo(1 << 26), Never));
     assert!(tally.wraps > 4.0 && tally.refused > 100, "{tally:?}");
     // A client that goes on number by number is never refused, at 100,000 connections a second.
-    for timestamps in [false, true] {
+    for timestamps in [Never, Always] {
         let tally = holds(setup(Rules::SAFE, Isn::Step(0), timestamps));
         assert_eq!(tally.refused, 0, "{tally:?}");
     }
     // And with timestamps neither is one that goes far, if it is not more than once in a tick.
     let far = Setup {
         pause_ns: 1_000_000,
-        ..setup(Rules::SAFE, Isn::UpTo(1 << 28), true)
+        ..setup(Rules::SAFE, Isn::UpTo(1 << 28), Always)
     };
     let tally = holds(far);
     assert_eq!(tally.refused, 0, "{tally:?}");
@@ -102,10 +207,10 @@ fn without_the_bound_old_segments_are_accepted() {
         ..Rules::SAFE
     };
     for isn in [Isn::UpTo(1 << 26), Isn::Random, Isn::Hostile(1 << 26)] {
-        fails(setup(rules, isn, false));
+        fails(setup(rules, isn, Never));
     }
     // Within a tick of the timestamp clock too.
-    fails(setup(rules, Isn::Hostile(1 << 28), true));
+    fails(setup(rules, Isn::Hostile(1 << 28), Always));
 }
 
 /// A gap that wraps the space in 256 connections, and then comes out a little short of where it was.
@@ -122,14 +227,14 @@ fn an_iss_that_is_not_bounded_has_the_client_take_old_segments() {
         };
         fails(Setup {
             pause_ns: 1_000,
-            ..setup(rules, Isn::Step(0), false)
+            ..setup(rules, Isn::Step(0), Never)
         });
     }
     let rules = Rules {
         iss: WRAPS,
         ..Rules::SAFE
     };
-    let tally = holds(setup(rules, Isn::Step(0), false));
+    let tally = holds(setup(rules, Isn::Step(0), Never));
     assert!(tally.refused > 0, "{tally:?}");
 }
 
@@ -137,12 +242,12 @@ fn an_iss_that_is_not_bounded_has_the_client_take_old_segments() {
 fn linux_rfc1122_and_none_accept_old_segments() {
     for policy in [Policy::Linux, Policy::Rfc1122, Policy::None] {
         for isn in [Isn::UpTo(1 << 26), Isn::Hostile(1 << 26)] {
-            fails(setup(Rules::of(policy), isn, false));
+            fails(setup(Rules::of(policy), isn, Never));
         }
     }
     // rfc1122 does not look at timestamps, and without TIME-WAIT there is nothing to look at.
     for policy in [Policy::Rfc1122, Policy::None] {
-        fails(setup(Rules::of(policy), Isn::UpTo(1 << 26), true));
+        fails(setup(Rules::of(policy), Isn::UpTo(1 << 26), Always));
     }
 }
 
@@ -154,7 +259,7 @@ fn they_fail_from_the_rate_on_that_arithmetic_says() {
     for policy in [Policy::Linux, Policy::Rfc1122] {
         let at = |step: u64| Setup {
             pause_ns,
-            ..setup(Rules::of(policy), Isn::Step(step as u32), false)
+            ..setup(Rules::of(policy), Isn::Step(step as u32), Never)
         };
         let below = Model::new(at(safe * 9 / 10)).run(200_000);
         assert!(below.is_ok(), "{policy:?}: {below:?}");

@@ -9,7 +9,7 @@ use stack::{
     MemPool, Secrets, Stack, TimeWaitConfig, TimeWaitEvent,
 };
 use tcp::time::Instant;
-use tcp::time_wait::Rules;
+use tcp::time_wait::{Incident, Rules};
 use wire::tcp::{Flags, Header, Options, Timestamps};
 use wire::{Ip, MacAddr, Seq};
 
@@ -36,16 +36,31 @@ pub(crate) enum Isn {
     Hostile(u32),
 }
 
+/// Which of the client's connections have timestamps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stamps {
+    Never,
+    Always,
+    /// Now and then, at random: several hosts behind one address.
+    Mixed,
+    /// Always, from a clock with a random offset for each connection.
+    Offsets,
+    /// Always, from a clock that ticks once a second.
+    Slow,
+}
+
 /// What the model is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) rules: Rules,
     pub(crate) isn: Isn,
-    pub(crate) timestamps: bool,
+    pub(crate) timestamps: Stamps,
     /// Between one connection and the next.
     pub(crate) pause_ns: u64,
     /// Whether it is sometimes longer, up to an MSL.
     pub(crate) rests: bool,
+    /// Whether connections that recycle are sometimes reset by the client.
+    pub(crate) resets: bool,
     pub(crate) seed: u64,
 }
 
@@ -54,6 +69,7 @@ pub(crate) struct Setup {
 pub(crate) struct Tally {
     pub(crate) incarnations: u64,
     pub(crate) refused: u64,
+    pub(crate) resets: u64,
     /// Segments of the client's that arrived again.
     pub(crate) replayed: u64,
     /// Segments of the server's that came by the client again.
@@ -67,6 +83,7 @@ struct Server {
     received: Vec<u8>,
     conn: Option<Handle>,
     allowed_at: Option<Instant>,
+    incident: Option<Incident>,
 }
 
 impl Application for Server {
@@ -89,6 +106,7 @@ impl Application for Server {
     }
     fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
         self.allowed_at = event.outcome.allowed_at.or(self.allowed_at);
+        self.incident = event.outcome.incident.or(self.incident);
     }
 }
 
@@ -132,6 +150,10 @@ pub(crate) struct Model {
     /// The client's SND.NXT at the end of an incarnation, and what it expects.
     snd_nxt: Seq,
     rcv_nxt: Seq,
+    /// Whether the connection at hand has timestamps.
+    timestamps: bool,
+    /// What is added to the client's timestamp clock.
+    ts_offset: u32,
     /// The client's TS.Recent.
     ts_recent: u32,
     tally: Tally,
@@ -160,7 +182,7 @@ impl Model {
             port: SERVER.2,
             backlog: 16,
             tcp: tcp::Config {
-                timestamps: setup.timestamps,
+                timestamps: setup.timestamps != Stamps::Never,
                 ..tcp::Config::default()
             },
             time_wait: TimeWaitConfig {
@@ -190,6 +212,11 @@ impl Model {
             old_answers: 0,
             snd_nxt,
             rcv_nxt: Seq(0),
+            timestamps: matches!(
+                setup.timestamps,
+                Stamps::Always | Stamps::Offsets | Stamps::Slow
+            ),
+            ts_offset: 0,
             ts_recent: 0,
             tally: Tally::default(),
         };
@@ -230,11 +257,15 @@ impl Model {
     }
 
     fn header(&self, seq: Seq, flags: Flags) -> Header {
-        let ms = (self.now / 1_000_000) as u32;
-        let timestamps = self
-            .setup
-            .timestamps
-            .then_some(Timestamps { val: ms, ecr: 0 });
+        let tick = match self.setup.timestamps {
+            Stamps::Slow => 1_000_000_000,
+            _ => 1_000_000,
+        };
+        let ms = (self.now / tick) as u32;
+        let timestamps = self.timestamps.then_some(Timestamps {
+            val: ms.wrapping_add(self.ts_offset),
+            ecr: 0,
+        });
         Header {
             src_port: CLIENT.2,
             dst_port: SERVER.2,
@@ -276,7 +307,7 @@ impl Model {
             let i = self.rng.next_u64() as usize % self.old_answers;
             let Answer { header, len, .. } = &self.answers[i];
             self.tally.reread += 1;
-            let paws = match (self.setup.timestamps, header.options.timestamps) {
+            let paws = match (self.timestamps, header.options.timestamps) {
                 (true, Some(t)) => Seq(t.val).ge(Seq(self.ts_recent)),
                 (timestamps, _) => !timestamps,
             };
@@ -296,6 +327,12 @@ impl Model {
         if self.setup.rests && self.rng.below(64) == 0 {
             self.now += self.rng.below(MSL_NS) >> self.rng.below(10);
         }
+        if self.setup.timestamps == Stamps::Mixed && self.rng.below(16) == 0 {
+            // TIME-WAIT is over, and the next connection recycles nothing.
+            self.now += 3 * MSL_NS;
+            let now = Instant::from_nanos(self.now);
+            self.stack.advance(now);
+        }
         while self.held.front().is_some_and(|h| h.at + MSL_NS <= self.now) {
             self.held.pop_front();
         }
@@ -310,7 +347,14 @@ impl Model {
         self.old_answers = self.answers.len();
         self.replay(2)?;
         let isn = self.choose();
+        if self.setup.timestamps == Stamps::Mixed && self.rng.next_u64().is_multiple_of(3) {
+            self.timestamps = !self.timestamps;
+        }
+        if self.setup.timestamps == Stamps::Offsets {
+            self.ts_offset = self.rng.next_u64() as u32;
+        }
         self.stack.app_mut().allowed_at = None;
+        let before_syn = self.count("tw_recycled");
         let syn = self.header(isn, Flags::SYN);
         let answer = self.send(syn, b"");
         let Some(syn_ack) = answer.iter().find(|s| s.has(Flags::SYN | Flags::ACK)) else {
@@ -331,6 +375,10 @@ impl Model {
         let first = self.header(isn + 1, Flags::ACK);
         self.send(first, b"a");
         self.replay(3)?;
+        let recycles = self.count("tw_recycled") > before_syn;
+        if self.setup.resets && recycles && self.rng.next_u64().is_multiple_of(3) {
+            return self.reset(isn + 2);
+        }
         let last = self.header(isn + 2, Flags::ACK | Flags::PSH);
         let answer = self.send(last, b"b.");
         let fin = answer.iter().find(|s| s.has(Flags::FIN));
@@ -353,6 +401,62 @@ impl Model {
         }
         self.old = self.held.len();
         self.replay(2)
+    }
+
+    /// The connection that has recycled ends with a RST. None of those is replayed: timestamps do not guard them.
+    fn reset(&mut self, seq: Seq) -> Checked {
+        let kept = self.count("tw_kept_after_reset");
+        let rst = self.header(seq, Flags::RST);
+        self.deliver(frame(&rst, b""));
+        self.snd_nxt = seq;
+        self.tally.resets += 1;
+        self.stack.app_mut().received.clear();
+        if self.state().live != 0 || self.count("tw_kept_after_reset") != kept + 1 {
+            return Err(self.violation("it was not reset, or left nothing", &rst));
+        }
+        self.old = self.held.len();
+        self.replay(2)
+    }
+
+    /// A connection on which so much text comes, up to the next 30,000.
+    pub(crate) fn long_incarnation(&mut self, octets: u64) {
+        static TEXT: [u8; 30_000] = [b'x'; 30_000];
+        let isn = self.choose();
+        let answer = self.send(self.header(isn, Flags::SYN), b"");
+        self.rcv_nxt = answer[0].header.seq + 1;
+        let mut seq = isn + 1;
+        for _ in 0..octets.div_ceil(TEXT.len() as u64) {
+            let header = self.header(seq, Flags::ACK);
+            self.deliver(frame(&header, &TEXT));
+            let received = &mut self.stack.app_mut().received;
+            assert_eq!(received.len(), TEXT.len());
+            received.clear();
+            seq += TEXT.len() as u32;
+        }
+        let answer = self.send(self.header(seq, Flags::ACK | Flags::PSH), b".");
+        let fin = answer.iter().find(|s| s.has(Flags::FIN)).expect("a FIN");
+        self.rcv_nxt = fin.header.seq + fin.seg_len();
+        self.send(self.header(seq + 1, Flags::FIN | Flags::ACK), b"");
+        self.snd_nxt = seq + 2;
+        assert_eq!(self.state().time_wait, 1);
+    }
+
+    /// The time passes.
+    pub(crate) fn wait_ns(&mut self, ns: u64) {
+        self.now += ns;
+        self.learn();
+    }
+
+    /// What a SYN that goes on with the next number meets, with a newer timestamp or none: `None` if it is accepted.
+    pub(crate) fn refusal(&mut self, timestamps: bool) -> Option<Incident> {
+        self.timestamps = timestamps;
+        self.now += 2_000_000;
+        self.stack.app_mut().incident = None;
+        let answer = self.deliver(frame(&self.header(self.snd_nxt, Flags::SYN), b""));
+        let accepted = answer.iter().any(|s| s.has(Flags::SYN | Flags::ACK));
+        let incident = self.stack.app_mut().incident;
+        assert_eq!(accepted, incident.is_none());
+        incident
     }
 
     fn choose(&mut self) -> Seq {
@@ -430,6 +534,17 @@ impl Model {
             time_wait: usage.time_wait,
             live: usage.live,
         }
+    }
+
+    /// The sum of the server's counters whose names begin so.
+    fn count(&self, name: &str) -> u64 {
+        let mut sum = 0;
+        self.stack.counters().for_each(|counter, _, value| {
+            if counter.starts_with(name) {
+                sum += value;
+            }
+        });
+        sum
     }
 
     fn violation(&self, what: &str, segment: &Header) -> String {

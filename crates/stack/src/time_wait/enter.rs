@@ -3,8 +3,7 @@
 use ::core::time::Duration;
 
 use tcp::time::Instant;
-use tcp::time_wait::bound::UNCOUNTED;
-use tcp::time_wait::{Entry, Incident, Movement, Positions, Rules, Side};
+use tcp::time_wait::{Entry, Epochs, Incident, Movement, Positions, Rules, Side};
 use tcp::{CloseReason, Config, State};
 use wire::FourTuple;
 
@@ -16,6 +15,7 @@ use crate::slab::{Origin, Slot, flag};
 impl Core {
     /// Moves a connection in TIME-WAIT, or in FIN-WAIT-2 without a reader, from its slot to the table.
     /// `false`: its length is 0.
+    #[inline(always)] // into where connections end; its other caller is cold
     pub(crate) fn enter_time_wait(&mut self, index: u32, now: Instant) -> bool {
         let slot = self.slab.get(index);
         let Some((socket, key)) = self.time_wait.socket(slot) else {
@@ -38,6 +38,24 @@ impl Core {
             self.counters.host.time_wait_entered += 1;
         }
         true
+    }
+
+    /// A connection that had recycled came to an end that leaves no TIME-WAIT: a RST, a timeout. What it had recycled
+    /// may still be under way, and had its TIME-WAIT before; so it is kept, with what the recycling bound knows.
+    /// An orderly end leaves that to the peer, whose own TIME-WAIT lets nothing new begin. `false`: there is no need.
+    #[cold]
+    pub(crate) fn keep_recycled(&mut self, index: u32, now: Instant) -> bool {
+        let slot = self.slab.get(index);
+        let proven = flag::RECYCLED | flag::ESTABLISHED;
+        let kept = slot.flags & proven == proven
+            && !slot.conn.has_ended_in_order()
+            && self.time_wait.rules(slot).is_some_and(|rules| rules.bound)
+            && self.enter_time_wait(index, now);
+        if kept {
+            let tuple = self.slab.get(index).tuple;
+            self.time_wait.note(tuple, None, Incident::KeptAfterReset);
+        }
+        kept
     }
 
     /// An entry had to go before its time.
@@ -77,8 +95,13 @@ impl super::TimeWait {
         Some(&self.socket(slot)?.0.rules)
     }
 
+    /// The epochs of a connection's recycling bound.
+    pub(super) fn epochs(&self, slot: &Slot) -> Option<Epochs> {
+        Some(self.socket(slot)?.0.epochs)
+    }
+
     /// The socket that a connection belongs to, and the key of its entry.
-    #[inline]
+    #[inline(always)]
     fn socket(&self, slot: &Slot) -> Option<(&Socket, Key)> {
         let key = match (slot.anchor, slot.origin) {
             (Some(id), _) => self.tables.key_under(id, &slot.tuple)?,
@@ -91,7 +114,7 @@ impl super::TimeWait {
 }
 
 /// What is kept of a connection.
-#[inline]
+#[inline(always)]
 fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
     let info = slot.conn.time_wait();
     let mut entry = Entry {
@@ -107,19 +130,28 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
     }
     let recycled = slot.has(flag::RECYCLED);
     if info.ts_recent.is_some() {
-        let far = |from, to: wire::Seq| to.offset_from(from) >= UNCOUNTED;
-        entry.recycled = recycled || far(info.irs, info.rcv_nxt) || far(info.iss, info.snd_nxt);
-    } else {
-        let epoch = socket.epochs.at(now);
-        let began = Positions {
-            peer: info.irs,
-            own: info.iss,
-        };
-        entry.movement = if recycled {
-            Movement::from_bits(info.note).ended(epoch, began)
-        } else {
-            Movement::first(epoch, began)
-        };
+        entry.recycled = recycled || slot.conn.has_moved_far(now, socket.msl_ms.into());
+        return entry;
     }
+    let epoch = socket.epochs.at(now);
+    let began = Positions {
+        peer: info.irs,
+        own: info.iss,
+    };
+    // Where we have none, the peer may have offered timestamps all the same.
+    entry.recycled = slot.has(flag::UNPROVEN) || !socket.timestamps;
+    // An active open that takes a four-tuple over goes by timestamps alone.
+    let counted = !recycled || slot.conn.is_passive();
+    entry.movement = if !counted || slot.conn.has_moved_far(now, socket.epochs.marked_ms()) {
+        let at = Positions {
+            peer: info.rcv_nxt,
+            own: info.snd_nxt,
+        };
+        Movement::unknown(epoch, at)
+    } else if recycled {
+        Movement::from_bits(info.note).ended(epoch, began)
+    } else {
+        Movement::first(epoch, began)
+    };
     entry
 }

@@ -1,8 +1,10 @@
 //! A SYN that is proven new takes over a four-tuple in TIME-WAIT; and gives it back if it was not.
 
+use core::time::Duration;
+
 use tcp::Segment;
 use tcp::time::Instant;
-use tcp::time_wait::bound::{MAX_STEP, UNCOUNTED};
+use tcp::time_wait::bound::{Exceeded, MAX_STEP, UNCOUNTED};
 use tcp::time_wait::isn::{self, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
     AckReason, Arrived, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle, Space,
@@ -21,6 +23,9 @@ use crate::stack::Stack;
 
 /// The slowest timestamp clock ticks once a second (RFC 7323 5.4).
 const SLOWEST_TICK_MS: u64 = 1_000;
+/// From one clock to another: 2^31 less what the connection that begins with it may go on by in its time, 2^28 of a microsecond
+/// or more. Then what was before it stays older.
+const LONGEST_STEP_OF_CLOCKS: u32 = (1 << 31) - (1 << 28);
 
 /// What a recycle begins with.
 struct Granted {
@@ -34,6 +39,18 @@ struct Refused {
     why: Incident,
     /// From when on it is allowed.
     allowed_at: Instant,
+}
+
+impl Refused {
+    fn beyond(socket: &Socket, exceeded: Exceeded) -> Refused {
+        Refused {
+            why: match exceeded.space {
+                Space::Peer => Incident::BoundPeer,
+                Space::Own => Incident::BoundOwn,
+            },
+            allowed_at: socket.epochs.start(exceeded.epoch),
+        }
+    }
 }
 
 impl<A: Application, P: FramePool> Stack<A, P> {
@@ -60,12 +77,22 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let numbers = self.core.secret.numbers(&frame.tuple);
         let clock = self.core.clock_isn(numbers, now);
         let seq = segment.header.seq;
-        let timestamps = known.would_use_timestamps && segment.header.options.timestamps.is_some();
+        let offered = segment.header.options.timestamps;
+        let val = offered
+            .filter(|_| known.would_use_timestamps)
+            .map(|ts| ts.val);
+        let age = self.core.time_wait.tables.age_at_most(found.slot);
         let bounded = if rules.bound {
-            self.core
-                .bounded(now, (found, known), (seq, timestamps), reason, clock)
+            self.core.bounded(
+                now,
+                frame.hash,
+                (found, known, age),
+                (seq, val),
+                reason,
+                clock,
+            )
         } else {
-            let iss = isn::iss(rules.iss, known.entry.snd_nxt, clock, timestamps);
+            let iss = isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some());
             let movement = None;
             Ok(Granted { iss, movement })
         };
@@ -85,14 +112,23 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             return Verdict::Drop(DropReason::SynBacklogFull).into();
         };
         let core = &mut self.core;
-        let age = core.time_wait.tables.age(found.slot);
         core.counters.time_wait.reuse_age.record(age);
+        let movement = match core.time_wait.several {
+            true => core.movement_in_its_socket(now, index, found, known, granted.movement),
+            false => granted.movement,
+        };
         let slot = core.slab.get_mut(index);
         slot.flags |= flag::RECYCLED;
-        if let Some(movement) = granted.movement {
+        if let Some(movement) = movement {
             slot.conn.set_note(movement.bits());
         }
-        if seq.lt(known.entry.rcv_nxt) {
+        let had = known.entry.ts_recent.is_some();
+        let doubted = match val {
+            // Without the bound nothing says how far those before it have come.
+            Some(_) => !rules.bound || !had || known.entry.recycled || seq.lt(known.entry.rcv_nxt),
+            None => had || known.entry.recycled,
+        };
+        if doubted {
             slot.flags |= flag::UNPROVEN;
         }
         if rules.shadow {
@@ -157,7 +193,13 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             incident: Some(Incident::ShadowAnswered),
             ..self.acknowledge(now, frame, &found, &known.entry, reason)
         };
-        self.decided(&frame.tuple, Some(arrived), Some(&known.entry), outcome);
+        self.decided(
+            now,
+            &frame.tuple,
+            Some(arrived),
+            Some(&known.entry),
+            outcome,
+        );
         true
     }
 }
@@ -191,22 +233,70 @@ impl Core {
         entry.is_some()
     }
 
-    /// What a SYN with number `seq` begins with if the recycling bound allows it.
-    fn bounded(
+    /// The movement that a connection begins with, by the epochs of its own socket: a listener made at run time is not
+    /// the one that accepted what it recycles.
+    #[cold]
+    fn movement_in_its_socket(
         &self,
         now: Instant,
-        (found, known): (&Found, &Known),
-        (seq, timestamps): (Seq, bool),
+        index: u32,
+        found: &Found,
+        known: &Known,
+        movement: Option<Movement>,
+    ) -> Option<Movement> {
+        let epochs = self.time_wait.epochs(self.slab.get(index))?;
+        if epochs == found.socket.epochs && movement.is_some() {
+            return movement;
+        }
+        let at = Positions {
+            peer: known.entry.rcv_nxt,
+            own: known.entry.snd_nxt,
+        };
+        Some(match movement {
+            Some(movement) => movement.in_epochs_of_another(epochs.at(now)),
+            // Nothing was counted, or it will have timestamps, and this is not looked at.
+            None => Movement::unknown(epochs.at(now), at),
+        })
+    }
+
+    /// What a SYN with number `seq` begins with if the recycling bound allows it.
+    fn bounded(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        (found, known, age): (&Found, &Known, Duration),
+        (seq, val): (Seq, Option<u32>),
         reason: Recycle,
         clock: Seq,
     ) -> Result<Granted, Refused> {
         let socket = &found.socket;
         let entry = &known.entry;
-        if timestamps {
+        let at = Positions {
+            peer: entry.rcv_nxt,
+            own: entry.snd_nxt,
+        };
+        if let Some(val) = val {
+            if reason == Recycle::NewerTimestamp
+                && let Some(recent) = entry.ts_recent
+            {
+                let step = val.wrapping_sub(recent);
+                if !is_of_one_clock(step, age, entry.recycled) {
+                    self.other_clock(now, found)?;
+                }
+            }
+            if entry.ts_recent.is_none() && entry.recycled {
+                // The connection before has none to compare with, and one before it had: the SYN may be that one's.
+                let epoch = socket.epochs.at(now);
+                let to = Positions { peer: seq, ..at };
+                let moved = entry.movement.recycle(epoch, at, to);
+                moved.map_err(|exceeded| Refused::beyond(socket, exceeded))?;
+            }
             // PAWS drops what is of an earlier tick, and without timestamps at all. Within a tick
             // the numbers must tell.
             let step = seq.offset_from(entry.rcv_nxt);
-            if reason == Recycle::EqualTimestamp && step > MAX_STEP {
+            if reason == Recycle::EqualTimestamp
+                && (step > MAX_STEP || !self.time_wait.ticks.take(hash, step, now))
+            {
                 return Err(Refused {
                     why: Incident::BoundTick,
                     allowed_at: now.plus_millis(SLOWEST_TICK_MS),
@@ -218,10 +308,6 @@ impl Core {
             });
         }
         let epoch = socket.epochs.at(now);
-        let at = Positions {
-            peer: entry.rcv_nxt,
-            own: entry.snd_nxt,
-        };
         let mut movement = entry.movement;
         if entry.ts_recent.is_some() {
             movement = self.uncounted(now, found, at, epoch, entry.recycled)?;
@@ -241,14 +327,31 @@ impl Core {
                 iss,
                 movement: Some(movement),
             }),
-            (_, Err(exceeded)) => Err(Refused {
-                why: match exceeded.space {
-                    Space::Peer => Incident::BoundPeer,
-                    Space::Own => Incident::BoundOwn,
-                },
-                allowed_at: socket.epochs.start(exceeded.epoch),
-            }),
+            (_, Err(exceeded)) => Err(Refused::beyond(socket, exceeded)),
         }
+    }
+
+    /// A SYN with the timestamp of another clock is allowed when nothing of the connection before is under way.
+    #[cold]
+    fn other_clock(&self, now: Instant, found: &Found) -> Result<(), Refused> {
+        let allowed_at = self.rested(found);
+        if now >= allowed_at {
+            return Ok(());
+        }
+        Err(Refused {
+            why: Incident::BoundOtherClock,
+            allowed_at,
+        })
+    }
+
+    /// From when on nothing of the connection before is under way any more.
+    pub(super) fn rested(&self, found: &Found) -> Instant {
+        let Socket {
+            msl_ms, length_ms, ..
+        } = found.socket;
+        let expiry = self.time_wait.tables.expires_at(found.slot);
+        let left_ms = u64::from(length_ms.saturating_sub(msl_ms));
+        Instant::from_nanos(expiry.as_nanos().saturating_sub(left_ms * 1_000_000))
     }
 
     /// The movement of a connection that had timestamps, when the next does without.
@@ -260,13 +363,7 @@ impl Core {
         epoch: u64,
         recycled: bool,
     ) -> Result<Movement, Refused> {
-        let Socket {
-            msl_ms, length_ms, ..
-        } = found.socket;
-        let expiry = self.time_wait.tables.expires_at(found.slot);
-        let left_ms = u64::from(length_ms.saturating_sub(msl_ms));
-        let rested = expiry.as_nanos().saturating_sub(left_ms * 1_000_000);
-        let rested = Instant::from_nanos(rested);
+        let rested = self.rested(found);
         if now >= rested {
             // Nothing of it is under way any more.
             return Ok(Movement::first(epoch, at));
@@ -283,4 +380,18 @@ impl Core {
         };
         Ok(Movement::first(epoch, began))
     }
+}
+
+/// Whether a newer timestamp proves something: it does where one clock counted both. Several hosts behind one
+/// address, or a random offset for each connection, step around the circle in a few incarnations, and then what
+/// is old is newer again. One such step is no harm within an MSL, if it leaves what was before it older. It went on
+/// by `step` while the entry has been there for `age`.
+pub(super) fn is_of_one_clock(step: u32, age: Duration, recycled: bool) -> bool {
+    //= RFC 7323 5.4
+    //# Based upon these considerations, we choose a timestamp clock frequency in the range 1 ms to 1 sec
+    //# per tick.
+    //
+    // Clocks of a microsecond are seen as well. A millisecond more, for what the entry's age does not count.
+    let most = (age.as_millis() as u64 + 1) * 1_000;
+    u64::from(step) <= most || (!recycled && step <= LONGEST_STEP_OF_CLOCKS)
 }

@@ -7,6 +7,7 @@ use tcp::{Connection, Segment, State, closed};
 use wire::tcp::Flags;
 use wire::{FourTuple, Seq};
 
+use super::recycle::is_of_one_clock;
 use crate::application::{Application, DestinationId};
 use crate::config::TimeWaitConfig;
 use crate::core::Core;
@@ -22,6 +23,34 @@ pub(crate) struct Opening {
     pub(crate) iss: Seq,
     /// The four-tuple is in TIME-WAIT until the peer's SYN,ACK has proven itself newer.
     pub(crate) shadow: bool,
+}
+
+impl Opening {
+    /// Of a four-tuple of which nothing is known.
+    fn fresh(clock: Seq) -> Opening {
+        Opening {
+            iss: clock,
+            shadow: false,
+        }
+    }
+
+    /// Of one in TIME-WAIT.
+    fn after(entry: &Entry, clock: Seq) -> Opening {
+        let gap = gap(entry.ts_recent.is_some(), entry.snd_nxt, clock);
+        Opening {
+            iss: time_wait::client_isn(entry.snd_nxt, clock, gap),
+            shadow: true,
+        }
+    }
+
+    /// Of [`Slot::flags`](crate::slab::Slot::flags).
+    pub(crate) fn flags(&self) -> u16 {
+        if self.shadow {
+            flag::SHADOW | flag::RECYCLED
+        } else {
+            0
+        }
+    }
 }
 
 /// So far ahead of its clock a client that recycles a four-tuple spares numbers: the server's
@@ -51,21 +80,24 @@ impl Core {
         clock: Seq,
         now: Instant,
     ) -> Result<Opening, Instant> {
-        let Some(last) = last else {
-            return Ok(Opening {
-                iss: clock,
-                shadow: false,
-            });
-        };
-        let mut shadow = false;
-        if last.time_wait {
+        let ours = last.filter(|last| last.time_wait);
+        // A socket of run time may have left one of which the pool knows nothing.
+        if ours.is_some() || self.has_sockets {
             let config = self.destinations[usize::from(id.0)].time_wait;
-            let entry = self.take_over(hash, tuple, &config, Some(last.at), now)?;
-            shadow = entry.is_some();
+            if let Some(entry) = self.take_over(hash, tuple, &config, ours, now)? {
+                return Ok(Opening::after(&entry, clock));
+            }
         }
-        let gap = gap(last.tsval.is_some(), last.snd_nxt, clock);
-        let iss = time_wait::client_isn(last.snd_nxt, clock, gap);
-        Ok(Opening { iss, shadow })
+        Ok(match last {
+            Some(last) => {
+                let gap = gap(last.tsval.is_some(), last.snd_nxt, clock);
+                Opening {
+                    iss: time_wait::client_isn(last.snd_nxt, clock, gap),
+                    shadow: false,
+                }
+            }
+            None => Opening::fresh(clock),
+        })
     }
 
     /// The ISS for an active open of a four-tuple of the application's choice, or when it may be
@@ -78,24 +110,16 @@ impl Core {
         clock: Seq,
         now: Instant,
     ) -> Result<Opening, Instant> {
-        Ok(match self.take_over(hash, tuple, config, None, now)? {
-            Some(entry) => {
-                let gap = gap(entry.ts_recent.is_some(), entry.snd_nxt, clock);
-                Opening {
-                    iss: time_wait::client_isn(entry.snd_nxt, clock, gap),
-                    shadow: true,
-                }
-            }
-            None => Opening {
-                iss: clock,
-                shadow: false,
-            },
+        let entry = self.take_over(hash, tuple, config, None, now)?;
+        Ok(match entry {
+            Some(entry) => Opening::after(&entry, clock),
+            None => Opening::fresh(clock),
         })
     }
 
     /// What is known of a four-tuple in TIME-WAIT that an active open takes over, if it may; else
-    /// when it may. `None` if it is not in TIME-WAIT. It has been since `entered`, or else since its
-    /// timer was last started.
+    /// when it may. `None` if it is not in TIME-WAIT. It has been since its last use `ended`, if that is known, or else
+    /// since its timer was last started.
     ///
     /// The entry stays, whatever `shadow` says of SYNs: the SYN,ACK has to prove itself newer first.
     fn take_over(
@@ -103,7 +127,7 @@ impl Core {
         hash: u64,
         tuple: &FourTuple,
         config: &TimeWaitConfig,
-        entered: Option<Instant>,
+        ended: Option<LastUse>,
         now: Instant,
     ) -> Result<Option<Entry>, Instant> {
         let Some(found) = self.time_wait.find(hash, tuple, now) else {
@@ -116,7 +140,9 @@ impl Core {
             Some(ms) if entry.ts_recent.is_some() && !entry.fin_wait2 => {
                 let length_ns = u64::from(found.socket.length_ms) * 1_000_000;
                 let started = Instant::from_nanos(expiry.as_nanos().saturating_sub(length_ns));
-                let entered = entered.unwrap_or(started);
+                // Another use of a socket of run time may have come after it.
+                let ended = ended.filter(|last| last.snd_nxt == entry.snd_nxt);
+                let entered = ended.map_or(started, |last| last.at);
                 entered.plus_millis(ms.into()).min(expiry)
             }
             _ => expiry,
@@ -124,7 +150,7 @@ impl Core {
         if now < from {
             return Err(from);
         }
-        let age = self.time_wait.tables.age(slot);
+        let age = self.time_wait.tables.age_at_most(slot);
         self.counters.time_wait.reuse_age.record(age);
         self.counters.host.time_wait_local_reuse += 1;
         self.time_wait
@@ -133,7 +159,7 @@ impl Core {
     }
 
     /// What is known of the connection in TIME-WAIT that the active open has taken over, if a SYN,ACK is not
-    /// newer than that: by its timestamp, else by its sequence number.
+    /// newer than that: by its timestamp, of the same clock if the recycling bound holds, else by its sequence number.
     fn outdoes(&mut self, index: u32, segment: &Segment<'_>, now: Instant) -> Option<Entry> {
         let slot = self.slab.get(index);
         // None: its time was over.
@@ -142,7 +168,12 @@ impl Core {
         let header = segment.header;
         let newer = match (entry.ts_recent, header.options.timestamps) {
             (Some(ts_recent), Some(timestamps)) if timestamps.val != ts_recent => {
-                Seq(timestamps.val).gt(Seq(ts_recent))
+                let step = timestamps.val.wrapping_sub(ts_recent);
+                let age = self.time_wait.tables.age_at_most(found.slot);
+                let is_proof = !found.socket.rules.bound
+                    || is_of_one_clock(step, age, entry.recycled)
+                    || now >= self.rested(&found);
+                Seq(timestamps.val).gt(Seq(ts_recent)) && is_proof
             }
             _ => header.seq.ge(entry.rcv_nxt),
         };
@@ -166,14 +197,12 @@ impl Core {
         };
         let pool = &mut self.destinations[usize::from(id.0)].pool;
         // Its TIME-WAIT goes on, and what is known of its last use holds still.
-        pool.put_off(pair, now);
+        pool.put_off(pair, now, None);
         self.slab.rename(index, chosen.tuple, chosen.hash);
         let slot = self.slab.get_mut(index);
         slot.origin = Origin::Destination(id, chosen.pair);
-        slot.flags &= !flag::SHADOW;
-        if chosen.opening.shadow {
-            slot.flags |= flag::SHADOW;
-        }
+        slot.flags &= !(flag::SHADOW | flag::RECYCLED);
+        slot.flags |= chosen.opening.flags();
         let tcp = &self.tcp_configs[usize::from(slot.config)];
         let (iss, ts_offset) = (chosen.opening.iss, chosen.numbers.ts_offset);
         slot.conn.reopen(tcp, now, iss, ts_offset);
@@ -198,31 +227,35 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             State::SynReceived => self.on_shadowed_fin(now, index, frame, segment),
             State::SynSent => {
                 let header = segment.header;
-                let syn_ack = Flags::SYN | Flags::ACK;
-                let answers = header.flags & (syn_ack | Flags::RST) == syn_ack
-                    && header.ack == conn.snd_nxt();
-                if !answers {
+                let answers = header.flags.contains(Flags::ACK);
+                // A simultaneous open has a SYN without ACK, which must be as new.
+                let opens = header.flags & (Flags::SYN | Flags::RST) == Flags::SYN
+                    && (!answers || header.ack == conn.snd_nxt());
+                if !opens {
                     return false;
                 }
                 let Some(entry) = core.outdoes(index, segment, now) else {
                     return false;
                 };
-                if !core.open_elsewhere(index, now) {
-                    core.slab
-                        .get_mut(index)
-                        .conn
-                        .fail(tcp::CloseReason::Refused);
-                    core.mark_dirty(index);
-                }
-                if let Some(reset) = closed::on_segment(segment) {
-                    self.reset(now, frame.src_mac, &frame.tuple, &reset);
+                // Of an old SYN the peer that is being asked need not know.
+                if answers {
+                    if !core.open_elsewhere(index, now) {
+                        core.slab
+                            .get_mut(index)
+                            .conn
+                            .fail(tcp::CloseReason::Refused);
+                        core.mark_dirty(index);
+                    }
+                    if let Some(reset) = closed::on_segment(segment) {
+                        self.reset(now, frame.src_mac, &frame.tuple, &reset);
+                    }
                 }
                 let arrived = Arrived {
                     header,
                     text_len: segment.payload.len() as u32,
                 };
                 let outcome = Incident::SynAckOld.into();
-                self.decided(&frame.tuple, Some(arrived), Some(&entry), outcome);
+                self.decided(now, &frame.tuple, Some(arrived), Some(&entry), outcome);
                 true
             }
             _ => false,

@@ -286,7 +286,19 @@ impl<S: PartialEq> Tables<S> {
         )
     }
 
-    /// How long the entry has been there; see [`Table::age`].
+    /// How long the entry has been there at most; see [`Table::age_at_most`].
+    pub(super) fn age_at_most(&self, place: Place) -> Duration {
+        let none = Duration::ZERO;
+        at!(
+            &self.v4,
+            &self.v6,
+            place,
+            |table, slot| table.age_at_most(slot),
+            none
+        )
+    }
+
+    /// How long the entry has been there at least; see [`Table::age`].
     pub(super) fn age(&self, place: Place) -> Duration {
         let none = Duration::ZERO;
         at!(

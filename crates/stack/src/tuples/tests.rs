@@ -10,6 +10,7 @@ fn config(first_port: u16, last_port: u16, limit: Option<u32>) -> DestinationCon
         sources: vec![],
         first_port,
         last_port,
+        unused_ports: Vec::new(),
         limit,
         selection: PortSelection::default(),
         tcp: tcp::Config::default(),
@@ -51,6 +52,7 @@ fn longest_rest_first_and_nothing_is_lost() {
         in_use: 4,
         resting: 0,
         next_free: None,
+        free_in: None,
     };
     assert_eq!(pool.exhausted(at(10)), full);
     let last = used(5, true, false);
@@ -94,23 +96,36 @@ fn each_rests_as_long_as_it_must() {
         pool.give_back(TupleId(0), Some(used(100, true, false)));
         pool.give_back(TupleId(1), Some(used(100, true, true)));
         pool.give_back(TupleId(2), Some(used(100, false, true)));
-        for (ready, expected) in [(5_100, 0), (5_100, 1), (100 + 60_377, 2)] {
+        for (ready, expected) in [(5_101, 0), (5_101, 1), (100 + 60_377, 2)] {
             let why = pool.exhausted(at(100));
             if why.resting == 3 {
-                assert_eq!(why.next_free, Some(at(5_100)), "{algorithm:?}");
-                assert_eq!(pool.take(at(5_099), &mut counter, |_| {}), None);
+                assert_eq!(why.next_free, Some(at(5_101)), "{algorithm:?}");
+                assert_eq!(pool.take(at(5_100), &mut counter, |_| {}), None);
             }
             let (id, last) = pool.take(at(ready), &mut counter, |_| {}).unwrap();
-            assert!(id.0 == expected || ready == 5_100, "{algorithm:?}");
+            assert!(id.0 == expected || ready == 5_101, "{algorithm:?}");
             assert!(last.is_some());
         }
         assert_eq!(pool.exhausted(at(70_000)).in_use, 3);
         // Put off: it rests as long again.
-        pool.put_off(TupleId(2), at(70_000));
+        pool.put_off(TupleId(2), at(70_000), None);
         let why = pool.exhausted(at(70_000));
         assert_eq!(why.next_free, Some(at(130_377)));
         assert_eq!(pool.take(at(130_376), &mut counter, |_| {}), None);
-        assert!(pool.take(at(130_377), &mut counter, |_| {}).is_some());
+        let (again, last) = pool.take(at(130_377), &mut counter, |_| {}).unwrap();
+        assert!(last.is_some());
+        // Put off to a time of its own, it is free then, whatever else rests.
+        pool.put_off(again, at(130_400), Some(at(140_000)));
+        let why = pool.exhausted(at(130_400));
+        assert_eq!((why.in_use, why.resting), (2, 1));
+        assert_eq!(why.next_free, Some(at(140_000)));
+        assert_eq!(why.free_in, Some(core::time::Duration::from_millis(9_600)));
+        assert_eq!(pool.take(at(139_999), &mut counter, |_| {}), None);
+        let (id, kept) = pool.take(at(140_000), &mut counter, |_| {}).unwrap();
+        assert_eq!(
+            (id, kept.map(|l| l.snd_nxt)),
+            (again, last.map(|l| l.snd_nxt))
+        );
     }
 }
 
@@ -192,4 +207,25 @@ fn only_owned_and_untaken_pairs() {
     );
     assert!(matches!(refused, Err(ConfigError::NoTuples(..))));
     assert_eq!(pool(&config(1, 65_535, Some(70_000))).free(), 70_000);
+}
+
+#[test]
+fn several_ranges_are_used_and_nothing_between_them() {
+    for algorithm in PortAlgorithm::ALL {
+        let mut config = config(10_000, 10_029, None);
+        config.unused_ports = vec![(10_010, 10_014), (10_020, 10_027)];
+        config.selection.algorithm = algorithm;
+        let mut pool = pool(&config);
+        let (mut counter, mut ports) = (7, Vec::new());
+        while let Some((id, _)) = pool.take(at(5), &mut counter, |_| {}) {
+            ports.push(pool.tuple(id).local_port);
+        }
+        ports.sort_unstable();
+        let wanted = (10_000..=10_009)
+            .chain(10_015..=10_019)
+            .chain(10_028..=10_029);
+        // Of each of the two addresses.
+        let wanted: Vec<u16> = wanted.flat_map(|port| [port, port]).collect();
+        assert_eq!(ports, wanted, "{algorithm:?}");
+    }
 }

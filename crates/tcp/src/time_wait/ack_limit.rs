@@ -1,7 +1,8 @@
 //! How many acknowledgments TIME-WAIT sends.
 //!
 //! A retransmitted FIN always gets its acknowledgment, and has no share in what limits the others.
-//! Any other acknowledgment is a courtesy, and there is a budget for all of them together, and at most
+//! Nor has that of a refused SYN under `syn_probe`, without which a peer would wait for its timeouts. Any other
+//! acknowledgment is a courtesy, and there is a budget for all of them together, and at most
 //! one an entry and half second unless it answers text, which is a retransmission, so that strays and attackers do not make this host a source of traffic. And an entry gets at
 //! most one acknowledgment, of either kind, in a receive burst.
 //!
@@ -32,6 +33,9 @@ pub struct AckLimits {
     pub per_second: u32,
     /// The least time between two of them to one entry, in milliseconds; 0: none.
     pub interval_ms: u32,
+    /// Acknowledgments of refused SYNs a second under `syn_probe`, which have a budget of their own and no interval: as
+    /// a SYN gets an answer from a listener, each gets one, of its own size. 0: none.
+    pub probes_per_second: u32,
 }
 
 impl Default for AckLimits {
@@ -41,6 +45,8 @@ impl Default for AckLimits {
             places: 16_384,
             per_second: 10_000,
             interval_ms: INTERVAL_MS,
+            // As many as a core can refuse.
+            probes_per_second: 2_000_000,
         }
     }
 }
@@ -82,6 +88,7 @@ pub struct AckLimiter {
     /// The current burst, from 1.
     burst: u64,
     budget: ChallengeLimit,
+    probes: ChallengeLimit,
 }
 
 impl AckLimiter {
@@ -99,7 +106,14 @@ impl AckLimiter {
             answered: vec![Answered { hash: 0, burst: 0 }; BURST_PLACES].into(),
             burst: 1,
             budget: ChallengeLimit::new(limits.per_second, seed),
+            probes: ChallengeLimit::new(limits.probes_per_second, !seed),
         }
+    }
+
+    /// Bytes of memory.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        size_of_val(&*self.last) + size_of_val(&*self.answered)
     }
 
     /// A receive burst begins.
@@ -124,14 +138,15 @@ impl AckLimiter {
         (hash >> 32) as usize & (self.last.len() - 1)
     }
 
-    /// Whether to send an acknowledgment to the entry with this hash; if so, it counts as sent.
+    /// Whether to send an acknowledgment to the entry with this hash; if so, it counts as sent. `probing`: the rules of
+    /// the entry have `syn_probe`, by which the acknowledgment of a refused SYN is what helps a peer that is really there.
     //= RFC 9293 3.10.7.4
     //# For example, if the TCP endpoint is processing a series of queued segments, it MUST process
     //# them all before sending any ACK segments (MUST-59).
     //
     // All acknowledgments of an entry in a burst say the same, so the first speaks for all.
     #[inline]
-    pub fn permit(&mut self, reason: AckReason, hash: u64, now: Instant) -> Permit {
+    pub fn permit(&mut self, reason: AckReason, probing: bool, hash: u64, now: Instant) -> Permit {
         let set = self.set(hash);
         let answered = &mut self.answered[hash as usize % BURST_PLACES];
         let this = Answered {
@@ -141,7 +156,11 @@ impl AckLimiter {
         if answered.hash == this.hash && answered.burst == this.burst {
             return Permit::SameBurst;
         }
-        if !reason.answers_fin() {
+        if probing && reason.refuses_syn() {
+            if !self.probes.take(now) {
+                return Permit::Budget;
+            }
+        } else if !reason.answers_fin() {
             let this = Last {
                 tag: hash as u32,
                 ms: now.as_millis() as u32,

@@ -7,7 +7,8 @@
 //! 30 s, 702,000 a second. So a recycle that would take either space beyond is refused, with
 //! the time from which it may be. Where timestamps tell the incarnations apart there is no need: then
 //! what counts is how far a space moves within one tick of the peer's clock (RFC 7323 5.4 wants a
-//! tick for every 2^31 octets), and a SYN that repeats the tick may jump by [`MAX_STEP`] only.
+//! tick for every 2^31 octets), and a SYN that repeats the tick may jump by [`MAX_STEP`] only, and
+//! not more often than [`TickLimit`](super::TickLimit) allows.
 //!
 //! Without timestamps an entry's four octets of TS.Recent are free. They hold, for each space, where
 //! it stood when this epoch and the one before began (floor, in units of 2^25), and the epoch
@@ -15,8 +16,10 @@
 //! known exactly errs to the safe side: a space is taken to have moved further than it has, by up to
 //! 2^25, and the time looked back on is up to two epochs instead of one MSL.
 //!
-//! What the bound rests on: an incarnation of its own moves by less than 2^31 within an MSL while
-//! it has no timestamps. TCP itself, without them, cannot tell its own segments apart beyond that.
+//! What the bound rests on: while segments of incarnations before it are under way, an incarnation without
+//! timestamps moves by less than 2^31 less two windows of its own. TCP itself, without them, cannot tell its own segments apart far
+//! beyond that. How far it has come is known when it ends, in steps of [`UNCOUNTED`]: one that made such a step lately counts as
+//! [`Movement::unknown`].
 
 use core::fmt;
 
@@ -28,7 +31,7 @@ use crate::time::Instant;
 pub const LIMIT: u32 = 1 << 31;
 
 /// How far a SYN may be beyond RCV.NXT that repeats the timestamp of the last incarnation: twice the
-/// largest gap in use (65,537). So many as 16,000 incarnations in one tick stay below [`LIMIT`].
+/// largest gap in use (65,537).
 pub const MAX_STEP: u32 = 1 << 17;
 
 /// Further than this an incarnation with timestamps, which nothing counts, must not have come if
@@ -60,6 +63,13 @@ impl Epochs {
     #[must_use]
     pub fn at(&self, now: Instant) -> u64 {
         now.as_nanos() / self.ns
+    }
+
+    /// What a [`Movement`] looks back on at most: two epochs, in milliseconds.
+    #[inline]
+    #[must_use]
+    pub fn marked_ms(&self) -> u64 {
+        2 * self.ns / 1_000_000
     }
 
     /// When an epoch begins.
@@ -160,6 +170,27 @@ impl Movement {
     #[must_use]
     pub fn first(epoch: u64, began: Positions) -> Movement {
         Movement::pack(epoch, Marks::at(began.peer), Marks::at(began.own))
+    }
+
+    /// Of an incarnation that ended in `epoch` with RCV.NXT and SND.NXT `at`, when how far it has moved is not known:
+    /// as far as a space can.
+    #[inline]
+    #[must_use]
+    pub fn unknown(epoch: u64, at: Positions) -> Movement {
+        let next = |position: Seq| Marks::at(position + (1 << UNIT_SHIFT));
+        Movement::pack(epoch, next(at.peer), next(at.own))
+    }
+
+    /// The same by the epochs of another socket, where it is `epoch`: as made just now, with all that its own look
+    /// back on.
+    #[must_use]
+    pub fn in_epochs_of_another(self, epoch: u64) -> Movement {
+        let (peer, own) = self.unpack();
+        let all = |marks: Marks| Marks {
+            before: marks.before,
+            current: marks.before,
+        };
+        Movement::pack(epoch, all(peer), all(own))
     }
 
     /// When an incarnation ends that recycled with `self` and began with `began`.

@@ -11,7 +11,7 @@ use super::memory::Pages;
 pub struct Config {
     /// Entries that the table is meant to hold: at this number it is half full. A seventh more find
     /// room, for those whose time is over but whose bucket the sweep has not yet come to (an eighth
-    /// in a steady state). From then on the entry nearest its expiry goes for each one that comes.
+    /// in a steady state). From then on the oldest near its home goes for each one that comes.
     pub capacity: usize,
     /// The lengths of TIME-WAIT in milliseconds, by [`ClassId`](super::ClassId); 0 keeps nothing. At most
     /// [`MAX_CLASSES`], each at most [`MAX_DURATION_MS`].
@@ -40,7 +40,7 @@ impl fmt::Display for BuildError {
             BuildError::Classes(n) => {
                 write!(
                     f,
-                    "{n} TIME-WAIT lengths given, 1 to {MAX_CLASSES} possible"
+                    "{n} different lengths of TIME-WAIT and FIN-WAIT-2, and 1 to {MAX_CLASSES} are possible: give listeners lengths in common"
                 )
             }
             BuildError::Duration(ms) => {

@@ -68,11 +68,20 @@ pub enum Incident {
     BoundTick,
     /// The recycling bound: timestamps end, and how far the spaces moved was not counted.
     BoundUncounted,
+    /// The recycling bound: the timestamp is newer by more than a clock can have gone on, so it is of another clock, and proves
+    /// nothing of what the one before it sent.
+    BoundOtherClock,
     /// A connection was reset whose SYN had been behind the old one's numbers, and proven by its
     /// timestamp: what PAWS does not cover.
     ResetUnproven,
-    /// A SYN,ACK did not prove itself newer than the TIME-WAIT that an active open had taken over.
+    /// A connection that had recycled was reset or given up. TIME-WAIT lasts all the same, for what it had recycled.
+    KeptAfterReset,
+    /// A SYN,ACK, or a SYN that would open simultaneously, did not prove itself newer than the TIME-WAIT that an active open
+    /// had taken over.
     SynAckOld,
+    /// The turn of a local socket came for an active open, but its TIME-WAIT had been prolonged, or the application has
+    /// the four-tuple itself.
+    PutOff,
     /// An entry had to go before its time, because the table is full.
     Evicted,
     /// An active open has taken a four-tuple over.
@@ -186,10 +195,16 @@ counters! {
     bound_tick = Incident(Incident::BoundTick);
     /// Recycles beyond the bound: timestamps end, and the movement before was not counted.
     bound_uncounted = Incident(Incident::BoundUncounted);
-    /// Connections reset that only their SYN's timestamp had proven new: perhaps by an old RST.
+    /// Recycles beyond the bound: the timestamp is of another clock than the one before.
+    bound_other_clock = Incident(Incident::BoundOtherClock);
+    /// Connections reset whose SYN timestamps had proven new and numbers could not: perhaps by an old RST.
     reset_unproven = Incident(Incident::ResetUnproven);
-    /// Active opens of a four-tuple in TIME-WAIT whose SYN,ACK did not prove itself newer.
+    /// TIME-WAITs of connections that had recycled and were reset or given up, for what they had recycled.
+    kept_after_reset = Incident(Incident::KeptAfterReset);
+    /// SYN,ACKs, and SYNs that would open simultaneously, not newer than the TIME-WAIT that an active open had taken over.
     syn_ack_old = Incident(Incident::SynAckOld);
+    /// Local sockets passed over by active opens: their TIME-WAIT was prolonged, or the application has them.
+    put_off = Incident(Incident::PutOff);
 }
 
 impl Counters {

@@ -1,6 +1,7 @@
 //! When an entry's time is over, in eight bits.
 //!
-//! A duration class divides its length T into ticks of T/160, but not shorter than a millisecond.
+//! A duration class divides its length T into ticks of T/160, but not shorter than a millisecond, nor than the sweep of a large
+//! table needs to come by every line before eight bits and eight generations are used up.
 //! An entry holds the low eight bits of the tick at which it expires. They are read relative to
 //! a *generation*: a point in time, named by three bits of the entry's line, at which everything
 //! in the line that had expired was removed. So a tick is never ambiguous, however long the sweep
@@ -104,11 +105,13 @@ impl Expiry {
     pub(super) const ALLOCATED_BYTES: usize = size_of::<[Overs; GENERATIONS]>();
 
     /// Classes of these lengths in milliseconds; 0 is a class that keeps nothing. The caller has
-    /// checked their number and size.
-    pub(super) fn new(durations_ms: &[u64], now: Instant) -> Expiry {
+    /// checked their number and size. A pass of the sweep takes `pass_ns` where it cannot be faster.
+    pub(super) fn new(durations_ms: &[u64], pass_ns: u64, now: Instant) -> Expiry {
         let class = |ms: u64| {
+            // All generations but the one that begins last as long as a pass: (253 ticks - T) * 7.
+            let needed = (pass_ns / (GENERATIONS as u64 - 1) + ms * NS_PER_MS).div_ceil(253);
             // 6,250 ns a millisecond of T is exactly T/160: no rounding, so no lateness from it.
-            let tick_ns = (ms * (NS_PER_MS / TICKS)).max(NS_PER_MS);
+            let tick_ns = (ms * (NS_PER_MS / TICKS)).max(NS_PER_MS).max(needed);
             // One more tick because the current one has begun: never early.
             let lead = (ms * NS_PER_MS).div_ceil(tick_ns) + 1;
             Class {
@@ -266,6 +269,13 @@ impl Expiry {
     pub(super) fn left_ns(&self, generation: u8, class: ClassId, expires: u8) -> u64 {
         let at = self.expires_at(generation, class, expires).as_nanos();
         at.saturating_sub(self.now.as_nanos())
+    }
+
+    /// The most that the age of an entry that is not over may be: up to a tick less.
+    #[inline]
+    pub(super) fn age_at_most_ns(&self, generation: u8, class: ClassId, expires: u8) -> u64 {
+        let longest = self.duration_ms(class) * NS_PER_MS + self.tick_ns(class);
+        longest.saturating_sub(self.left_ns(generation, class, expires))
     }
 
     /// The length of `class` in milliseconds.

@@ -6,8 +6,8 @@ use core::time::Duration;
 /// before, the last without an end.
 pub const BUCKETS: usize = 14;
 
-/// Counts by age. An age is known to a tick of its duration class (1/160 of its length), and is
-/// too small by that much at most.
+/// Counts by age. An age is known to a tick of its duration class, 1/160 of its length and at least a millisecond: what
+/// counts is the most that it may be, so that no entry was older than its bucket says. Under a tick all ages are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ages(pub [u64; BUCKETS]);
 
@@ -46,7 +46,7 @@ macro_rules! names {
         [
             $((
                 concat!("tw_", $prefix, "_age_under_", $bound),
-                concat!($what, " at an age under ", $bound, " that is in no bucket before."),
+                concat!($what, " at an age under ", $bound, " that is in no bucket before. Known to 1/160 of the length, it is taken for the most that it may be."),
             ),)*
             (
                 concat!("tw_", $prefix, "_age_over_280min"),

@@ -9,7 +9,7 @@ use super::table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Table, slot};
 use crate::time::Instant;
 
 /// Buckets in which an entry to evict is looked for when the table is at its capacity.
-const EVICTION_WINDOW: usize = 6;
+const EVICTION_WINDOW: usize = 12;
 
 /// What is at the place that an insertion takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,8 +27,8 @@ enum Place {
 impl<F: Family> Table<F> {
     /// Puts a connection in TIME-WAIT. Never refuses, but where the sweep is far too late
     /// ([`Inserted::Lost`]): at the capacity, or when [`PROBE_LIMIT`]
-    /// buckets in a row are full, the entry nearest its expiry of those that were looked at goes.
-    /// That is the oldest one approximately: the nearest of about ten at the capacity.
+    /// buckets in a row are full, the oldest entry of those that were looked at goes, whatever its length.
+    /// That is the oldest one approximately: of about twenty at the capacity.
     ///
     /// Where not one entry lies in [`PROBE_LIMIT`] buckets (at the capacity, never in practice), none goes,
     /// and the table holds one more.
@@ -163,7 +163,7 @@ impl<F: Family> Table<F> {
         Some((over, Place::Over))
     }
 
-    /// The entry nearest its expiry in the `window` buckets from `home`.
+    /// The entry that has been there for longest in the `window` buckets from `home`, or one whose time is over.
     #[cold]
     fn oldest(&self, home: usize, window: usize) -> Option<Slot> {
         let mut best = None;
@@ -175,13 +175,12 @@ impl<F: Family> Table<F> {
                 }
                 let class = self.anchors.class(anchor);
                 let expires = bucket.ticks()[way];
-                let left = if self.expiry.is_over(generation, class, expires) {
-                    0
-                } else {
-                    self.expiry.left_ns(generation, class, expires)
-                };
-                if best.is_none_or(|(least, _)| left < least) {
-                    best = Some((left, slot(index, way)));
+                if self.expiry.is_over(generation, class, expires) {
+                    return Some(slot(index, way));
+                }
+                let age = self.expiry.age_at_most_ns(generation, class, expires);
+                if best.is_none_or(|(most, _)| age > most) {
+                    best = Some((age, slot(index, way)));
                 }
             }
         }
@@ -207,13 +206,11 @@ impl<F: Family> Table<F> {
         let class = self.anchors.class(bucket.anchor(way));
         let generation = bucket.flags().generation();
         let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
-        let whole = Duration::from_millis(self.expiry.duration_ms(class));
-        let left = Duration::from_nanos(left);
         let evicted = Evicted {
             key: bucket.key(way),
             entry: bucket.entry(way),
-            age: whole.saturating_sub(left),
-            left,
+            age: self.age_at_most(slot),
+            left: Duration::from_nanos(left),
         };
         self.vacate(slot);
         Some(evicted)

@@ -8,7 +8,8 @@ use super::isn::GAP;
 /// Which SYN may recycle a four-tuple in TIME-WAIT.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Policy {
-    /// None: every connection stays for the whole time (RFC 9293 3.6.1, MUST-13).
+    /// None: no SYN shortens a TIME-WAIT (RFC 9293 3.6.1, MUST-13). A RST at RCV.NXT ends it, as RFC 9293 3.10.7.4 has it,
+    /// unless `rst` says otherwise: the way back for a peer whose SYN was acknowledged.
     Strict,
     /// One whose sequence number is new, whatever its timestamp (RFC 1122 4.2.2.13, as the BSDs read
     /// it).
@@ -232,6 +233,12 @@ impl Rules {
         if self.bound && !matches!(self.policy, Policy::Rfc6191) {
             return Err(Contradiction::BoundWithoutProof(self.policy));
         }
+        if self.bound && !ignores {
+            return Err(Contradiction::BoundWithReset(self.rst));
+        }
+        if self.bound && !self.shadow {
+            return Err(Contradiction::BoundWithoutShadow);
+        }
         if self.bound && matches!(self.iss, IssRule::Clock) {
             return Err(Contradiction::BoundWithClock);
         }
@@ -260,6 +267,10 @@ pub enum Contradiction {
     ShadowWithoutRecycling(Policy),
     /// `bound` with a policy that does not take timestamps for what they prove.
     BoundWithoutProof(Policy),
+    /// `bound` with a rule by which a RST ends TIME-WAIT, and with it what the bound knows.
+    BoundWithReset(RstRule),
+    /// `bound` without `shadow`: what it knows ends with a SYN of nobody's and its RST.
+    BoundWithoutShadow,
     /// `bound` with an ISS that may be behind.
     BoundWithClock,
     /// A gap larger than [`MAX_GAP`].
@@ -292,6 +303,16 @@ impl fmt::Display for Contradiction {
                 "the recycling bound counts what timestamps do not prove, and the policy {} does \
                  not take their proof: use bound = false, or policy = rfc6191",
                 policy.name()
+            ),
+            Contradiction::BoundWithReset(rst) => write!(
+                f,
+                "the recycling bound is kept in TIME-WAIT, which an old RST ends under rst = {}: use rst = ignore, or \
+                 bound = false",
+                rst.name()
+            ),
+            Contradiction::BoundWithoutShadow => f.write_str(
+                "the recycling bound is kept in TIME-WAIT, which an old SYN and its RST end where nothing restores it: use \
+                 shadow = true, or bound = false",
             ),
             Contradiction::BoundWithClock => f.write_str(
                 "the recycling bound needs an ISS that is never behind: use iss = max or a gap, or \
@@ -367,6 +388,22 @@ mod tests {
             ),
             (
                 Rules {
+                    rst: RstRule::IgnoreBriefly,
+                    ..Rules::SAFE
+                },
+                C::BoundWithReset(RstRule::IgnoreBriefly),
+                "bound = false",
+            ),
+            (
+                Rules {
+                    shadow: false,
+                    ..Rules::SAFE
+                },
+                C::BoundWithoutShadow,
+                "bound = false",
+            ),
+            (
+                Rules {
                     iss: IssRule::Clock,
                     ..Rules::SAFE
                 },
@@ -385,6 +422,48 @@ mod tests {
         for (rules, expected, remedy) in cases {
             assert_eq!(rules.validate(), Err(expected));
             assert!(expected.to_string().contains(remedy), "{expected}");
+        }
+    }
+
+    /// Of each policy with every RST rule, refusal, probe, shadow and bound: `true` where they agree. `none` takes
+    /// what the others take, since it looks at nothing; a configuration refuses to set it.
+    #[test]
+    fn every_combination_is_judged_by_its_reasons() {
+        for policy in Policy::ALL {
+            for rst in RstRule::ALL {
+                for bits in 0..16 {
+                    let on = |bit: u8| bits >> bit & 1 != 0;
+                    let rules = Rules {
+                        policy,
+                        rst,
+                        syn_refusal: if on(0) {
+                            SynRefusal::Ack
+                        } else {
+                            SynRefusal::Drop
+                        },
+                        syn_probe: on(1),
+                        shadow: on(2),
+                        bound: on(3),
+                        ..Rules::SAFE
+                    };
+                    let ignores = rst == RstRule::Ignore;
+                    // F-7: who acknowledges a refused SYN has to heed the RST that comes of it, by one rule.
+                    let recovery = match (on(0), on(1), ignores) {
+                        (true, true, true) | (true, false, false) | (false, false, _) => true,
+                        (true, true, false) | (true, false, true) | (false, true, _) => false,
+                    };
+                    let recycles = !matches!(policy, Policy::Strict | Policy::None);
+                    let shadow = !on(2) || recycles;
+                    let bound = !on(3) || policy == Policy::Rfc6191 && ignores && on(2);
+                    let agree = recovery && shadow && bound;
+                    assert_eq!(
+                        rules.validate().is_ok(),
+                        agree,
+                        "{rules:?}: {:?}",
+                        rules.validate()
+                    );
+                }
+            }
         }
     }
 }

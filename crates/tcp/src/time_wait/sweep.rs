@@ -55,7 +55,8 @@ impl<F: Family> Table<F> {
     /// expired. `hash` is the function whose values the caller passes to the other operations.
     ///
     /// Call it once per turn of the loop with a budget that lets it walk the table four times in
-    /// the shortest TIME-WAIT. If it falls behind, entries still expire at their time (no
+    /// the shortest TIME-WAIT, or at least by one bucket every [`SLOWEST_SWEEP_NS`](super::table::SLOWEST_SWEEP_NS).
+    /// If it falls behind, entries still expire at their time (no
     /// operation sees an expired entry), but their places come back later, and insertions do some of its
     /// work.
     ///

@@ -32,6 +32,10 @@ pub const PROBE_LIMIT: usize = 64;
 /// or remove an entry look at [`PROBE_LIMIT`] at most. A bucket is one cache line (IPv6: two).
 pub const MAX_BUCKETS: usize = 2 * PROBE_LIMIT - 1 + CATCH_UP;
 
+/// Nanoseconds for a bucket that a sweep must come up to in the long run: 512 buckets in each turn of 100 us. In a large table the
+/// ticks of short lengths are made as long as such a sweep needs.
+pub const SLOWEST_SWEEP_NS: u64 = 200;
+
 /// What TIME-WAIT remembers of a connection. What else it needs is its anchor's, or derived from
 /// the keyed hash of its four-tuple (the timestamp offset).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,8 +49,9 @@ pub struct Entry {
     /// How far both spaces have moved. It lies where TS.Recent does not: kept only without
     /// timestamps.
     pub movement: Movement,
-    /// How far they have moved is not known, because incarnations with timestamps followed each
-    /// other, or one of them went far.
+    /// With timestamps: how far both spaces have moved is not known, because incarnations with timestamps followed
+    /// each other, or one of them went far. Without: an earlier incarnation had timestamps, so that a SYN with them may
+    /// be an old one.
     pub recycled: bool,
     /// Not yet in TIME-WAIT: in FIN-WAIT-2, its user gone. RCV.NXT is the number that the peer's FIN is
     /// to have.
@@ -67,7 +72,7 @@ pub struct Evicted<K> {
     pub key: K,
     /// What was known.
     pub entry: Entry,
-    /// How long it had been in TIME-WAIT since it entered or was restarted, to a tick.
+    /// How long it had been in TIME-WAIT at most since it entered or was restarted: up to a tick less.
     pub age: Duration,
     /// How long it should have stayed.
     pub left: Duration,
@@ -86,7 +91,8 @@ pub enum Inserted<K> {
     NotKept,
     /// The entry is not in the table: the sweep is so late that its time could not be told. To catch up at
     /// once would be a pause. It takes a sweep that has not come by the whole table within four times the
-    /// entry's length, the work of insertions included: a caller that sweeps as told never sees it.
+    /// entry's length and is slower than [`SLOWEST_SWEEP_NS`], the work of insertions included: a caller that sweeps as told never
+    /// sees it.
     Lost,
 }
 
@@ -158,13 +164,12 @@ impl<F: Family> Table<F> {
         if let Some(&ms) = config.durations_ms.iter().find(|&&ms| ms > MAX_DURATION_MS) {
             return Err(BuildError::Duration(ms));
         }
-        // Half full at capacity. The last home bucket has as many after it as any other.
-        let homes = config.capacity.saturating_mul(2).div_ceil(WAYS);
-        let buckets = homes.saturating_add(PROBE_LIMIT - 1);
+        let (homes, buckets) = Self::buckets(config.capacity);
         if homes == 0 || u32::try_from(buckets).is_err() {
             return Err(BuildError::Capacity(config.capacity));
         }
-        let expiry = Expiry::new(&config.durations_ms, now);
+        let slowest_pass = (buckets as u64).saturating_mul(SLOWEST_SWEEP_NS);
+        let expiry = Expiry::new(&config.durations_ms, slowest_pass, now);
         Ok(Table {
             memory: Memory::new(homes, PROBE_LIMIT - 1, config.pages)
                 .map_err(BuildError::Memory)?,
@@ -176,6 +181,20 @@ impl<F: Family> Table<F> {
             expiry,
             stats: Stats::default(),
         })
+    }
+
+    /// Home buckets and all buckets for a capacity in entries.
+    fn buckets(capacity: usize) -> (usize, usize) {
+        // Half full at capacity. The last home bucket has as many after it as any other.
+        let homes = capacity.saturating_mul(2).div_ceil(WAYS);
+        (homes, homes.saturating_add(PROBE_LIMIT - 1))
+    }
+
+    /// Bytes of the buckets of a table with this capacity, without making one: nearly all that it takes.
+    #[must_use]
+    pub fn bucket_bytes(capacity: usize) -> u64 {
+        let (_, buckets) = Self::buckets(capacity);
+        (buckets as u64).saturating_mul(size_of::<F::Bucket>() as u64)
     }
 
     /// Adds a fixed side; see [`Anchors::add`].
@@ -379,12 +398,22 @@ impl<F: Family> Table<F> {
     #[inline]
     #[must_use]
     pub fn age(&self, slot: Slot) -> Duration {
+        let class = self
+            .anchors
+            .class(self.bucket(slot).anchor(slot.way.into()));
+        let tick = Duration::from_nanos(self.expiry.tick_ns(class));
+        self.age_at_most(slot).saturating_sub(tick)
+    }
+
+    /// The most that the age of the entry at `slot` may be: up to a tick less.
+    #[inline]
+    #[must_use]
+    pub fn age_at_most(&self, slot: Slot) -> Duration {
         let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
         let class = self.anchors.class(bucket.anchor(way));
         let generation = bucket.flags().generation();
-        let left = self.expiry.left_ns(generation, class, bucket.ticks()[way]);
-        let whole = self.expiry.duration_ms(class) * 1_000_000;
-        Duration::from_nanos(whole.saturating_sub(left))
+        let expires = bucket.ticks()[way];
+        Duration::from_nanos(self.expiry.age_at_most_ns(generation, class, expires))
     }
 
     /// Ends the TIME-WAIT of the connection at `slot`.

@@ -203,13 +203,71 @@ fn closing_before_the_open_is_done() {
     assert_eq!(s.state(), State::Closed);
     s.expect(&[]);
 
+    // What was to be sent comes first, and waits for the handshake.
     let mut s = Script::syn_received(bare());
+    s.send(b"x");
     s.host.conn.close();
     assert_eq!(s.state(), State::SynReceived);
     s.expect(&[]);
     assert_eq!(s.arrive(ACK, 1, 1, b""), Events::ESTABLISHED);
     assert_eq!(s.state(), State::FinWait1);
+    s.expect(&["FIN|PSH|ACK 1:2 ack 1"]);
+}
+
+#[test]
+fn a_close_in_syn_received_sends_its_fin_at_once() {
+    let closed = || {
+        let mut s = Script::syn_received(bare());
+        s.host.conn.close();
+        s.expect(&["FIN|ACK 1:1 ack 1"]);
+        assert_eq!(s.state(), State::SynReceived);
+        s
+    };
+    // Both acknowledged at once.
+    let mut s = closed();
+    let events = s.arrive(ACK, 1, 2, b"");
+    assert!(events.contains(Events::ESTABLISHED), "{events:?}");
+    assert_eq!(s.state(), State::FinWait2);
+    s.arrive(FIN | ACK, 1, 2, b"");
+    assert_eq!(s.state(), State::TimeWait);
+    s.expect(&["ACK 2:2 ack 2"]);
+
+    // The SYN alone: the FIN goes again after a timeout.
+    let mut s = closed();
+    assert_eq!(s.arrive(ACK, 1, 1, b""), Events::ESTABLISHED);
+    assert_eq!(s.state(), State::FinWait1);
+    s.expect(&[]);
+    s.host.timer();
     s.expect(&["FIN|ACK 1:1 ack 1"]);
+    s.arrive(ACK, 1, 2, b"");
+    assert_eq!(s.state(), State::FinWait2);
+
+    // The SYN-ACK was lost, and is what goes again.
+    let mut s = closed();
+    s.host.timer();
+    s.expect(&["SYN|ACK 0:0 ack 1"]);
+    s.arrive(SYN, 0, 0, b"");
+    s.expect(&["SYN|ACK 0:0 ack 1"]);
+    s.arrive(FIN | ACK, 1, 2, b"");
+    assert_eq!(s.state(), State::TimeWait);
+
+    // The peer closes as well, not having seen our FIN; and what is neither SYN nor FIN is not acknowledged.
+    let mut s = closed();
+    let reset = s.arrive_reset(ACK, 1, 3);
+    assert_eq!(reset.flags, RST);
+    s.arrive(FIN | ACK, 1, 1, b"");
+    assert_eq!(s.state(), State::Closing);
+
+    // Simultaneous open, the SYN-ACK not yet sent.
+    let mut s = Script::syn_sent(bare());
+    s.arrive(SYN, 0, 0, b"");
+    s.host.conn.close();
+    s.expect(&["SYN|ACK 0:0 ack 1", "FIN|ACK 1:1 ack 1"]);
+    assert_eq!(s.arrive(SYN | ACK, 0, 1, b""), Events::ESTABLISHED);
+    assert_eq!(s.state(), State::FinWait1);
+    s.expect(&["ACK 2:2 ack 1"]);
+    s.arrive(ACK, 1, 2, b"");
+    assert_eq!(s.state(), State::FinWait2);
 }
 
 #[test]

@@ -122,6 +122,20 @@ fn a_rst_with_a_bad_ack_is_no_refusal() {
 }
 
 #[test]
+fn an_unacceptable_ack_after_the_last_syn_does_not_end_the_open() {
+    let mut s = Script::syn_sent(Config {
+        syn_retries: 0,
+        ..bare()
+    });
+    s.host.advance_ms(1);
+    s.arrive_reset(ACK, 5, 1000);
+    s.host.timer();
+    assert_eq!(s.state(), State::SynSent);
+    s.expect(&["SYN 0:0"]);
+    assert_eq!(s.arrive(SYN | ACK, 0, 1, b""), Events::ESTABLISHED);
+}
+
+#[test]
 fn a_lost_syn_ack_is_sent_again_for_the_repeated_syn() {
     let mut s = Script::syn_received(bare());
     s.arrive(SYN, 0, 0, b"");

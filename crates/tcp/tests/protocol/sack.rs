@@ -72,14 +72,14 @@ fn the_block_that_grew_last_comes_first() {
     s.out();
     s.arrive(ACK, 701, 1, &[0; 100]);
     told(&mut s, &[(701, 801), (501, 601), (301, 401), (101, 201)]);
-    // The five that there are do not fit: those told of longest ago wait.
+    // The five that there are do not fit: the one that grew longest ago waits.
     s.arrive(ACK, 901, 1, &[0; 100]);
-    told(&mut s, &[(901, 1001), (701, 801), (501, 601), (101, 201)]);
+    told(&mut s, &[(901, 1001), (701, 801), (501, 601), (301, 401)]);
     s.arrive(ACK, 201, 1, &[0; 50]);
-    told(&mut s, &[(101, 251), (901, 1001), (701, 801), (301, 401)]);
+    told(&mut s, &[(101, 251), (901, 1001), (701, 801), (501, 601)]);
     // The gap is filled.
     s.arrive(ACK, 1, 1, &[0; 100]);
-    told(&mut s, &[(901, 1001), (701, 801), (301, 401), (501, 601)]);
+    told(&mut s, &[(901, 1001), (701, 801), (501, 601), (301, 401)]);
     s.arrive(ACK, 251, 1, &[0; 700]);
     told(&mut s, &[]);
 }

@@ -82,6 +82,27 @@ fn a_silly_window_waits_for_the_timer() {
 }
 
 #[test]
+fn a_peer_that_keeps_talking_does_not_put_the_override_off() {
+    //= RFC 9293 3.8.6.2.1
+    //# (4) or if the override timeout occurs.
+    let mut s = Script::established(bare());
+    s.wnd = 100;
+    s.arrive(ACK, 1, 1, b"");
+    s.send(&[7; 5000]);
+    s.expect(&[]);
+    let rto_ms = u64::from(s.host.conn.info().rto_us) / 1_000;
+    for number in 1..=2 {
+        s.host.advance_ms(rto_ms / 4);
+        s.arrive(ACK, number, 1, b"x");
+        s.out();
+    }
+    assert_eq!(s.host.timer(), rto_ms - rto_ms / 4 * 2);
+    s.expect(&["ACK 1:101 ack 3"]);
+    // It is no retransmission timeout, and not a probe that was not answered.
+    assert_eq!(s.host.conn.info().backoff, 0);
+}
+
+#[test]
 fn an_old_segment_does_not_change_the_window() {
     let mut s = Script::established(bare());
     s.send(&[0; 100]);

@@ -136,6 +136,40 @@ fn keepalive_probes_an_idle_peer_and_gives_up() {
     s.expect(&["RST|ACK 1:1 ack 1"]);
 }
 
+/// With a user timeout it is that which ends a silent connection, after a probe at least, however many there may be.
+#[test]
+fn a_user_timeout_stands_for_the_number_of_probes() {
+    for (user_timeout_ms, probes) in [(3_000, 1), (11_500, 2), (14_000, 4), (400_000, 390)] {
+        let config = Config {
+            user_timeout_ms,
+            keepalive: Some(Keepalive {
+                idle_ms: 10_000,
+                interval_ms: 1_000,
+                count: 2,
+            }),
+            ..bare()
+        };
+        let mut s = Script::established(config);
+        // What was answered before does not count.
+        assert_eq!(s.host.timer(), 10_000);
+        s.expect(&["ACK 0:0 ack 1"]);
+        s.arrive(ACK, 1, 1, b"");
+        assert_eq!(s.host.timer(), 10_000);
+        s.expect(&["ACK 0:0 ack 1"]);
+        for _ in 1..probes {
+            assert_eq!(s.host.timer(), 1_000);
+            s.expect(&["ACK 0:0 ack 1"]);
+        }
+        s.host.timer();
+        let reason = s.host.conn.close_reason();
+        assert_eq!(
+            reason,
+            Some(CloseReason::KeepaliveTimeout),
+            "{user_timeout_ms}"
+        );
+    }
+}
+
 #[test]
 fn keepalive_leaves_outstanding_data_to_its_own_timer() {
     let config = Config {
@@ -155,6 +189,25 @@ fn keepalive_leaves_outstanding_data_to_its_own_timer() {
     }
     assert_eq!(s.host.core.counters.keepalive_probes_sent, 0);
     assert_eq!(s.state(), State::Established);
+}
+
+#[test]
+fn a_keepalive_probe_of_the_peer_shows_that_it_is_there() {
+    //= RFC 9293 3.8.4
+    //# Keep-alive packets MUST only be sent when no sent data is outstanding, and no data
+    //# or acknowledgment packets have been received for the connection within an interval
+    let mut s = Script::established(Config {
+        keepalive: Some(Keepalive {
+            idle_ms: 10_000,
+            interval_ms: 1_000,
+            count: 3,
+        }),
+        ..bare()
+    });
+    s.host.advance_ms(6_000);
+    s.arrive(ACK, 0, 1, b"");
+    s.expect(&["ACK 1:1 ack 1"]);
+    assert_eq!(s.host.timer(), 10_000);
 }
 
 #[test]

@@ -117,6 +117,16 @@ fn only_a_segment_that_spans_last_ack_sent_is_echoed() {
     assert_eq!(out[0].header.options.timestamps.unwrap().ecr, TSVAL + 2);
 }
 
+/// The octet that `of` had is acknowledged, and its timestamp echoed.
+fn echo(s: &mut Script, of: &Seg) {
+    let mut seg = s.segment(ACK, 1, 2, b"");
+    seg.header.options.timestamps = Some(Timestamps {
+        val: TSVAL,
+        ecr: of.header.options.timestamps.unwrap().val,
+    });
+    s.host.receive(&seg);
+}
+
 #[test]
 fn an_echo_measures_what_karn_forbids() {
     let mut s = established();
@@ -127,12 +137,7 @@ fn an_echo_measures_what_karn_forbids() {
     let again = s.out();
     assert_eq!(s.host.conn.info().backoff, 1);
     s.host.advance_ms(50);
-    let mut seg = s.segment(ACK, 1, 2, b"");
-    seg.header.options.timestamps = Some(Timestamps {
-        val: TSVAL,
-        ecr: again[0].header.options.timestamps.unwrap().val,
-    });
-    s.host.receive(&seg);
+    echo(&mut s, &again[0]);
     assert_eq!(s.host.core.counters.rtt_samples_echoed, 1);
     assert_eq!(s.host.conn.info().backoff, 0);
 }
@@ -172,4 +177,75 @@ fn a_segment_whose_acknowledgment_is_refused_teaches_nothing() {
     s.arrive(ACK, 1, 1, b"true");
     assert_eq!(s.host.read, b"true");
     assert_eq!(s.host.conn.time_wait().ts_recent, Some(TSVAL + 1));
+}
+
+#[test]
+fn an_echo_of_an_earlier_instance_measures_nothing() {
+    //= RFC 6298 3
+    //# RTT samples MUST NOT be made using segments that were retransmitted (and thus for which
+    //# it is ambiguous whether the reply was for the first instance of the packet or a later
+    //# instance).
+    let mut s = established();
+    s.host.advance_ms(1);
+    s.send(b"x");
+    let first = s.out();
+    s.host.timer();
+    s.out();
+    let rto = s.host.conn.info().rto_us;
+    s.host.advance_ms(50);
+    echo(&mut s, &first[0]);
+    assert_eq!(s.host.core.counters.rtt_samples_echoed, 0);
+    assert_eq!(s.host.conn.info().rto_us, rto);
+}
+
+#[test]
+fn what_comes_again_is_echoed() {
+    //= RFC 7323 4.3
+    //# If: SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent then SEG.TSval is copied to TS.Recent;
+    //# otherwise, it is ignored.
+    let mut s = established();
+    s.arrive(ACK, 1, 1, b"abc");
+    s.out();
+    s.ts = Some(TSVAL + 3);
+    s.arrive(ACK, 1, 1, b"abc");
+    assert_eq!(s.out()[0].header.options.timestamps.unwrap().ecr, TSVAL + 3);
+    // Not without an acknowledgment in range, or from further back than a window: it may be forged.
+    s.ts = Some(TSVAL.wrapping_add(0x7000_0000));
+    for (seq, ack) in [(1, 500_000), (-65_536, 1)] {
+        s.arrive(ACK, seq, ack, b"abc");
+        assert_eq!(s.out()[0].header.options.timestamps.unwrap().ecr, TSVAL + 3);
+    }
+}
+
+#[test]
+fn a_syn_that_comes_again_is_echoed() {
+    let syn = |val| Seg {
+        header: Header {
+            seq: Seq(IRS),
+            flags: SYN,
+            window: 1000,
+            options: Options {
+                timestamps: Some(Timestamps { val, ecr: 0 }),
+                ..Options::NONE
+            },
+            ..Header::default()
+        },
+        payload: vec![],
+        sack: vec![],
+    };
+    let mut h = Host::accept(with_timestamps(), Seq(ISS), &syn(100));
+    h.transmit();
+    h.receive(&syn(600));
+    assert_eq!(h.transmit()[0].header.options.timestamps.unwrap().ecr, 600);
+}
+
+#[test]
+fn a_syn_without_them_is_answered() {
+    //= RFC 5961 4.2
+    //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also
+    //# referred to as challenge ACK) to the remote peer
+    let mut s = established();
+    s.ts = None;
+    s.arrive(SYN, 500_000, 0, b"");
+    s.expect(&["ACK 1:1 ack 1"]);
 }

@@ -431,3 +431,49 @@ proptest! {
         transfer(seed, faults, configs, plans, iss);
     }
 }
+
+/// What TIME-WAIT has to know: 2^30 numbers of either space were used, and how long ago.
+#[test]
+fn a_space_that_has_moved_far_is_known_for_so_long() {
+    const FAR: i64 = 1 << 30;
+    const PIECE: i64 = 60_000;
+    for own in [false, true] {
+        let mut s = Script::established(bare());
+        let text = vec![b'x'; PIECE as usize];
+        let mut at = 1;
+        let far = |s: &Script, ms| s.host.conn.has_moved_far(s.host.core.now, ms);
+        while at < FAR {
+            assert!(!far(&s, 86_400_000), "{at}");
+            if !own {
+                s.arrive(ACK, at, 1, &text);
+                at += PIECE;
+                s.out();
+                s.host.read.clear();
+                continue;
+            }
+            s.send(&text);
+            let end = at + PIECE;
+            while at < end {
+                at += s.out().iter().map(|s| s.payload.len() as i64).sum::<i64>();
+                s.arrive(ACK, 1, at, b"");
+            }
+        }
+        let first = if own {
+            s.host.conn.time_wait().iss
+        } else {
+            s.host.conn.time_wait().irs
+        };
+        assert_eq!(first, Seq(if own { ISS } else { IRS }) + (1 << 30));
+        assert!(far(&s, 1));
+        // To a tick of 8.6 s, and rather for too long.
+        s.host.advance_ms(30_000);
+        assert!(far(&s, 30_000));
+        s.host.advance_ms(20_000);
+        assert!(!far(&s, 30_000));
+        assert!(far(&s, 50_000));
+        // The clock of eight bits comes round: of so long a time it cannot tell.
+        assert!(far(&s, 2_000_000));
+        s.host.advance_ms(1_000_000);
+        assert!(!far(&s, 900_000));
+    }
+}

@@ -7,7 +7,7 @@ use wire::tcp::{Flags, Header, Timestamps};
 
 use super::plain::{End, Plain};
 use super::recycle::{once, protocol};
-use super::{CLIENT, SERVER, configs, ip, mac, pair};
+use super::{CLIENT, SERVER, between, configs, pair};
 
 /// A server by `rules` that answers one byte and closes, a client of one tuple; one connection over.
 pub(crate) fn in_time_wait(rules: Rules, timestamps: bool) -> (Network<Plain>, Header) {
@@ -84,12 +84,7 @@ pub(crate) fn forge(net: &mut Network<Plain>, header: &Header) -> Vec<Header> {
 
 /// The same for several with their texts, which arrive together.
 pub(crate) fn forge_burst(net: &mut Network<Plain>, segments: &[(&Header, &[u8])]) -> Vec<Header> {
-    let to = craft::Addresses {
-        src_mac: mac(2),
-        dst_mac: mac(1),
-        src: ip(2),
-        dst: ip(1),
-    };
+    let to = between(2, 1);
     let deaf = net.add_rule(Action::Drop, Which::All, |seen| {
         seen.from == SERVER && seen.segment().is_some()
     });

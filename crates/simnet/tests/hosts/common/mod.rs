@@ -136,6 +136,7 @@ pub(crate) fn destination(n: u8, ports: u16, tcp: tcp::Config) -> DestinationCon
         sources: vec![],
         first_port: 55_000,
         last_port: 55_000 + ports - 1,
+        unused_ports: Vec::new(),
         limit: None,
         selection: stack::PortSelection::default(),
         tcp,
@@ -165,6 +166,16 @@ pub(crate) fn configs(ports: u16, tcp: &tcp::Config) -> (Config, Config) {
     let mut client = host(2);
     client.destinations.push(destination(1, ports, tcp.clone()));
     (server, client)
+}
+
+/// What is on the headers of a packet from station `from` to station `to`.
+pub(crate) fn between(from: u8, to: u8) -> simnet::craft::Addresses {
+    simnet::craft::Addresses {
+        src_mac: mac(from),
+        dst_mac: mac(to),
+        src: ip(from),
+        dst: ip(to),
+    }
 }
 
 /// The two hosts on faultless cables, 1 ms from each other.

@@ -1,7 +1,7 @@
 //! A client that comes back with the same four-tuples to a server that closes first.
 
 use simnet::Network;
-use stack::{CloseReason, ConnectError, Counters, DestinationId};
+use stack::{CloseReason, Config, ConnectError, Counters, DestinationId};
 use wire::tcp::Flags;
 
 use super::plain::{End, Plain};
@@ -28,6 +28,19 @@ pub(crate) fn server_closes(tuples: u16, tcp: &tcp::Config, ask: &[u8]) -> Netwo
         ..Plain::default()
     };
     let mut net = pair(configs(tuples, tcp), (server, client));
+    net.run_ms(5);
+    net
+}
+
+/// A client that closes first as soon as it is open; each says one octet.
+pub(crate) fn client_closes(configs: (Config, Config)) -> Network<Plain> {
+    let app = |end| Plain {
+        greeting: b"x".to_vec(),
+        after_greeting: end,
+        at_peer_closed: End::Close,
+        ..Plain::default()
+    };
+    let mut net = pair(configs, (app(End::Stay), app(End::Shutdown)));
     net.run_ms(5);
     net
 }

@@ -155,3 +155,53 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_not_known_waits_until_it_is_past() {
+    for at in [
+        positions(0, 0),
+        positions(u32::MAX, 1 << 25),
+        positions(12_345, 1 << 31),
+    ] {
+        let m = Movement::unknown(7, at);
+        for epoch in [7, 8] {
+            let exceeded = m.recycle(epoch, at, at).unwrap_err();
+            assert_eq!(
+                exceeded,
+                Exceeded {
+                    space: Space::Peer,
+                    epoch: 9
+                }
+            );
+            assert!(m.own(epoch, at.own) >= LIMIT);
+        }
+        let free = m.recycle(9, at, at).unwrap();
+        assert!(free.own(9, at.own) < 1 << UNIT_SHIFT);
+    }
+}
+
+proptest! {
+    /// By the epochs of another socket a space has moved at least as far, for two of those.
+    #[test]
+    fn the_count_outlasts_a_change_of_epochs(
+        steps in prop::collection::vec((0u64..3, 0u32..1 << 28), 1..8),
+        other in 0u64..1000,
+    ) {
+        let mut epoch = 20;
+        let mut at = positions(3, 5);
+        let mut m = Movement::first(epoch, at);
+        for (later, step) in steps {
+            epoch += later;
+            let to = positions(at.peer.0.wrapping_add(step), at.own.0.wrapping_add(step / 2));
+            if let Ok(next) = m.recycle(epoch, at, to) {
+                (m, at) = (next, to);
+            }
+        }
+        let ended = m.ended(epoch, at);
+        let changed = ended.in_epochs_of_another(other);
+        for age in [0, 1] {
+            prop_assert!(changed.own(other + age, at.own) >= ended.own(epoch, at.own));
+        }
+        prop_assert!(changed.own(other + 2, at.own) == 0);
+    }
+}

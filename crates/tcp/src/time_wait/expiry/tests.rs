@@ -19,7 +19,7 @@ fn the_tick_is_never_early_and_at_most_one_late() {
         240_000,
         MAX_DURATION_MS,
     ] {
-        let mut expiry = Expiry::new(&[ms], Instant::ZERO);
+        let mut expiry = Expiry::new(&[ms], 0, Instant::ZERO);
         let tick = expiry.tick_ns(ClassId(0));
         assert!(tick == MS || tick == ms * 6_250);
         for step in [1, 7, tick / 3, tick - 1, tick, tick + 1, 3 * tick + 5] {
@@ -35,7 +35,7 @@ fn the_tick_is_never_early_and_at_most_one_late() {
                 at >= earliest && at <= earliest + tick,
                 "{ms} ms: {at} {earliest}"
             );
-            let mut probe = Expiry::new(&[ms], armed_at);
+            let mut probe = Expiry::new(&[ms], 0, armed_at);
             let armed = probe.arm(ClassId(0)).unwrap();
             probe.advance(Instant::from_nanos(at - 1));
             assert!(!probe.is_over(0, ClassId(0), armed));
@@ -50,7 +50,7 @@ fn the_tick_is_never_early_and_at_most_one_late() {
 fn a_tick_stays_readable_for_ever() {
     for ms in [1, 160, 60_000] {
         let class = ClassId(0);
-        let mut expiry = Expiry::new(&[ms], Instant::ZERO);
+        let mut expiry = Expiry::new(&[ms], 0, Instant::ZERO);
         let tick = expiry.tick_ns(class);
         let mut armed = Vec::new();
         for t in 0..2_000u64 {
@@ -74,7 +74,7 @@ fn a_tick_stays_readable_for_ever() {
 
 #[test]
 fn classes_do_not_disturb_each_other() {
-    let mut expiry = Expiry::new(&[0, 10, 1000], Instant::ZERO);
+    let mut expiry = Expiry::new(&[0, 10, 1000], 0, Instant::ZERO);
     assert_eq!(expiry.count(), 3);
     assert_eq!(expiry.arm(ClassId(0)), None);
     assert_eq!(expiry.pass_ns(), Some(10 * MS / 4));
@@ -89,9 +89,32 @@ fn classes_do_not_disturb_each_other() {
 
 #[test]
 fn time_does_not_go_back() {
-    let mut expiry = Expiry::new(&[10], Instant::from_millis(100));
+    let mut expiry = Expiry::new(&[10], 0, Instant::from_millis(100));
     let armed = expiry.arm(ClassId(0)).unwrap();
     expiry.advance(Instant::ZERO);
     assert_eq!(expiry.now(), Instant::from_millis(100));
     assert_eq!(expiry.arm(ClassId(0)), Some(armed));
+}
+
+/// With a sweep as slow as it may be, generations suffice for a pass, and ticks are no longer than that takes.
+#[test]
+fn a_slow_sweep_has_time_for_a_pass() {
+    for pass_ms in [0, 1, 20, 131, 2_100, 13_000, 60_000] {
+        for ms in [1, 10, 60, 100, 159, 160, 300, 1_000, 5_000, 60_000, 240_000] {
+            let pass = pass_ms * MS;
+            let expiry = Expiry::new(&[ms], pass, Instant::ZERO);
+            let class = &expiry.classes[0];
+            let whole = u64::from(class.slack) * class.tick_ns * (GENERATIONS as u64 - 1);
+            assert!(
+                whole + GENERATIONS as u64 * class.tick_ns >= pass,
+                "{ms} ms, {pass_ms} ms: {whole}"
+            );
+            let finest = class.tick_ns == MS.max(ms * 6_250);
+            assert!(
+                finest || class.tick_ns * 250 < ms * MS + pass / 7 + 250,
+                "{ms} ms, {pass_ms} ms"
+            );
+            assert_eq!(class.lead + u64::from(class.slack), 255);
+        }
+    }
 }

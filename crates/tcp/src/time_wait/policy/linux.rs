@@ -30,6 +30,7 @@ pub(super) fn decide(rules: &Rules, known: &Known, segment: &Arrived<'_>) -> Dec
         .zip(val)
         .map(|(recent, val)| recent.wrapping_sub(val) as i32);
     let newer = by.is_some_and(|by| by < 0);
+    let equal = by == Some(0);
     let paws_rejects = by.is_some_and(|by| by > 0);
     let ts_recent = val.filter(|_| newer);
 
@@ -49,7 +50,12 @@ pub(super) fn decide(rules: &Rules, known: &Known, segment: &Arrived<'_>) -> Dec
     }
     let restarts = paws_rejects || segment.has(Flags::ACK);
     let verdict = if syn && !segment.has(Flags::ACK) {
-        match on_syn(known, header.seq.since(rcv_nxt), newer, paws_rejects) {
+        let by = header.seq.since(rcv_nxt);
+        let judged = match paws_rejects {
+            true => Err(Refusal::OlderTimestamp),
+            false => on_syn(known, by, newer, equal),
+        };
+        match judged {
             Ok(recycle) => Verdict::Recycle(recycle),
             Err(refusal) => refusal.verdict(rules.syn_refusal),
         }
@@ -72,16 +78,14 @@ pub(super) fn decide(rules: &Rules, known: &Known, segment: &Arrived<'_>) -> Dec
 }
 
 /// `by`: the SYN's number minus RCV.NXT. Linux takes half of the space away for after.
-fn on_syn(known: &Known, by: i32, newer: bool, paws_rejects: bool) -> Result<Recycle, Refusal> {
+fn on_syn(known: &Known, by: i32, newer: bool, equal: bool) -> Result<Recycle, Refusal> {
     let after = by > 0 || by == i32::MIN;
-    match (paws_rejects, newer, after) {
-        (true, _, _) => Err(Refusal::OlderTimestamp),
-        (false, true, _) => Ok(Recycle::NewerTimestamp),
-        (false, false, true) => Ok(if known.entry.ts_recent.is_some() {
-            Recycle::TimestampsEnd
-        } else {
-            Recycle::Sequence
-        }),
+    match (newer, equal, after) {
+        (true, _, _) => Ok(Recycle::NewerTimestamp),
+        (false, true, true) => Ok(Recycle::EqualTimestamp),
+        (false, true, false) => Err(Refusal::EqualTimestamp),
+        (false, false, true) if known.entry.ts_recent.is_some() => Ok(Recycle::TimestampsEnd),
+        (false, false, true) => Ok(Recycle::Sequence),
         (false, false, false) => Err(Refusal::OldSequence),
     }
 }

@@ -112,8 +112,9 @@ fn rfc6191(known: &Known, header: &Header) -> Result<Recycle, Refusal> {
         //# incoming connection request
         //
         // Whatever the sequence number: safe because the new incarnation drops segments without
-        // timestamps, as RFC 7323 3.2 says it should.
-        (None, Some(_)) => Ok(Recycle::TimestampsBegin),
-        (_, None) => Err(Refusal::OldSequence),
+        // timestamps, as RFC 7323 3.2 says it should. But if one before the last had them, the SYN may be an old one of
+        // that, and its number has to tell.
+        (None, Some(_)) if !known.entry.recycled => Ok(Recycle::TimestampsBegin),
+        (None, Some(_)) | (_, None) => Err(Refusal::OldSequence),
     }
 }
