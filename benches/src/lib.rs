@@ -186,6 +186,7 @@ impl<C: Application> Pair<C> {
             sources,
             first_port: 1024,
             last_port: 61_023,
+            unused_ports: Vec::new(),
             limit: Some(tuples),
             selection: stack::PortSelection::default(),
             tcp,

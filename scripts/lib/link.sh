@@ -40,7 +40,7 @@ make_namespace() {
     ip netns add "$ns"
     ip -n "$ns" link set lo up
     # Checks name these themselves. A client that closed first from one of them, picked by the kernel, would keep it for a minute.
-    inside sysctl -q -w net.ipv4.ip_local_reserved_ports=55000-55003
+    inside sysctl -q -w net.ipv4.ip_local_reserved_ports=55000-55005
 }
 
 # use_link LINK: for servers started from now on.

@@ -233,6 +233,8 @@ impl Publish for Apps {
 pub(crate) fn trace(event: &TimeWaitEvent<'_>) {
     let header = event.segment.map(|segment| segment.header);
     tracing::debug!(
+        // Since the program began, as what follows.
+        at = ?event.at,
         tuple = ?event.tuple,
         verdict = event.outcome.verdict.map(field::debug),
         permit = event.outcome.permit.map(field::debug),

@@ -22,13 +22,16 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Serve applications (echo, discard, exchange, http) on a DPDK device
+    #[command(args_override_self = true)]
     Serve(ConfigArgs),
     /// Put load on a server: connections and requests at a pace, measured
+    #[command(args_override_self = true)]
     Load(Box<LoadArgs>),
     /// Measure server and client over a link in memory
     #[command(args_override_self = true)]
     Bench(BenchArgs),
     /// Validate a configuration and say what would run
+    #[command(args_override_self = true)]
     Check(ConfigArgs),
 }
 

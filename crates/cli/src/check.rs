@@ -3,7 +3,7 @@
 use core::fmt;
 
 use stack::{MemPool, Offload, Secrets, Stack, TimeWaitConfig, Usage};
-use tcp::time_wait::{SynRefusal, Table, V4};
+use tcp::time_wait::{IssRule, SynRefusal, Table, V4, V6};
 use wire::MacAddr;
 
 use crate::apps::Apps;
@@ -11,8 +11,6 @@ use crate::config::{App, Close, Config, ConfigError, Hugepages, Idle, Listen};
 use crate::load::ready::Ready;
 use crate::memory::{self, gib};
 
-/// The least that a TIME-WAIT entry takes.
-const TIME_WAIT_BYTES: u64 = Table::<V4>::ENTRY_BYTES as u64;
 /// The least that a connection takes: a few cache lines.
 const CONNECTION_BYTES: u64 = 256;
 
@@ -30,7 +28,7 @@ pub fn fits(config: &Config) -> Result<(), ConfigError> {
 fn fits_into(config: &Config, there: u64) -> Result<(), ConfigError> {
     let limits = &config.limits;
     let connections = limits.connections.get() * CONNECTION_BYTES;
-    let time_wait = config.time_wait.capacity.get() * TIME_WAIT_BYTES;
+    let time_wait = time_wait_bytes(config);
     let data = limits.receive_memory.get() + limits.send_memory.get();
     let needed = (connections + time_wait + data) * config.eal.cpus.len() as u64;
     if needed <= there {
@@ -42,6 +40,26 @@ fn fits_into(config: &Config, there: u64) -> Result<(), ConfigError> {
         gib(needed),
         gib(there)
     )))
+}
+
+/// Bytes of the TIME-WAIT tables of a worker: one for each family that the host has an address of.
+fn time_wait_bytes(config: &Config) -> u64 {
+    let capacity = usize::try_from(config.time_wait.capacity.get()).unwrap_or(usize::MAX);
+    let has = |is_v4: bool| {
+        let mut addresses = config.host.addresses.iter();
+        addresses.any(|prefix| prefix.address.is_ipv4() == is_v4)
+    };
+    let v4 = if has(true) {
+        Table::<V4>::bucket_bytes(capacity)
+    } else {
+        0
+    };
+    let v6 = if has(false) {
+        Table::<V6>::bucket_bytes(capacity)
+    } else {
+        0
+    };
+    v4 + v6
 }
 
 /// What each worker of `config` takes, to serve or for a load, found by making one host of it in ordinary memory.
@@ -146,12 +164,21 @@ fn protocol(f: &mut fmt::Formatter<'_>, config: &Config) -> fmt::Result {
         tcp.rcv_buf,
         tcp.snd_buf,
     )?;
-    writeln!(
+    let kept = config.time_wait.stack();
+    write!(
         f,
-        "time-wait  {}, {} entries a worker",
-        time_wait(&config.time_wait.stack()),
+        "time-wait  {}, {} entries of each family a worker",
+        time_wait(&kept),
         config.time_wait.capacity
-    )
+    )?;
+    match kept.local_reuse_ms {
+        Some(ms) => writeln!(f, ", opened again by us after {}", duration(ms)),
+        None => writeln!(f, ", not opened again by us"),
+    }
+}
+
+fn duration(ms: u32) -> String {
+    format!("{:?}", std::time::Duration::from_millis(ms.into()))
 }
 
 /// TIME-WAIT in words: how long, who may recycle, and what else.
@@ -167,9 +194,16 @@ fn time_wait(kept: &TimeWaitConfig) -> String {
             String::new()
         }
     };
-    let length = std::time::Duration::from_millis(kept.length_ms.into());
+    let msl = || format!(", bound over an MSL of {}", duration(kept.msl_ms()));
+    let recycles = !matches!(rules.policy, tcp::time_wait::Policy::Strict);
+    let iss = match rules.iss {
+        IssRule::Clock => "clock".to_owned(),
+        IssRule::Max => "max".to_owned(),
+        IssRule::Gap(gap) => format!("gap={gap}"),
+    };
     format!(
-        "{length:?}, policy {}, rst {}, a refused SYN gets {}{}{}{}",
+        "{}, policy {}, rst {}, a refused SYN gets {}{}{}{}{}{}",
+        duration(kept.length_ms),
         rules.policy.name(),
         rules.rst.name(),
         match rules.syn_refusal {
@@ -178,7 +212,9 @@ fn time_wait(kept: &TimeWaitConfig) -> String {
         },
         on(rules.syn_probe, "syn_probe"),
         on(rules.shadow, "shadow"),
-        on(rules.bound, "bound"),
+        on(recycles && rules.ack_check, "ack_check"),
+        on(recycles, &format!("iss {iss}")),
+        if rules.bound { msl() } else { String::new() },
     )
 }
 
@@ -258,5 +294,24 @@ mod tests {
         let error = fits_into(&config, 1 << 30).unwrap_err().to_string();
         assert!(error.contains("has 1.0 GiB"), "{error}");
         assert!(usage(&config, None).is_err());
+    }
+
+    #[test]
+    fn entries_are_counted_as_they_are_allocated() {
+        let mut config = Config::default();
+        config.time_wait.capacity = crate::config::quantity::Count::of(30_000_000);
+        config.host.addresses = vec!["10.0.0.1/24".parse().unwrap()];
+        // Three to a line of 64 octets, half full, and a few lines behind the last.
+        let about = |bytes: u64, wanted: u64| (wanted..wanted + 100_000).contains(&bytes);
+        assert!(about(time_wait_bytes(&config), 30_000_000 / 3 * 128));
+        config
+            .host
+            .addresses
+            .push("2001:db8::1/64".parse().unwrap());
+        assert!(about(time_wait_bytes(&config), 30_000_000 / 3 * 3 * 128));
+        config.host.addresses.remove(0);
+        assert!(about(time_wait_bytes(&config), 30_000_000 / 3 * 256));
+        assert!(fits_into(&config, 2 << 30).is_err());
+        assert!(fits_into(&config, 4 << 30).is_ok());
     }
 }

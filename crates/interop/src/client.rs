@@ -186,7 +186,13 @@ impl Connection<'_> {
             .segment(Flags::FIN | Flags::ACK, self.at.rcv_nxt, self.at.snd_nxt);
         self.at.rcv_nxt = fin.end();
         self.host.send(fin)?;
-        let ack = self.next().context("ACK of the last FIN")?;
+        let ack = loop {
+            let packet = self.next().context("ACK of the last FIN")?;
+            // Not what the server sent again before it had our FIN.
+            if packet.tcp.ack == self.at.rcv_nxt {
+                break packet;
+            }
+        };
         self.at.is_ack(&ack).map_err(anyhow::Error::msg)
     }
 

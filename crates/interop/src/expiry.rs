@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::time_wait::{answers_to, enter, one_ack, silent};
 
 /// How long answers are waited for.
-const QUIET: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_millis(250);
 /// The first local port.
 const FIRST_PORT: u16 = 41_000;
 

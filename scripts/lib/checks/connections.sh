@@ -2,7 +2,7 @@
 
 # wrk_without_errors ARGUMENT...
 wrk_without_errors() {
-    inside wrk -t 1 -c 16 -d 3s "$@" "http://$server_url:80/" | tee "$work/wrk"
+    inside wrk -t 1 -c 16 -d 5s "$@" "http://$server_url:80/" | tee "$work/wrk"
     ! grep -E 'Socket errors|Non-2xx' "$work/wrk" || fail "$(grep -E 'Socket errors|Non-2xx' "$work/wrk")"
     local requests
     requests=$(awk '/requests in/ { print $1 }' "$work/wrk")
@@ -39,19 +39,27 @@ test_wrk_connection_close() {
 
 # fetch_from PORT: the server closes first, and curl sees to it that the tuple is the same again.
 fetch_from() {
-    inside curl -sS --fail --max-time 5 --http1.0 --local-port "$1" -o "$work/got" "http://$server_url/"
+    rm -f "$work/got"
+    inside curl -sS --fail --max-time 5 --http1.0 --local-port "$1" -o "$work/got" "http://$server_url/" ||
+        fail "curl's exit status is $?"
     [[ $(wc -c <"$work/got") == 1024 ]] || fail "the body is not 1024 bytes"
 }
 
 # returns_in_time PORT: twice from the same port within 664 ms, the interval of the experiment with a
 # Windows server that made reuse from TIME-WAIT known.
 returns_in_time() {
-    local first=${EPOCHREALTIME/./} second
-    fetch_from "$1"
-    second=${EPOCHREALTIME/./}
-    fetch_from "$1"
-    ((second - first < 664000)) || fail "too slow to tell: $((second - first)) us between the two"
-    note "after $(((second - first) / 1000)) ms"
+    local first second
+    for _ in {1..10}; do
+        first=${EPOCHREALTIME/./}
+        fetch_from "$1"
+        second=${EPOCHREALTIME/./}
+        fetch_from "$1"
+        if ((second - first < 664000)); then
+            note "after $(((second - first) / 1000)) ms"
+            return
+        fi
+    done
+    fail "too slow to tell, ten times"
 }
 
 test_same_port_returns_with_timestamps() {

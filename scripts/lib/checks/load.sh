@@ -53,7 +53,7 @@ test_load_opens_at_a_rate() {
 }
 
 test_load_asks_at_a_rate() {
-    http_agrees "completed == 16 && responses > 100" -c 16 -d 1s --mode requests -R 200
+    http_agrees "completed == 16 && responses > 100" -c 16 -d 2s --mode requests -R 200
 }
 
 test_load_holds_connections() {
@@ -120,7 +120,7 @@ test_load_workers_share() {
     each_above established 100
     each_above handed_over 100
     each_above taken_over 100
-    (($(sum handed_over) == $(sum taken_over))) ||
+    eventually 5 all_taken_over ||
         fail "handed over $(sum handed_over), taken over $(sum taken_over)"
     (($(sum drop_handover_full) == 0)) || fail "$(sum drop_handover_full) frames found a ring full"
 }

@@ -96,6 +96,7 @@ fn pair_of(config: &str, place: u16, script: Script) -> Pair<Script, Apps> {
             sources: Vec::new(),
             first_port: 5000,
             last_port: 5010,
+            unused_ports: Vec::new(),
             limit: None,
             selection: stack::PortSelection::default(),
             tcp: tcp::Config::default(),
@@ -452,6 +453,7 @@ fn a_decision_of_time_wait_is_traced_with_its_segment() {
     };
     let text = traced(|| {
         trace(&TimeWaitEvent {
+            at: Instant::from_millis(4_000),
             tuple: &tuple,
             segment: Some(Arrived {
                 header: &header,
@@ -466,6 +468,7 @@ fn a_decision_of_time_wait_is_traced_with_its_segment() {
             },
         });
         trace(&TimeWaitEvent {
+            at: Instant::from_millis(4_000),
             tuple: &tuple,
             segment: None,
             entry: None,
@@ -485,7 +488,8 @@ fn a_decision_of_time_wait_is_traced_with_its_segment() {
         "len=9",
         "val: 77",
         "rcv_nxt: 301",
-        "allowed_at=",
+        " at=4.000000000s",
+        "allowed_at=5.000000000s",
         "flags=",
     ] {
         assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);

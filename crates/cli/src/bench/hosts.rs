@@ -150,6 +150,7 @@ pub fn client(args: &BenchArgs, layout: &Layout) -> stack::Config {
             sources: layout.client_addresses(),
             first_port: *CLIENT_PORTS.start(),
             last_port: *CLIENT_PORTS.end(),
+            unused_ports: Vec::new(),
             limit: Some(layout.share(port)),
             selection: PortSelection {
                 algorithm: args.ports.into(),

@@ -259,7 +259,9 @@ impl Outcome {
         say(
             args.profile == Profile::Dperf && segments(measured) != 6 * measured.counts.completed,
             format!(
-                "profile dperf is {:.3} packets a connection instead of 6.000",
+                "profile dperf is six packets a connection: {} connections had {}, {:.3} each",
+                measured.counts.completed,
+                segments(measured),
                 self.packets_per_connection
             ),
         );

@@ -75,9 +75,9 @@ impl App {
 #[derive(Deserialize, clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
 pub enum Close {
-    /// This end of a listener.
+    /// The server, which was connected to.
     Server,
-    /// The peer that connected.
+    /// The client, which connected.
     Client,
 }
 

@@ -15,6 +15,7 @@ pub use sweep::{Share, Sweep};
 pub use target::{Scheme, Target, Url};
 
 mod check;
+mod effect;
 mod http;
 mod profile;
 mod sources;
@@ -28,7 +29,8 @@ pub(super) use check::check;
 #[serde(deny_unknown_fields, default)]
 pub struct Load {
     /// Where to: `"http://10.0.0.2/"`, `"tcp://[2001:db8::2]:7"`, or with a share of the connections of its own
-    /// `{ url = "http://10.0.0.2:8080/x", weight = 3 }`, 1 to 65535. Names are not resolved. Required.
+    /// `{ url = "http://10.0.0.2:8080/x", weight = 3 }`, 1 to 65535, and a `reuse_interval` of its own. Names are not resolved.
+    /// Required.
     pub targets: Vec<Target>,
     /// `"connections"`: each opens, asks, is answered and closes. `"requests"`: over kept connections. `"held"`: opened and
     /// kept. `"send"`, `"receive"`, `"both"`: as many octets as fit; received over HTTP, answer after answer. Default
@@ -48,11 +50,12 @@ pub struct Load {
     pub steps: Vec<Step>,
     /// `[load.sweep]`: trials that look for the highest rate that is sustained, instead of `rate`.
     pub sweep: Option<Sweep>,
-    /// How long, 1ms to 30d. Default `"10s"`, unless `count` is given.
+    /// How long, 1ms to 30d. Default `"10s"`, unless `count` is given and connections end by themselves (mode connections, or requests with `requests`).
     pub duration: Option<Millis<1, 2_592_000_000>>,
     /// How many connections are opened, 1 to 2^48. Default: as many as there is time for.
     pub count: Option<Count<1, { 1 << 48 }>>,
-    /// Requests a connection, 1 to 4294967295. Default 1; where `mode` is `"requests"`, no end.
+    /// Requests a connection, 1 to 4294967295. Default 1, with a script as many as it has steps; where `mode` is
+    /// `"requests"`, no end.
     pub requests: Option<Count<1, { u32::MAX as u64 }>>,
     /// `"held"`: time between an answer and the next request, 1ms to 24h. Default: no requests.
     pub every: Option<Millis<1, 86_400_000>>,
@@ -67,7 +70,7 @@ pub struct Load {
     /// Addresses to connect from: `["10.0.1.0/24", "10.0.2.1-10.0.2.9", "2001:db8:1::/112"]`, up to 65,536 of each
     /// family; of an IPv4 network, those of hosts. They become addresses of the host, and take turns. Default: `host.addresses`.
     pub sources: Vec<Sources>,
-    /// Ports to connect from. Default `"1024-65535"` (RFC 6056 3.2).
+    /// Ports to connect from, such as `"1024-9999,20000-65535"`. Default `"1024-65535"` (RFC 6056 3.2).
     pub ports: Ports,
     /// The most pairs of local address and port of a destination that a worker remembers, 64k to 512M (16 bytes each). With
     /// more, fewer ports of each address are used. Default `"16M"`.
@@ -107,10 +110,7 @@ impl Default for Load {
             timeout: Millis::of(10_000),
             close: End::Fin,
             sources: Vec::new(),
-            ports: Ports {
-                first: 1024,
-                last: u16::MAX,
-            },
+            ports: Ports::range(1024, u16::MAX),
             pairs: Count::of(16_000_000),
             port_algorithm: Algorithm::LongestRest,
             reuse_interval: Millis::of(0),
@@ -154,28 +154,54 @@ pub enum End {
     Server,
 }
 
-/// A range of ports, both ends included: `"1024-65535"`, or one port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Ranges of ports, both ends included: `"1024-9999,20000-65535"`, or single ports.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ports {
-    /// The first.
-    pub first: u16,
-    /// The last.
-    pub last: u16,
+    /// In order, with a gap between each and the next.
+    ranges: Vec<(u16, u16)>,
 }
 
 impl core::str::FromStr for Ports {
     type Err = String;
     fn from_str(text: &str) -> Result<Ports, String> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| {
-            let port = text.trim().parse::<u16>().ok().filter(|port| *port > 0);
-            port.ok_or_else(|| format!("`{text}` is not a port: 1 to 65535"))
-        };
-        let (first, last) = (port(first)?, port(last)?);
-        match first <= last {
-            true => Ok(Ports { first, last }),
-            false => Err(format!("`{text}` is empty: write the lower port first")),
+        let mut ranges = Vec::new();
+        for range in text.split(',') {
+            ranges.push(port_range(range)?);
         }
+        ranges.sort_unstable();
+        let mut merged: Vec<(u16, u16)> = Vec::new();
+        for (first, last) in ranges {
+            match merged.last_mut() {
+                Some(before) if first <= before.1.saturating_add(1) => {
+                    before.1 = before.1.max(last)
+                }
+                _ => merged.push((first, last)),
+            }
+        }
+        Ok(Ports { ranges: merged })
+    }
+}
+
+fn port_range(text: &str) -> Result<(u16, u16), String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let port = |text: &str| {
+        let port = text.trim().parse::<u16>().ok().filter(|port| *port > 0);
+        port.ok_or_else(|| format!("`{text}` is not a port: 1 to 65535"))
+    };
+    let (first, last) = (port(first)?, port(last)?);
+    match first <= last {
+        true => Ok((first, last)),
+        false => Err(format!("`{text}` is empty: write the lower port first")),
+    }
+}
+
+impl core::fmt::Display for Ports {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (at, (first, last)) in self.ranges.iter().enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            write!(f, "{comma}{first}-{last}")?;
+        }
+        Ok(())
     }
 }
 
@@ -187,10 +213,48 @@ impl<'de> Deserialize<'de> for Ports {
 }
 
 impl Ports {
+    /// From one port to another.
+    #[must_use]
+    pub fn range(first: u16, last: u16) -> Ports {
+        Ports {
+            ranges: vec![(first, last)],
+        }
+    }
+
     /// How many.
     #[must_use]
-    pub fn count(self) -> u32 {
-        u32::from(self.last - self.first) + 1
+    pub fn count(&self) -> u32 {
+        let of = |&(first, last): &(u16, u16)| u32::from(last - first) + 1;
+        self.ranges.iter().map(of).sum()
+    }
+
+    /// The lowest so many of them, at least one.
+    #[must_use]
+    pub fn lowest(&self, count: u32) -> Ports {
+        let mut left = count.max(1);
+        let mut ranges = Vec::new();
+        for &(first, last) in &self.ranges {
+            let here = (u32::from(last - first) + 1).min(left);
+            // At most the last of the range.
+            ranges.push((first, first + (here - 1) as u16));
+            left -= here;
+            if left == 0 {
+                break;
+            }
+        }
+        Ports { ranges }
+    }
+
+    /// The first and the last, and the ranges between them that are left out.
+    #[must_use]
+    pub fn span(&self) -> (u16, u16, Vec<(u16, u16)>) {
+        let ends = self.ranges.first().zip(self.ranges.last());
+        let (first, last) = ends.map_or((1, u16::MAX), |(first, last)| (first.0, last.1));
+        let between = self
+            .ranges
+            .windows(2)
+            .map(|pair| (pair[0].1 + 1, pair[1].0 - 1));
+        (first, last, between.collect())
     }
 }
 
@@ -201,10 +265,20 @@ impl Load {
         self.opening.map_or(self.connections.get(), Count::get)
     }
 
-    /// How long, in milliseconds: as configured, or 10 s unless a number of connections ends the run, or a sweep does.
+    /// How long, in milliseconds: as configured, or 10 s unless a number of connections that end by themselves ends the
+    /// run, or a sweep does.
     #[must_use]
     pub fn duration_ms(&self) -> Option<u64> {
-        match (self.duration, self.count, &self.sweep) {
+        let by_themselves = match self.mode {
+            Mode::Connections => true,
+            Mode::Requests => self.requests.is_some(),
+            Mode::Held | Mode::Send | Mode::Receive | Mode::Both => false,
+        };
+        match (
+            self.duration,
+            self.count.filter(|_| by_themselves),
+            &self.sweep,
+        ) {
             (Some(duration), ..) => Some(duration.get()),
             (None, None, None) => Some(10_000),
             (None, ..) => None,

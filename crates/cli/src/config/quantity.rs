@@ -150,26 +150,54 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     scaled(text, 1024, "a size")
 }
 
-/// `digits[suffix]`, the suffix a power of `base`. Underscores may group digits, as in TOML.
+/// `digits[.digits][suffix]`, the suffix a power of `base`, and the whole a whole number. Underscores may group digits, as
+/// in TOML.
 fn scaled(text: &str, base: u64, what: &str) -> Result<u64, String> {
     let text = text.trim();
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '_')
+    let wrong = || format!("`{text}` is not {what}: use digits and k, M or G");
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '_' && c != '.')
         .unwrap_or(text.len());
-    let (digits, suffix) = text.split_at(digits_end);
+    let (number, suffix) = text.split_at(end);
     let power = match suffix.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
         "k" | "kb" | "kib" => 1,
         "m" | "mb" | "mib" => 2,
         "g" | "gb" | "gib" => 3,
-        _ => return Err(format!("`{text}` is not {what}: use digits and k, M or G")),
+        _ => return Err(wrong()),
     };
-    digits
-        .replace('_', "")
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(base.pow(power)))
-        .ok_or_else(|| format!("`{text}` is not {what}: use digits and k, M or G"))
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| text.replace('_', "").parse::<u64>().ok();
+    let (Some(whole), Some(fraction_value)) = (digits(whole), digits(fraction)) else {
+        return Err(wrong());
+    };
+    let unit = base.pow(power);
+    // Of as many digits there are powers of ten in 64 bits.
+    let places = fraction.bytes().filter(u8::is_ascii_digit).count() as u32;
+    let parts = 10_u64.checked_pow(places).filter(|_| places <= 9);
+    let fraction = parts.and_then(|parts| {
+        let exact = u128::from(fraction_value) * u128::from(unit);
+        let is_whole = exact.is_multiple_of(parts.into());
+        is_whole.then_some((exact / u128::from(parts)) as u64)
+    });
+    let Some(fraction) = fraction else {
+        return Err(format!("`{text}` is not a whole number"));
+    };
+    let value = whole
+        .checked_mul(unit)
+        .and_then(|n| n.checked_add(fraction));
+    value.ok_or_else(wrong)
+}
+
+/// A time as it is given to wrk and its kin: a number without a unit is of seconds.
+///
+/// # Errors
+/// It is no time, or out of range.
+pub fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Millis<MIN, MAX>, String> {
+    match text.trim().parse::<u64>() {
+        Ok(seconds) => Millis::new(seconds.saturating_mul(1_000)),
+        Err(_) => text.parse(),
+    }
 }
 
 fn parse_millis(text: &str) -> Result<u64, String> {

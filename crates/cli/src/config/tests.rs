@@ -299,6 +299,42 @@ fn time_wait_contradictions_are_refused() {
     );
     let line = "port = 80\ntime_wait = { policy = \"linux\", bound = true }";
     refused("port = 80", line, 19, "policy = rfc6191");
+    refused(policy, "rst = \"rfc793\"", 13, "bound = false");
+    refused(policy, "shadow = false", 13, "shadow = true, or");
+    for (own, why) in [
+        (
+            "policy = \"none\", rst = \"ignore\"",
+            "so `rst` would do nothing",
+        ),
+        (
+            "policy = \"none\", iss = \"max\"",
+            "so `iss` would do nothing",
+        ),
+        (
+            "policy = \"none\", msl = \"1s\"",
+            "so `msl` would do nothing",
+        ),
+        (
+            "length = \"0s\", bound = true",
+            "a length of 0 keeps no TIME-WAIT",
+        ),
+        (
+            "policy = \"strict\", iss = \"max\"",
+            "strict never recycles",
+        ),
+        (
+            "policy = \"strict\", ack_check = true",
+            "strict never recycles",
+        ),
+        (
+            "policy = \"linux\", msl = \"1s\"",
+            "only the recycling bound",
+        ),
+        ("bound = false, msl = \"1s\"", "only the recycling bound"),
+    ] {
+        let line = format!("port = 80\ntime_wait = {{ {own} }}");
+        refused("port = 80", &line, 19, why);
+    }
     refused(
         "port = 80",
         "port = 80\ntime_wait = { lenght = 1 }",

@@ -100,12 +100,43 @@ macro_rules! with_rules {
                     let message = "the policy none keeps no TIME-WAIT: leave the length out";
                     return Err(source.error_at(&at("length"), message));
                 }
+                for (key, given) in [
+                    ("msl", self.msl.is_some_and(|msl| msl.get() > 0)),
+                    ("rst", self.rst.is_some()),
+                    ("syn_refuse", self.syn_refuse.is_some()),
+                    ("syn_probe", self.syn_probe.is_some()),
+                    ("shadow", self.shadow.is_some()),
+                    ("ack_check", self.ack_check.is_some()),
+                    ("iss", self.iss.is_some()),
+                    ("bound", self.bound.is_some()),
+                ] {
+                    if let Some(why) = idle(kept, key).filter(|_| given) {
+                        let message = format!("{why}, so `{key}` would do nothing: leave one of them out");
+                        return Err(source.error_at(&at(key), message));
+                    }
+                }
                 kept.rules
                     .validate()
                     .map_err(|e| source.error_at(path, e.to_string()))
             }
         }
     };
+}
+
+/// Why the switch `key` does nothing; `None`: it does something.
+fn idle(kept: &TimeWaitConfig, key: &str) -> Option<&'static str> {
+    let rules = &kept.rules;
+    match key {
+        _ if kept.length_ms == 0 => Some("a length of 0 keeps no TIME-WAIT"),
+        _ if rules.policy == Policy::None.into() => Some("the policy none keeps no TIME-WAIT"),
+        "iss" | "ack_check" if rules.policy == Policy::Strict.into() => {
+            Some("the policy strict never recycles")
+        }
+        "msl" if !rules.bound => {
+            Some("only the recycling bound looks back for an MSL, and it is off")
+        }
+        _ => None,
+    }
 }
 
 with_rules! {
@@ -128,7 +159,8 @@ with_rules! {
     /// TIME-WAIT of one listener, where it differs.
     #[derive(Default)]
     ListenTimeWait {
-        /// How long a four-tuple stays in TIME-WAIT, 0s to 24h.
+        /// How long a four-tuple stays in TIME-WAIT, 0s to 24h. All listeners together have 16 different lengths at most,
+        /// `tcp.fin_wait2_timeout` included.
         length: Option<Millis<0, 86_400_000>>,
     }
 }

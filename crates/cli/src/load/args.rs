@@ -10,7 +10,7 @@ use super::output::OutputArgs;
 use super::said::SaidArgs;
 use crate::args::{HostArgs, SetArgs, bare, list, name_of, quoted};
 use crate::config::load::{End, Mode, Ports, Rate, Url};
-use crate::config::quantity::{Count, Millis};
+use crate::config::quantity::{Count, Millis, seconds};
 use crate::config::{self, Config, ConfigError, Purpose, Source};
 
 /// `tidewheel load`: what it runs.
@@ -28,8 +28,8 @@ pub struct LoadArgs {
     /// Connections alive at a time
     #[arg(short, long, value_name = "N")]
     connections: Option<Count<1, { 1 << 24 }>>,
-    /// How long, such as 30s or 2m
-    #[arg(short, long, value_name = "TIME")]
+    /// How long, such as 30s or 2m; a number without a unit is of seconds
+    #[arg(short, long, value_name = "TIME", value_parser = seconds::<1, 2_592_000_000>)]
     duration: Option<Millis<1, 2_592_000_000>>,
     /// Open loop: so many connections a second (requests with --mode requests), such as 250k or 1M
     #[arg(short = 'R', long, value_name = "N")]
@@ -52,8 +52,8 @@ pub struct LoadArgs {
     /// Pause between an answer and what follows on its connection
     #[arg(long, value_name = "TIME")]
     think: Option<Millis<0, 86_400_000>>,
-    /// How long an opening, an answer or a close may take
-    #[arg(long, value_name = "TIME")]
+    /// How long an opening, an answer or a close may take; a number without a unit is of seconds
+    #[arg(long, value_name = "TIME", value_parser = seconds::<1, 86_400_000>)]
     timeout: Option<Millis<1, 86_400_000>>,
     /// Who closes first, and how
     #[arg(long)]
@@ -61,8 +61,8 @@ pub struct LoadArgs {
     /// Addresses to connect from: 10.0.1.0/24, 10.0.2.1-10.0.2.9; may be repeated
     #[arg(long = "source", value_name = "ADDRESSES")]
     sources: Vec<String>,
-    /// Ports to connect from
-    #[arg(long, value_name = "FIRST-LAST")]
+    /// Ports to connect from, such as 1024-9999,20000-65535
+    #[arg(long, value_name = "FIRST-LAST,...")]
     ports: Option<Ports>,
     /// The least time between two connections of one four-tuple
     #[arg(long, value_name = "TIME")]
@@ -156,8 +156,7 @@ impl LoadArgs {
             (
                 "--ports",
                 "ports",
-                self.ports
-                    .map(|p| quoted(&format!("{}-{}", p.first, p.last))),
+                self.ports.as_ref().map(|p| quoted(&p.to_string())),
             ),
             (
                 "--reuse-interval",

@@ -4,25 +4,52 @@ use core::num::NonZeroU32;
 use std::path::Path;
 
 use ::http::client::{InvalidRequest, Request};
-use load::exchange::{Content, Expects, Http, Status};
+use load::exchange::{Content, Expects, Http, Script, Status};
 use load::{Exchange, Raw};
 
 use super::script;
 use crate::config::ConfigError;
 use crate::config::load::{self as configured, End, ExpectStatus, Load, Mode, Scheme, Target};
 
-/// What is said to `target`.
+/// What is said to each target of `config`, and how many requests a connection makes in mode "connections": as
+/// configured, or the whole script once.
 ///
 /// # Errors
-/// It cannot be said, or a file with it cannot be read.
-pub(super) fn exchange(config: &Load, target: &Target) -> Result<Exchange, ConfigError> {
-    match (target.url.scheme, &config.script) {
-        (Scheme::Tcp, Some(file)) => Ok(Exchange::Script(script::read(file)?)),
+/// Something cannot be said, a file with it cannot be read, or a script would be left in the middle.
+pub(super) fn exchanges(config: &Load) -> Result<(Vec<Exchange>, NonZeroU32), ConfigError> {
+    let script = match &config.script {
+        Some(file) => Some(script::read(file)?),
+        None => None,
+    };
+    let steps = script.as_ref().map_or(1, Script::steps);
+    let configured = config
+        .requests
+        .map(|n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    if let Some(requests) = configured.filter(|requests| !requests.is_multiple_of(steps)) {
+        let message = format!(
+            "{requests} requests a connection are no multiple of the {steps} steps of the script: each step is a request"
+        );
+        return Err(ConfigError::flag("load.requests", message));
+    }
+    let requests = NonZeroU32::new(configured.unwrap_or(steps)).unwrap_or(NonZeroU32::MIN);
+    let of = |target| exchange(config, target, script.as_ref(), requests);
+    let exchanges: Result<Vec<Exchange>, ConfigError> = config.targets.iter().map(of).collect();
+    Ok((exchanges?, requests))
+}
+
+fn exchange(
+    config: &Load,
+    target: &Target,
+    script: Option<&Script>,
+    requests: NonZeroU32,
+) -> Result<Exchange, ConfigError> {
+    match (target.url.scheme, script) {
+        (Scheme::Tcp, Some(script)) => Ok(Exchange::Script(script.clone())),
         (Scheme::Tcp, None) => Ok(Exchange::Raw(raw(config))),
         (Scheme::Http, _) => {
             let request = request(&config.http, target)?;
             let expects = expects(&config.http, &request)?;
-            http(config, &request, expects)
+            http(config, requests, &request, expects)
                 .map(Exchange::Http)
                 .map_err(|error| ConfigError::flag(&target.url.to_string(), error.to_string()))
         }
@@ -71,18 +98,17 @@ fn expects(config: &configured::Http, request: &Request) -> Result<Expects, Conf
     Ok(Expects { status, content })
 }
 
-fn http(config: &Load, request: &Request, expects: Expects) -> Result<Http, InvalidRequest> {
-    let requests = match (config.mode, config.requests) {
-        (_, Some(requests)) => u32::try_from(requests.get()).ok(),
-        (Mode::Connections, None) => Some(1),
-        _ => None,
-    };
-    match requests.and_then(NonZeroU32::new) {
+fn http(
+    config: &Load,
+    requests: NonZeroU32,
+    request: &Request,
+    expects: Expects,
+) -> Result<Http, InvalidRequest> {
+    let ends = config.mode == Mode::Connections || config.requests.is_some();
+    match ends && config.close == End::Server {
         // The server closes when it is asked to.
-        Some(requests) if config.close == End::Server => {
-            Http::closed_by_server(request, expects, requests)
-        }
-        _ => Http::new(request, expects),
+        true => Http::closed_by_server(request, expects, requests),
+        false => Http::new(request, expects),
     }
 }
 
@@ -97,14 +123,19 @@ mod tests {
     use super::*;
     use crate::config::{Purpose, Source, resolve};
 
-    /// What is said with `keys` in `[load]`, to the first target.
-    fn said(keys: &str) -> Result<Exchange, String> {
+    fn config(keys: &str) -> Result<crate::config::Config, String> {
         let text = format!(
             "[port]\ndevice = \"x\"\n[host]\naddresses = [\"10.0.0.1/24\"]\n[load]\n{keys}\n"
         );
         let source = Source::from_text("t", &text).map_err(|e| e.to_string())?;
-        let config = resolve(&source, Purpose::Load).map_err(|e| e.to_string())?;
-        exchange(&config.load, &config.load.targets[0]).map_err(|e| e.to_string())
+        resolve(&source, Purpose::Load).map_err(|e| e.to_string())
+    }
+
+    /// What is said with `keys` in `[load]`, to the first target.
+    fn said(keys: &str) -> Result<Exchange, String> {
+        let config = config(keys)?;
+        let (mut all, _) = exchanges(&config.load).map_err(|e| e.to_string())?;
+        Ok(all.remove(0))
     }
 
     fn text(exchange: &Exchange, n: u32) -> String {
@@ -132,6 +163,26 @@ mod tests {
             "POST /a?b HTTP/1.1\r\nHost: h\r\nX: y:z\r\nContent-Length: 5\r\n\r\n12345"
         );
         assert!(text(&full, 1).contains("Connection: close\r\n"));
+    }
+
+    #[test]
+    fn a_script_is_gone_through_once_or_as_often_as_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(
+            &script,
+            "[[step]]\nsend = \"a\"\n[[step]]\nsend = \"b\"\n[[step]]\nexpect = \"c\"\n",
+        )
+        .unwrap();
+        let requests = |keys: &str| {
+            let targets = "targets = [\"tcp://10.0.0.2:7\", { url = \"http://10.0.0.3/\" }]";
+            let config = config(&format!("{targets}\nscript = {script:?}\n{keys}")).unwrap();
+            exchanges(&config.load).map(|(_, requests)| requests.get())
+        };
+        assert_eq!(requests(""), Ok(3));
+        assert_eq!(requests("requests = 6"), Ok(6));
+        let error = requests("requests = 4").unwrap_err().to_string();
+        assert!(error.starts_with("load.requests: 4 requests"), "{error}");
     }
 
     #[test]

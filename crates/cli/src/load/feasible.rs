@@ -7,9 +7,8 @@ use crate::bench::summary::grouped;
 use crate::config::{Config, ConfigError};
 
 /// How long a four-tuple rests after a connection, at least, and which key says so.
-fn rest(config: &Config, spec: &Spec) -> (u64, &'static str) {
-    let load = &config.load;
-    let interval = (load.reuse_interval.get(), "load.reuse_interval");
+fn rest(config: &Config, spec: &Spec, pairs: &Pairs) -> (u64, &'static str) {
+    let interval = (pairs.interval_ms, "load.reuse_interval");
     // Whoever closes first keeps TIME-WAIT.
     let ours = match spec.close {
         Close::Peer | Close::Reset => (0, ""),
@@ -128,7 +127,7 @@ fn held(config: &Config, spec: &Spec, pairs: &Pairs, share: f64) -> Result<(), C
     if matches!(spec.mode, Mode::Connections { .. }) {
         return Ok(());
     }
-    let (rest_ms, key) = rest(config, spec);
+    let (rest_ms, key) = rest(config, spec, pairs);
     let times = Times::of(config, spec);
     let before = times.before(rest_ms as f64 / 1000.0);
     if alive * (1.0 + before) <= all {
@@ -163,7 +162,7 @@ fn sustained(
     rate: f64,
     share: f64,
 ) -> Result<(), ConfigError> {
-    let (rest_ms, key) = rest(config, spec);
+    let (rest_ms, key) = rest(config, spec, pairs);
     let there = (pairs.sources * pairs.ports) as f64;
     let times = Times::of(config, spec);
     // A run that is over before the first pair would be used again needs no more than it uses.

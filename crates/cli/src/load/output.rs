@@ -3,9 +3,9 @@
 //! Everything that cannot be written (a full disk, a reader that has gone) is told at once and makes the exit
 //! status a failure, but ends neither the run nor the other outputs.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
@@ -13,6 +13,7 @@ use self::csv::Csv;
 use self::hdr::HdrLog;
 use self::sink::Sink;
 use super::pass::Criteria;
+use super::problems::Problem;
 use super::sweep::{Swept, Trial};
 use crate::config::ConfigError;
 
@@ -70,6 +71,8 @@ pub struct Outputs {
     live: Option<Live>,
     csv: Option<Csv>,
     hdr: Option<HdrLog>,
+    /// When the last interval ended.
+    last: Duration,
 }
 
 /// Where the line a second goes.
@@ -80,15 +83,11 @@ enum Live {
 }
 
 impl Outputs {
-    /// Opens what `args` asks for, of a run that begins now, at `start`.
+    /// Opens what `args` asks for.
     ///
     /// # Errors
     /// `--pass` cannot be understood, or a file cannot be made.
-    pub fn open(
-        args: &OutputArgs,
-        title: Title,
-        start: SystemTime,
-    ) -> Result<Outputs, ConfigError> {
+    pub fn open(args: &OutputArgs, title: Title) -> Result<Outputs, ConfigError> {
         let criteria = args.pass.as_ref().map(|text| {
             let criteria = known().and_then(|known| Criteria::parse(text, &known));
             criteria.map_err(|error| ConfigError::flag("--pass", error))
@@ -112,16 +111,26 @@ impl Outputs {
             json_lines: args.json_lines,
             live,
             csv: file("--csv", &args.csv)?.map(Csv::begin),
-            hdr: file("--hdr", &args.hdr)?.map(|sink| HdrLog::begin(sink, &title, start)),
+            hdr: file("--hdr", &args.hdr)?.map(HdrLog::new),
             title,
+            last: Duration::ZERO,
         })
+    }
+
+    /// The run begins at `start`: what the times of reports count from.
+    pub fn begin(&mut self, start: SystemTime) {
+        if let Some(hdr) = &mut self.hdr {
+            hdr.begin(&self.title, start);
+        }
     }
 
     /// An interval has passed; `total` is the run up to its end.
     pub fn interval(&mut self, interval: &Report<'_>, total: &Report<'_>) {
+        let took = interval.at.saturating_sub(self.last);
+        let line = |to: &mut dyn Write| live::write(to, interval, total, took);
         match &mut self.live {
-            Some(Live::Standard) => self.standard.write(|to| live::write(to, interval, total)),
-            Some(Live::Terminal(sink)) => sink.write(|to| live::write(to, interval, total)),
+            Some(Live::Standard) => self.standard.write(line),
+            Some(Live::Terminal(sink)) => sink.write(line),
             None => {}
         }
         self.record(interval);
@@ -145,8 +154,9 @@ impl Outputs {
             csv.row(interval);
         }
         if let Some(hdr) = &mut self.hdr {
-            hdr.interval(interval);
+            hdr.interval(interval, self.last);
         }
+        self.last = interval.at;
     }
 
     /// A trial of a sweep was judged.
@@ -162,7 +172,7 @@ impl Outputs {
     }
 
     /// The run is over: prints its result, and that of the sweep if it was one. `problems` are what keeps the figures
-    /// from meaning what they say.
+    /// from meaning what they say: with one that `--pass` does not name, the run does not pass.
     ///
     /// # Errors
     /// [`NotPassed`], or something could not be written.
@@ -170,11 +180,17 @@ impl Outputs {
         mut self,
         total: &Report<'_>,
         sweep: Option<&Swept>,
-        problems: &[String],
+        problems: &[Problem],
     ) -> anyhow::Result<()> {
         let verdict = self.criteria.as_ref().map(|criteria| {
             let figures = figures(total);
-            criteria.judge(|name| value(&figures, name))
+            let verdict = criteria.judge(|name| value(&figures, name));
+            // Whoever names what shows a problem has judged it; any other makes the figures worthless.
+            let judged = |problem: &&Problem| problem.is_judged(|figure| criteria.names(figure));
+            match problems.iter().find(|problem| !judged(problem)) {
+                Some(problem) => verdict.void(problem.text()),
+                None => verdict,
+            }
         });
         let outcome = Outcome {
             title: &self.title,

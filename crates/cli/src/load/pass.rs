@@ -72,6 +72,12 @@ impl Criteria {
         })
     }
 
+    /// Whether `figure` is in the expression.
+    #[must_use]
+    pub fn names(&self, figure: &str) -> bool {
+        self.named.iter().any(|(name, _)| name == figure)
+    }
+
     /// Judges a run whose figures have the values that `value` gives.
     pub fn judge(&self, value: impl Fn(&str) -> Option<f64>) -> Verdict {
         let values: Vec<Option<f64>> = self.named.iter().map(|(name, _)| value(name)).collect();
@@ -84,6 +90,18 @@ impl Criteria {
             criteria: self.text.clone(),
             passed: self.root.evaluate(&values) == Some(true),
             because: because.collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+impl Verdict {
+    /// The same of a run whose figures do not mean what they say: it has not passed.
+    #[must_use]
+    pub fn void(self, why: &str) -> Verdict {
+        Verdict {
+            passed: false,
+            because: format!("{}; the run is not valid: {why}", self.because),
+            ..self
         }
     }
 }

@@ -9,7 +9,7 @@ use load::{Caps, Close, Exchange, Mode, Pace, Spec, Target};
 use stack::{DestinationConfig, DestinationId, InterfaceAddress, Offload, PortSelection};
 use wire::{Ip, MacAddr};
 
-use super::exchange::exchange;
+use super::exchange::exchanges;
 use crate::config::load::{End, Load, Mode as Kind};
 use crate::config::{Config, ConfigError};
 
@@ -22,8 +22,15 @@ pub struct Plan {
     pub exchanges: Arc<[Exchange]>,
     /// Source addresses.
     sources: Vec<Ip>,
-    /// Address and port of each destination.
-    destinations: Vec<(Ip, u16)>,
+    destinations: Vec<Destination>,
+}
+
+/// A socket that is connected to.
+#[derive(Clone, Copy, Debug)]
+struct Destination {
+    socket: (Ip, u16),
+    /// The least time between two connections of one four-tuple, in milliseconds.
+    interval_ms: u64,
 }
 
 impl Plan {
@@ -33,27 +40,33 @@ impl Plan {
     /// What cannot be done.
     pub fn new(config: &Config) -> Result<Plan, ConfigError> {
         let load = &config.load;
-        let mut destinations: Vec<(Ip, u16)> = Vec::new();
+        let mut destinations: Vec<Destination> = Vec::new();
         let mut targets = Vec::new();
-        let mut exchanges = Vec::new();
+        let (exchanges, requests) = exchanges(load)?;
         for (target, place) in load.targets.iter().zip(0..) {
             let socket = (Ip::from(target.url.address), target.url.port);
             // Several URLs may lead to one socket, which has one pool of local ones.
-            let known = destinations.iter().position(|d| *d == socket);
+            let interval_ms = target.reuse_interval.unwrap_or(load.reuse_interval).get();
+            let known = destinations.iter().position(|d| d.socket == socket);
             let at = known.unwrap_or_else(|| {
-                destinations.push(socket);
+                destinations.push(Destination {
+                    socket,
+                    interval_ms,
+                });
                 destinations.len() - 1
             });
+            // What one URL of a socket needs holds for all.
+            let longest = destinations[at].interval_ms.max(interval_ms);
+            destinations[at].interval_ms = longest;
             targets.push(Target {
                 destination: DestinationId(u16::try_from(at).unwrap_or(u16::MAX)),
                 weight: nonzero(target.weight.get()),
                 exchange: place,
             });
-            exchanges.push(exchange(load, target)?);
         }
         let addresses = load.source_addresses().map_err(ConfigError::nowhere)?;
         let plan = Plan {
-            spec: spec(load, targets),
+            spec: spec(load, requests, targets),
             exchanges: exchanges.into(),
             sources: addresses.into_iter().map(Ip::from).collect(),
             destinations,
@@ -78,27 +91,29 @@ impl Plan {
         // Connections that were reset are alive until their RST is sent.
         let room = share.caps.connections.saturating_add(64);
         host.max_connections = host.max_connections.max(room);
-        let destination = |&(address, port): &(Ip, u16)| self.destination(config, address, port);
+        let destination = |to: &Destination| self.destination(config, to);
         host.destinations = self.destinations.iter().map(destination).collect();
         host
     }
 
-    fn destination(&self, config: &Config, address: Ip, port: u16) -> DestinationConfig {
+    fn destination(&self, config: &Config, to: &Destination) -> DestinationConfig {
         let load = &config.load;
+        let (address, port) = to.socket;
         let sources = self.sources_for(config, address);
-        let ports = ports_of_each(load, sources.len() as u64);
+        let ports = load.ports.lowest(ports_of_each(load, sources.len() as u64));
+        let (first_port, last_port, unused_ports) = ports.span();
         let length = |ms: u64| u32::try_from(ms).unwrap_or(u32::MAX);
         DestinationConfig {
             address,
             port,
             sources,
-            first_port: load.ports.first,
-            // At most the last port of the range.
-            last_port: load.ports.first + (ports - 1) as u16,
+            first_port,
+            last_port,
+            unused_ports,
             limit: None,
             selection: PortSelection {
                 algorithm: load.port_algorithm.into(),
-                min_interval_ms: length(load.reuse_interval.get()),
+                min_interval_ms: length(to.interval_ms),
             },
             tcp: config.tcp.protocol(config.mss()),
             time_wait: config.time_wait.stack(),
@@ -129,10 +144,11 @@ impl Plan {
     #[must_use]
     pub fn pairs(&self, config: &Config) -> Vec<Pairs> {
         let load = &config.load;
-        let of = |&(address, port): &(Ip, u16)| {
-            let sources = self.sources_for(config, address).len() as u64;
+        let of = |to: &Destination| {
+            let sources = self.sources_for(config, to.socket.0).len() as u64;
             Pairs {
-                destination: (address, port),
+                destination: to.socket,
+                interval_ms: to.interval_ms,
                 sources,
                 ports: ports_of_each(load, sources).into(),
             }
@@ -146,6 +162,8 @@ impl Plan {
 pub struct Pairs {
     /// The destination.
     pub destination: (Ip, u16),
+    /// The least time between two connections of one pair, in milliseconds.
+    pub interval_ms: u64,
     /// Local addresses.
     pub sources: u64,
     /// Ports of each.
@@ -176,9 +194,8 @@ fn nonzero(value: u64) -> NonZeroU32 {
     NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN)
 }
 
-fn spec(load: &Load, targets: Vec<Target>) -> Spec {
+fn spec(load: &Load, requests: NonZeroU32, targets: Vec<Target>) -> Spec {
     let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    let requests = load.requests.map(|n| nonzero(n.get()));
     let bulk = |send, receive| Mode::Bulk {
         send,
         receive,
@@ -186,11 +203,9 @@ fn spec(load: &Load, targets: Vec<Target>) -> Spec {
     };
     Spec {
         mode: match load.mode {
-            Kind::Connections => Mode::Connections {
-                requests: requests.unwrap_or(NonZeroU32::MIN),
-            },
+            Kind::Connections => Mode::Connections { requests },
             Kind::Requests => Mode::Requests {
-                per_connection: requests,
+                per_connection: load.requests.map(|_| requests),
             },
             Kind::Held => Mode::Held {
                 every: load.every.map(|t| t.duration()),

@@ -98,9 +98,13 @@ fn sources(f: &mut fmt::Formatter<'_>, pairs: &Pairs) -> fmt::Result {
     let s = if pairs.sources == 1 { "" } else { "es" };
     writeln!(
         f,
-        "sources    {} address{s} with {} ports to {to}",
+        "sources    {} address{s} with {} ports to {to}{}",
         grouped(pairs.sources),
-        grouped(pairs.ports)
+        grouped(pairs.ports),
+        match pairs.interval_ms {
+            0 => String::new(),
+            ms => format!(", each of which rests for {} ms at least", grouped(ms)),
+        }
     )
 }
 

@@ -11,7 +11,7 @@ use runtime::Event;
 use super::args::LoadArgs;
 use super::output::{Outputs, Report, Traffic};
 use super::plan::Plan;
-use super::problems::problems;
+use super::problems::{Problem, problems};
 use super::ready::Ready;
 use super::sweep::{self, Bed, Judge, Offered, Swept, Trial};
 use super::team::Team;
@@ -34,7 +34,7 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let ready = Ready::new(config)?;
     let plan = &ready.plan;
     let isn_key = key::load_or_make(config.secrets.file.as_deref())?;
-    let outputs = Outputs::open(&args.output, ready.title(config), SystemTime::now())?;
+    let outputs = Outputs::open(&args.output, ready.title(config))?;
     let memory_mb = u32::try_from(config.eal.memory.get() >> 20).unwrap_or(u32::MAX);
     let environment = Environment::new(config.eal.hugepages, memory_mb, pci(config))?;
     let mut team = Team::start(&environment, config, plan, isn_key)?;
@@ -67,7 +67,9 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let end = team.control.finish(|_| {});
     let swept = swept?;
     end?;
-    show.finish(&snapshot, swept.as_ref())
+    // A sweep has a rate, too.
+    let is_open = matches!(plan.spec.pace, Pace::Open(_));
+    show.finish(&snapshot, swept.as_ref(), is_open)
 }
 
 /// The way of a run from its beginning to its end.
@@ -86,7 +88,7 @@ impl Course<'_> {
     fn measure(&mut self) -> anyhow::Result<()> {
         let plan = self.plan;
         let begun = self.team.begin(|n, of| plan.spec.share(n, of).1)?;
-        self.show.begun = begun;
+        self.show.count_from(begun);
         let until = plan.spec.duration.map(|d| begun + d + self.drain);
         self.pass(until, true)?;
         self.end()
@@ -94,7 +96,7 @@ impl Course<'_> {
 
     /// Looks for the highest rate.
     fn sweep(&mut self, sweep: &Sweep, judge: &Judge) -> anyhow::Result<Swept> {
-        self.show.begun = Instant::now();
+        self.show.count_from(Instant::now());
         let mut trials = Trials {
             course: self,
             sweep,
@@ -220,6 +222,13 @@ impl Show {
     }
 
     /// What counts begins now.
+    /// The times of reports count from `begun`, which may be a little later than now.
+    fn count_from(&mut self, begun: Instant) {
+        self.begun = begun;
+        self.outputs
+            .begin(SystemTime::now() + begun.saturating_duration_since(Instant::now()));
+    }
+
     fn begin(&mut self, snapshot: &runtime::Snapshot) {
         self.total.reset();
         self.base = Traffic::of(snapshot);
@@ -257,7 +266,12 @@ impl Show {
         self.last = now;
     }
 
-    fn finish(self, snapshot: &runtime::Snapshot, swept: Option<&Swept>) -> anyhow::Result<()> {
+    fn finish(
+        self,
+        snapshot: &runtime::Snapshot,
+        swept: Option<&Swept>,
+        is_open: bool,
+    ) -> anyhow::Result<()> {
         let whole = || Traffic::of(snapshot).since(&self.base);
         let traffic = self.best.clone().unwrap_or_else(whole);
         let total = Report {
@@ -265,10 +279,12 @@ impl Show {
             measured: &self.total,
             traffic: &traffic,
         };
-        let mut problems = problems(&self.total, &traffic);
+        let mut problems = problems(&self.total, &traffic, is_open);
         if swept.is_some_and(|swept| !swept.complete) {
-            problems
-                .push("the sweep was broken off before it had found the highest rate".to_owned());
+            problems.push(Problem::new(
+                &[],
+                "the sweep was broken off before it had found the highest rate",
+            ));
         }
         self.outputs.finish(&total, swept, &problems)?;
         if self.total.counts.established == 0 {

@@ -182,7 +182,8 @@ empty.
 
 `--pass "errors==0 && p99<500us && cps>1M"` compares them with `<`, `<=`, `==`, `!=`, `>=` and `>`, joined by `&&`, `||`, `!`
 and parentheses. Numbers may end in k, M or G, shares in %, and times have a unit: ns, us, ms, s. What was not measured passes
-nothing.
+nothing, and nor does a run that has `problems`, unless the expression itself names a figure that shows each of them, such as
+`not_begun`.
 "#;
 
 const OUTPUTS: &str = r#"

@@ -360,9 +360,14 @@ fn launches_that_a_stall_held_up_are_in_the_latency() {
     assert!(latency.latencies.connect.max() >= 1_000_000_000);
 }
 
+/// A change of what was measured, and what the result has to say of it.
+type Fault = (fn(&mut Measured), &'static str);
+
 #[test]
-fn errors_before_the_window_are_told() {
+fn whatever_makes_the_figures_untrue_is_told() {
     let args = options(&[
+        "--profile",
+        "dperf",
         "--tuples",
         "50",
         "--concurrency",
@@ -371,27 +376,67 @@ fn errors_before_the_window_are_told() {
         "100ms",
     ]);
     let measured = run(&mut bed(&args), &args, &mut |_| {}).unwrap();
-    assert_eq!(
-        (
-            measured.fill.opened,
-            measured.fill.completed,
-            measured.fill.errors()
-        ),
-        (50, 50, 0)
-    );
-    let fill = Counts {
-        err_timeout: 3,
-        ..measured.fill
-    };
+    let fill = &measured.fill;
+    assert_eq!((fill.opened, fill.completed, fill.errors()), (50, 50, 0));
     let baseline = Baseline {
         before: 1e6,
         after: 1e6,
     };
-    let o = Outcome::new(&args, &Measured { fill, ..measured }, baseline);
-    assert_eq!(o.longest_turn_us, 7.0);
-    assert!(
-        o.problems[0].starts_with("3 errors when"),
-        "{:?}",
-        o.problems
+    let sound = Outcome::new(&args, &measured, baseline);
+    assert_eq!(sound.longest_turn_us, 7.0);
+    assert_eq!((sound.valid, sound.problems), (true, Vec::new()));
+    let faults: [Fault; 10] = [
+        (|m| m.fill.err_timeout = 3, "3 errors when the four-tuples"),
+        (
+            |m| m.counts.err_reset = 2,
+            "2 errors: 0 time-outs, 2 resets, 0",
+        ),
+        (
+            |m| m.counts.err_refused = 1,
+            "1 errors: 0 time-outs, 0 resets, 1",
+        ),
+        (
+            |m| m.counts.err_wrong = 4,
+            "4 errors: 0 time-outs, 0 resets, 0 refusals, 4 with",
+        ),
+        (|m| m.counts.err_close = 5, "5 errors: 5 time-outs"),
+        (
+            |m| m.latency.as_mut().unwrap().counts.err_reset = 1,
+            "1 errors in the run for latency",
+        ),
+        (|m| m.latency = None, "no latency"),
+        (
+            |m| m.after.server.host.tx_segments += 1,
+            "profile dperf is six packets",
+        ),
+        (
+            |m| m.after.server.host.rx_segments += m.counts.completed,
+            "7.000 each",
+        ),
+        // A SYN that was accepted, and recycled nothing.
+        (
+            |m| m.after.server.host.passive_opens += 1,
+            "recycled a four-tuple",
+        ),
+    ];
+    for (alter, problem) in faults {
+        let mut measured = measured.clone();
+        alter(&mut measured);
+        let o = Outcome::new(&args, &measured, baseline);
+        assert!(!o.valid, "{problem}");
+        let told = o.problems.iter().filter(|told| told.contains(problem));
+        assert_eq!(
+            (told.count(), o.problems.len()),
+            (1, 1),
+            "{problem}: {:?}",
+            o.problems
+        );
+    }
+    let mut nothing = measured.clone();
+    nothing.counts.completed = 0;
+    let o = Outcome::new(&args, &nothing, baseline);
+    assert_eq!(
+        (o.valid, o.problems[0].as_str()),
+        (false, "no connection was completed")
     );
 }

@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use super::{End, Mode, Scheme};
+use super::{Mode, Scheme, effect};
+use crate::args::name_of;
 use crate::config::{Config, ConfigError, Source};
 
 /// Checks the load of `config`.
@@ -49,36 +50,23 @@ pub(in crate::config) fn check(config: &Config, source: &Source) -> Result<(), C
     {
         return fail("load.steps", "the rate is 0 throughout".into());
     }
-    if load.every.is_some() && load.mode != Mode::Held {
+    let one_way = matches!(load.mode, Mode::Send | Mode::Both);
+    if let Some(at) = load
+        .targets
+        .iter()
+        .position(|t| t.url.scheme == Scheme::Http)
+        && one_way
+    {
         return fail(
-            "load.every",
-            "`every` is for mode \"held\": elsewhere `think` is the pause".into(),
+            &format!("load.targets.{at}"),
+            format!(
+                "mode {} sends octets that are no requests: give a target that begins with tcp:// and discards or \
+                 echoes them, or use mode \"connections\" or \"requests\" with load.http.body",
+                name_of(load.mode)
+            ),
         );
     }
-    let bulk = matches!(load.mode, Mode::Send | Mode::Receive | Mode::Both);
-    if load.requests.is_some() && (bulk || load.mode == Mode::Held) {
-        return fail(
-            "load.requests",
-            "`requests` is for the modes \"connections\" and \"requests\"".into(),
-        );
-    }
-    if load.close == End::Half && load.mode == Mode::Requests && load.requests.is_none() {
-        return fail(
-            "load.close",
-            "there is no last request to send FIN behind: set load.requests".into(),
-        );
-    }
-    let has = |scheme| {
-        load.targets
-            .iter()
-            .any(|target| target.url.scheme == scheme)
-    };
-    if load.script.is_some() && !has(Scheme::Tcp) {
-        return fail(
-            "load.script",
-            "no target begins with tcp://, and a script is not for HTTP".into(),
-        );
-    }
+    effect::check(load, source)?;
     sweep(config, source)?;
     addresses(config, source)
 }

@@ -7,7 +7,7 @@ use core::str::FromStr;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use crate::config::quantity::Count;
+use crate::config::quantity::{Count, Millis};
 
 /// A destination and its share of the connections.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,6 +16,8 @@ pub struct Target {
     pub url: Url,
     /// Its share, relative to the others'.
     pub weight: Count<1, 65_535>,
+    /// The least time between two connections of one four-tuple, where it is not that of all.
+    pub reuse_interval: Option<Millis<0, 86_400_000>>,
 }
 
 /// What is spoken.
@@ -127,6 +129,7 @@ impl From<Url> for Target {
         Target {
             url,
             weight: Count::of(1),
+            reuse_interval: None,
         }
     }
 }
@@ -137,7 +140,7 @@ impl<'de> Deserialize<'de> for Target {
         impl<'de> Visitor<'de> for Reader {
             type Value = Target;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a URL such as \"http://10.0.0.2/\", or { url = ..., weight = ... }")
+                f.write_str("a URL such as \"http://10.0.0.2/\", or { url = ..., weight = ..., reuse_interval = ... }")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Target, E> {
                 text.parse::<Url>().map(Target::from).map_err(E::custom)
@@ -147,6 +150,7 @@ impl<'de> Deserialize<'de> for Target {
                 Ok(Target {
                     url: table.url.parse().map_err(de::Error::custom)?,
                     weight: table.weight,
+                    reuse_interval: table.reuse_interval,
                 })
             }
         }
@@ -156,6 +160,7 @@ impl<'de> Deserialize<'de> for Target {
             url: String,
             #[serde(default = "one")]
             weight: Count<1, 65_535>,
+            reuse_interval: Option<Millis<0, 86_400_000>>,
         }
         const fn one() -> Count<1, 65_535> {
             Count::of(1)

@@ -95,6 +95,23 @@ fn steps_begin_where_the_one_before_ended() {
         ("ports = \"9-7\"", "write the lower port first"),
         ("mode = \"held\"\nrequests = 1", "is for the modes"),
         ("mode = \"requests\"\nclose = \"half\"", "set load.requests"),
+        ("mode = \"send\"", "octets that are no requests"),
+        ("every = \"1s\"", "elsewhere `think` is the pause"),
+        (
+            "mode = \"requests\"\nrate = 5\nthink = \"1s\"",
+            "the rate says when",
+        ),
+        (
+            "mode = \"held\"\nclose = \"server\"",
+            "the server does not know",
+        ),
+        ("script = \"s\"", "not for HTTP"),
+        ("request_bytes = 5", "`request_bytes` is not for HTTP"),
+        ("response_bytes = 5", "`response_bytes` is not for HTTP"),
+        (
+            "mode = \"held\"\nhttp = { method = \"HEAD\" }",
+            "without `every`",
+        ),
         ("connections = 0", "out of range: 1 to"),
     ] {
         let error = load(&format!("{TARGET}{keys}")).unwrap_err().to_string();
@@ -127,4 +144,25 @@ fn listeners_and_targets_may_be_in_one_file() {
             .contains("nowhere to connect")
     );
     assert_eq!(with(&format!("{load}{listen}"), Purpose::Serve), Ok(()));
+}
+
+#[test]
+fn ports_are_ranges() {
+    let ports = |text: &str| text.parse::<Ports>();
+    let several = ports("3000-3999, 1024-1999,5000,2000-2009,3500-4099").unwrap();
+    assert_eq!(several.to_string(), "1024-2009,3000-4099,5000-5000");
+    assert_eq!(several.count(), 986 + 1_100 + 1);
+    let gaps = vec![(2010, 2999), (4100, 4999)];
+    assert_eq!(several.span(), (1024, 5000, gaps));
+    let some = several.lowest(986 + 10);
+    assert_eq!(
+        (some.to_string().as_str(), some.count()),
+        ("1024-2009,3000-3009", 996)
+    );
+    assert_eq!(several.lowest(0).count(), 1);
+    assert_eq!(several.lowest(u32::MAX), several);
+    assert_eq!(ports("1-65535").unwrap().span(), (1, 65_535, vec![]));
+    for bad in ["", "0", "1024-", "5-4", "1,,2", "65536", "1-2-3"] {
+        assert!(ports(bad).is_err(), "{bad}");
+    }
 }

@@ -51,7 +51,22 @@ fn nonsense_is_refused_without_overflow() {
     assert!("99999999999999999999g".parse::<Room>().is_err());
     assert!("18446744073709551615g".parse::<Room>().is_err());
     assert!("k".parse::<Room>().is_err());
-    assert!("1.5k".parse::<Room>().is_err());
+    for fraction in [
+        "1.5",
+        "1.",
+        ".5k",
+        "1.2.3k",
+        "1.0000000001g",
+        "1.1k",
+        "1.9999999999999999999999g",
+    ] {
+        assert!(fraction.parse::<Room>().is_err(), "{fraction}");
+    }
+    assert!(
+        "18446744073.709551616g"
+            .parse::<Count<0, { u64::MAX }>>()
+            .is_err()
+    );
     assert!(
         "1500us"
             .parse::<Wait>()
@@ -59,4 +74,21 @@ fn nonsense_is_refused_without_overflow() {
             .contains("whole number")
     );
     assert!("soon".parse::<Wait>().unwrap_err().contains("not a time"));
+}
+
+#[test]
+fn a_fraction_of_a_unit_is_a_number_if_it_is_whole() {
+    for (text, value) in [
+        ("1.5k", 1_500),
+        ("0.25M", 250_000),
+        ("1.000001g", 1_000_001_000),
+        ("2.0", 2),
+    ] {
+        assert_eq!(
+            text.parse::<Count<0, { u64::MAX }>>().map(Count::get),
+            Ok(value),
+            "{text}"
+        );
+    }
+    assert_eq!("1.5k".parse::<Bytes<0, 4096>>().map(Bytes::get), Ok(1_536));
 }

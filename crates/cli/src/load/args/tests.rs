@@ -35,7 +35,6 @@ fn every_flag_has_its_key() {
         "--count=5k",
         "--ramp=1s",
         "--rate=10",
-        "--think=5ms",
         "--timeout=2s",
         "--close=half",
         "--source=10.0.0.16/29",
@@ -52,13 +51,49 @@ fn every_flag_has_its_key() {
         (load.count.unwrap().get(), load.duration_ms()),
         (5_000, None)
     );
-    assert_eq!((load.think.get(), load.timeout.get()), (5, 2_000));
+    assert_eq!(load.timeout.get(), 2_000);
     assert_eq!(load.source_addresses().unwrap().len(), 7);
     assert_eq!(load.ports.count(), 1_000);
     assert_eq!((load.reuse_interval.get(), load.opening()), (3_000, 9));
+    // Connections that do not end by themselves do not end the run.
+    for mode in ["held", "requests", "send"] {
+        let kept = self::load(&["tcp://10.0.0.2:7", "-n=3", "-m", mode]).unwrap();
+        assert_eq!(kept.load.duration_ms(), Some(10_000), "{mode}");
+    }
+    let think = self::load(&["tcp://10.0.0.2:7", "--think=5ms"]).unwrap();
+    assert_eq!(think.load.think.get(), 5);
     let profile = load.profile().unwrap();
     assert_eq!(profile.segments.len(), 2);
     assert_eq!((profile.segments[0].from, profile.peak()), (0.0, 10.0));
+}
+
+#[test]
+fn flags_are_taken_as_users_of_wrk_write_them() {
+    // The later one counts, as where a script puts its own first; those that may be repeated add up.
+    let again = load(&[
+        "http://10.0.0.2/",
+        "-c5",
+        "-c6",
+        "-d",
+        "30",
+        "-R",
+        "1.5k",
+        "--timeout=2",
+        "--source=10.0.0.16/29",
+        "--source=10.0.0.99",
+    ]);
+    let load = again.unwrap().load;
+    assert_eq!(load.connections.get(), 6);
+    assert_eq!(
+        (load.duration_ms(), load.timeout.get()),
+        (Some(30_000), 2_000)
+    );
+    assert_eq!(load.rate.unwrap().get(), 1_500);
+    assert_eq!(load.source_addresses().unwrap().len(), 7);
+    for flag in ["-d0", "-R=1.0005k", "-R.5", "-R1..5k", "-R1.k", "-d=1x"] {
+        let line = ["tidewheel", "load", "http://10.0.0.2/", flag];
+        assert!(Cli::try_parse_from(line).is_err(), "{flag}");
+    }
 }
 
 #[test]

@@ -154,6 +154,7 @@ impl<'t> File<'t> {
             }
             ("packet_size", [n]) => put(&mut self.packet_size, line, number(line, n, 0..=9_724)),
             ("mss", [n]) => put(&mut self.mss, line, number(line, n, 1..=65_535)),
+            // dperf's own default is 9710, its range up to that.
             ("jumbo", []) => put(&mut self.jumbo, line, Ok(9_710)),
             ("jumbo", [mtu]) => put(&mut self.jumbo, line, number(line, mtu, 9_000..=9_710)),
             ("vlan", [id]) => put(&mut self.vlan, line, number(line, id, 1..=4_094)),

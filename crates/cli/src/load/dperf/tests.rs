@@ -70,7 +70,13 @@ fn a_client_as_dperf_ships_one() {
         assert_eq!(keys.get(path).map(String::as_str), Some(value), "{path}");
     }
     assert!(!keys.contains_key("load.mode"));
-    assert!(notes.starts_with("d.conf:6: `port`: "), "{notes}");
+    let notes: Vec<&str> = notes.lines().collect();
+    assert!(
+        notes[0].starts_with("d.conf:5: `cps`: we close first"),
+        "{notes:?}"
+    );
+    assert!(notes[1].starts_with("d.conf:6: `port`: "), "{notes:?}");
+    assert_eq!(notes.len(), 2);
 }
 
 #[test]
@@ -83,6 +89,8 @@ fn kept_connections() {
     assert_eq!(keys["load.requests"], "20");
     assert_eq!(keys["load.think"], r#""1ms""#);
     assert!(notes.contains("d.conf:10: `keepalive`: pauses are whole milliseconds"));
+    let (keys, _) = parse(&with("keepalive 2ms 20\ncc 100"));
+    assert_eq!(keys["load.connections"], "100", "as it says, however few");
     refused(&with("cc 100"), Some(10), "needs `keepalive`");
     refused(&with("keepalive 1s"), Some(10), "say with `cc`");
 }
@@ -109,7 +117,7 @@ fn requests_of_a_size() {
 
 #[test]
 fn http_and_single_keys() {
-    let (keys, _) = parse(&with(
+    let (keys, notes) = parse(&with(
         "protocol http\nhttp_path /a\nhttp_host h\nhttp_method POST\nmss 1000\nvlan 7\njumbo\n\
          client_port_range 1024 2047\nretransmit_timeout 3\nslow_start 10",
     ));
@@ -117,7 +125,7 @@ fn http_and_single_keys() {
         ("load.http.method", r#""POST""#),
         ("tcp.mss", "1000"),
         ("port.vlan", "7"),
-        ("port.mtu", "9710"),
+        ("port.mtu", "9216"),
         ("load.ports", r#""1024-2047""#),
         ("tcp.rto_initial", r#""3s""#),
         ("load.ramp", r#""10s""#),
@@ -127,6 +135,10 @@ fn http_and_single_keys() {
     }
     assert!(keys["load.targets"].contains("http://6.6.241.27:80/a"));
     assert!(keys["load.http.headers"].contains("Host: h"));
+    assert!(notes.contains("`jumbo`: the MTU is 9216"), "{notes}");
+    let (keys, notes) = parse(&with("jumbo 9216"));
+    assert_eq!(keys["port.mtu"], "9216");
+    assert!(!notes.contains("jumbo"), "{notes}");
     refused(&with("http_path /a"), Some(10), "needs `protocol http`");
 }
 

@@ -166,6 +166,11 @@ fn pace<'t>(file: &File<'t>, out: &mut Translated) -> Result<(), Wrong<'t>> {
                 "load.connections",
                 (cps * 2).clamp(1_000, 16_777_216),
             );
+            out.note(
+                of_rate,
+                "we close first; for a server that sends its FIN with the answer, as dperf's does without `keepalive`, say \
+                 --close server",
+            );
             Ok(())
         }
         (Some((line, (interval, Some(requests)))), cc) => {
@@ -176,11 +181,13 @@ fn pace<'t>(file: &File<'t>, out: &mut Translated) -> Result<(), Wrong<'t>> {
                 quoted(format!("{}ms", interval / 1_000)),
             );
             whole_milliseconds(line, *interval, out);
-            let most = cc.as_ref().map_or(16_777_216.min(cps * 100), |(_, cc)| *cc);
+            let most = cc
+                .as_ref()
+                .map_or((cps * 100).clamp(1_000, 16_777_216), |(_, cc)| *cc);
             out.set(
                 cc.as_ref().map_or(line, |(line, _)| line),
                 "load.connections",
-                most.max(1_000),
+                most,
             );
             Ok(())
         }
@@ -342,15 +349,20 @@ fn targets<'t>(
     Ok(())
 }
 
+/// The largest `port.mtu`; dperf has 9710.
+const MOST_MTU: u64 = 9_216;
+
 /// Keys with just one keyword.
 fn protocol_keys(file: &File<'_>, out: &mut Translated) {
-    for (slot, path) in [
-        (&file.mss, "tcp.mss"),
-        (&file.jumbo, "port.mtu"),
-        (&file.vlan, "port.vlan"),
-    ] {
+    for (slot, path) in [(&file.mss, "tcp.mss"), (&file.vlan, "port.vlan")] {
         if let Some((line, value)) = slot {
             out.set(line, path, value);
+        }
+    }
+    if let Some((line, mtu)) = &file.jumbo {
+        out.set(line, "port.mtu", mtu.min(&MOST_MTU));
+        if *mtu > MOST_MTU {
+            out.note(line, format!("the MTU is {MOST_MTU}, the largest here"));
         }
     }
     if let Some((line, seconds)) = &file.retransmit_timeout {

@@ -43,17 +43,6 @@ pub struct Figure {
     pub value: Option<f64>,
 }
 
-impl Report<'_> {
-    /// `number` a second.
-    #[must_use]
-    pub fn rate(&self, number: u64) -> f64 {
-        match self.measured.elapsed.as_secs_f64() {
-            seconds if seconds > 0.0 => number as f64 / seconds,
-            _ => 0.0,
-        }
-    }
-}
-
 /// Names and units of all figures.
 ///
 /// # Errors
@@ -130,7 +119,8 @@ fn rates(all: &mut All, report: &Report<'_>) {
     let measured = report.measured;
     all.number(
         "seconds",
-        "How long connections were being opened and requests sent, in seconds: what rates refer to.",
+        "How long connections were being opened and requests sent, in seconds: what rates refer to. Where a number of \
+         connections ends the run, until the last of them was over.",
         measured.elapsed.as_secs_f64(),
     );
     all.number(
@@ -205,6 +195,11 @@ fn around(all: &mut All, report: &Report<'_>) {
             "time_wait_reused",
             "Connections whose four-tuple was taken from our own TIME-WAIT.",
             traffic.reused,
+        ),
+        (
+            "time_wait_evicted",
+            "Entries of our own TIME-WAIT that had to go before their time.",
+            traffic.evicted,
         ),
         (
             "syn_challenged",

@@ -6,6 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{Figure, Outcome, Report, figures};
+use crate::load::problems::Problem;
 use crate::load::sweep::{Swept, Trial};
 use crate::load::unit::Unit;
 
@@ -41,7 +42,8 @@ impl Serialize for Outcome<'_> {
         map.serialize_entry("first_wrong", &self.total.measured.first_wrong)?;
         map.serialize_entry("pass", &self.verdict)?;
         map.serialize_entry("sweep", &self.sweep)?;
-        map.serialize_entry("problems", self.problems)?;
+        let problems: Vec<&str> = self.problems.iter().map(Problem::text).collect();
+        map.serialize_entry("problems", &problems)?;
         map.end()
     }
 }

@@ -4,24 +4,32 @@
 //! imissed, ierrors and oerrors (since the start). What went wrong and what was put off follows by its own name.
 
 use core::fmt::Write as _;
+use core::time::Duration;
 use std::io::{self, Write};
 
 use super::Report;
 use crate::load::unit::{Unit, Written};
 
-/// Writes the line of `interval`; `total` is the run up to its end.
+/// Writes the line of `interval`, which `took` so long; `total` is the run up to its end.
 pub(super) fn write(
     to: &mut dyn Write,
     interval: &Report<'_>,
     total: &Report<'_>,
+    took: Duration,
 ) -> io::Result<()> {
-    writeln!(to, "{}", line(interval, total))
+    writeln!(to, "{}", line(interval, total, took))
 }
 
-fn line(interval: &Report<'_>, total: &Report<'_>) -> String {
+fn line(interval: &Report<'_>, total: &Report<'_>, took: Duration) -> String {
     let (measured, traffic) = (interval.measured, interval.traffic);
     let (counts, alive) = (measured.counts, measured.alive);
-    let rate = |number: u64| Written(Unit::Number, interval.rate(number).round()).to_string();
+    // Not of the time in which connections were opened: what comes after that is shown, too.
+    let rate = |number: u64| match took.as_secs_f64() {
+        seconds if seconds > 0.0 => {
+            Written(Unit::Number, (number as f64 / seconds).round()).to_string()
+        }
+        _ => "0".into(),
+    };
     let number = |number: u64| Written(Unit::Number, number as f64).to_string();
     let mut line = format!("{:>4}s", interval.at.as_secs_f64().round());
     let mut word = |name: &str, value: String| {

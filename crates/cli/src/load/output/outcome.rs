@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::Report;
 use crate::load::pass::Verdict;
+use crate::load::problems::Problem;
 use crate::load::sweep::{Swept, Trial};
 use crate::load::unit::{Unit, Written};
 
@@ -35,7 +36,7 @@ pub struct Outcome<'a> {
     /// What was found, if the run was a sweep; what was measured is then what it found.
     pub sweep: Option<&'a Swept>,
     /// What keeps the figures from meaning what they say.
-    pub problems: &'a [String],
+    pub problems: &'a [Problem],
 }
 
 impl fmt::Display for Title {

@@ -26,7 +26,7 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "{verdict}")?;
         }
         for problem in outcome.problems {
-            writeln!(f, "NOT VALID: {problem}")?;
+            writeln!(f, "NOT VALID: {}", problem.text())?;
         }
         Ok(())
     }

@@ -111,7 +111,8 @@ impl Write for Full {
 
 /// Outputs whose standard output is `to`.
 fn outputs(args: &OutputArgs, to: Box<dyn Write>) -> Outputs {
-    let mut outputs = Outputs::open(args, title(), SystemTime::UNIX_EPOCH).unwrap();
+    let mut outputs = Outputs::open(args, title()).unwrap();
+    outputs.begin(SystemTime::UNIX_EPOCH);
     outputs.standard = Sink::new("standard output", to);
     outputs
 }
@@ -126,7 +127,7 @@ fn run(args: &OutputArgs) -> (String, anyhow::Result<()>) {
         });
     }
     let end = with_report(2, 2, |total| {
-        outputs.finish(total, None, &["a reason".to_owned()])
+        outputs.finish(total, None, &[Problem::new(&["errors"], "a reason")])
     });
     (shared.text(), end)
 }
@@ -139,6 +140,26 @@ fn lines_and_a_summary() {
     });
     end.unwrap();
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_run_whose_figures_mean_nothing_passes_nothing() {
+    for (pass, passes) in [
+        ("cps > 1", false),
+        ("cps > 1 && errors < 1M", true),
+        ("cps > 1 || errors < 1M", true),
+        ("cps < 1 && errors < 1M", false),
+    ] {
+        let args = OutputArgs {
+            json: true,
+            pass: Some(pass.into()),
+            ..OutputArgs::default()
+        };
+        let (text, end) = run(&args);
+        assert_eq!(end.is_ok(), passes, "{pass}: {text}");
+        let void = text.contains("the run is not valid: a reason");
+        assert_eq!(void, !pass.contains("errors"), "{pass}: {text}");
+    }
 }
 
 #[test]
@@ -332,7 +353,7 @@ fn what_cannot_be_written_is_told_at_the_end_and_stops_nothing_else() {
 #[test]
 fn what_cannot_be_opened_or_understood_is_told_before_the_run() {
     let open = |args: OutputArgs| {
-        let error = Outputs::open(&args, title(), SystemTime::UNIX_EPOCH).err();
+        let error = Outputs::open(&args, title()).err();
         error.unwrap().to_string()
     };
     let no_folder = open(OutputArgs {
@@ -366,4 +387,29 @@ fn figures_have_names_of_their_own_and_every_count_is_one() {
     ] {
         assert!(names.iter().any(|n| *n == name), "{name}");
     }
+}
+
+/// A run that is over after a tenth of its last second: the line is of what happened in that second.
+#[test]
+fn the_line_is_of_the_time_since_the_last() {
+    let (measured, traffic) = (
+        Measured {
+            elapsed: Duration::from_millis(100),
+            ..measured(1)
+        },
+        traffic(1),
+    );
+    let shared = Shared::default();
+    let mut outputs = outputs(&OutputArgs::default(), Box::new(shared.clone()));
+    for at in [1, 3] {
+        let report = Report {
+            at: Duration::from_secs(at),
+            measured: &measured,
+            traffic: &traffic,
+        };
+        outputs.interval(&report, &report);
+    }
+    let text = shared.text();
+    assert!(text.contains("pktRx 3,000,000"), "{text}");
+    assert!(text.contains("pktRx 1,500,000"), "{text}");
 }

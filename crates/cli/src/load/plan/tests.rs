@@ -61,3 +61,33 @@ fn a_host_has_room_for_its_share() {
     assert_eq!(plan.host(&config, MAC, 1, 2).max_connections, 500_064);
     assert_eq!(plan.host(&config, MAC, 1, 20).max_connections, 65_536);
 }
+
+#[test]
+fn each_destination_has_its_interval_and_its_ranges_of_ports() {
+    let config = config(
+        "targets = [{ url = \"http://10.0.0.2/a\", reuse_interval = \"1s\" }, \"tcp://10.0.0.3:7\", \
+         { url = \"http://10.0.0.2/b\", reuse_interval = \"2m\" }]\n\
+         reuse_interval = \"5s\"\nports = \"2000-2999,5000-5499\"",
+    );
+    let plan = Plan::new(&config).unwrap();
+    let host = plan.host(&config, MAC, 0, 1);
+    assert_eq!(host.validate(), Ok(()));
+    let intervals = host
+        .destinations
+        .iter()
+        .map(|d| d.selection.min_interval_ms);
+    // Both URLs of the first lead to one socket, which forgets after the longer one.
+    assert_eq!(intervals.collect::<Vec<_>>(), [120_000, 5_000]);
+    for destination in &host.destinations {
+        assert_eq!(
+            (destination.first_port, destination.last_port),
+            (2000, 5499)
+        );
+        assert_eq!(destination.unused_ports, [(3000, 4999)]);
+    }
+    let [first, second] = plan.pairs(&config)[..] else {
+        panic!()
+    };
+    assert_eq!((first.ports, first.interval_ms), (1_500, 120_000));
+    assert_eq!((second.ports, second.interval_ms), (1_500, 5_000));
+}

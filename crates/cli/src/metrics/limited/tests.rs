@@ -30,7 +30,7 @@ fn answer(stream: &mut TcpStream) -> String {
 #[test]
 fn who_does_not_finish_a_request_is_closed() {
     let limits = Limits {
-        request: Duration::from_millis(50),
+        request: Duration::from_secs(1),
         ..Limits::default()
     };
     let server = server(limits);
