@@ -29,6 +29,7 @@ pub fn table<F: Family>(
         port: 80,
         class: ClassId(0),
         fin_wait2_class: ClassId(0),
+        fin_wait2_recycled_class: ClassId(0),
         window: 65_535,
         window_shift: 0,
     };

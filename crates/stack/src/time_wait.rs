@@ -8,7 +8,7 @@ use tcp::time::Instant;
 use tcp::time_wait::{
     AckLimiter, AckLimits, AckReason, Anchor, AnchorId, Arrived, ClassId, Config as TableConfig,
     DropReason, Entry, Epochs, Incident, KillReason, Known, Pages, Permit, Probes, ResetReason,
-    RstRule, Rules, TickLimit, Verdict, decide,
+    RstRule, Rules, StepLimit, Verdict, decide,
 };
 use tcp::{CloseReason, Config as TcpConfig, Segment, closed};
 use wire::tcp::{Flags, Header, Options, Timestamps};
@@ -42,7 +42,10 @@ pub(crate) struct TimeWait {
     durations_ms: Vec<u64>,
     acks: AckLimiter,
     probes: Probes,
-    ticks: TickLimit,
+    /// Steps within a tick of the peer's clock.
+    ticks: StepLimit,
+    /// Steps of the peer's clock.
+    clocks: StepLimit,
     /// Connections whose FIN-WAIT-2 expired in the tables, as far as they are counted.
     orphans_expired: u64,
     /// Sockets were made at run time: a four-tuple may have an anchor on either side, and a socket
@@ -172,7 +175,8 @@ impl TimeWait {
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
-            ticks: TickLimit::default(),
+            ticks: StepLimit::ticks(),
+            clocks: StepLimit::none(),
             orphans_expired: 0,
             several: false,
             untold: Vec::with_capacity(UNTOLD),
@@ -197,6 +201,7 @@ impl TimeWait {
         let class = self
             .class(f.time_wait.kept_ms())
             .ok_or(ConfigError::UnknownTimeWait(length_ms))?;
+        let msl_ms = f.time_wait.msl_ms();
         // A length of run time that is not known leaves FIN-WAIT-2 to the control blocks.
         let fin_wait2 = f.time_wait.fin_wait2_ms(tcp);
         let fin_wait2 = fin_wait2.and_then(|ms| Some((self.class(ms)?, ms)));
@@ -206,13 +211,19 @@ impl TimeWait {
             port: f.port,
             class,
             fin_wait2_class: fin_wait2.map_or(class, |(class, _)| class),
+            // What it recycled may be under way for longer than such a connection waits for the peer.
+            fin_wait2_recycled_class: fin_wait2
+                .filter(|&(_, ms)| !rules.bound || ms >= msl_ms)
+                .map_or(class, |(class, _)| class),
             window: tcp.rcv_buf,
             window_shift: tcp.rcv_wind_shift(),
         };
         if rules.syn_probe && !self.tables.sockets().any(|s| s.rules.syn_probe) {
             self.probes = Probes::new(true);
         }
-        let msl_ms = f.time_wait.msl_ms();
+        if rules.bound && !self.clocks.covers(msl_ms) {
+            self.clocks = StepLimit::clocks(msl_ms);
+        }
         let socket = Socket {
             rules,
             epochs: Epochs::new(msl_ms, length_ms),
@@ -271,8 +282,9 @@ impl TimeWait {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let beside = self.probes.allocated_bytes() + self.ticks.allocated_bytes();
-        self.tables.allocated_bytes() + self.acks.allocated_bytes() + beside
+        let steps = self.ticks.allocated_bytes() + self.clocks.allocated_bytes();
+        let limits = self.probes.allocated_bytes() + self.acks.allocated_bytes() + steps;
+        self.tables.allocated_bytes() + limits
     }
 
     #[inline]
@@ -380,6 +392,38 @@ impl Core {
         }
     }
 
+    /// A segment has ended what an entry stands for. One in FIN-WAIT-2 that had recycled is kept all the same, as
+    /// [`Core::keep_recycled`] does.
+    fn end_or_keep(
+        &mut self,
+        found: &Found,
+        entry: &Entry,
+        reason: CloseReason,
+        now: Instant,
+    ) -> Option<Incident> {
+        let tables = &mut self.time_wait.tables;
+        if !entry.fin_wait2 {
+            tables.remove(found.slot);
+            return None;
+        }
+        let keeps = found.socket.rules.bound && entry.recycled;
+        let kept = Entry {
+            rcv_nxt: entry.rcv_nxt + found.window,
+            fin_wait2: false,
+            reset: true,
+            ..*entry
+        };
+        let is_kept = if keeps {
+            tables.finish(found.slot, &kept, now)
+        } else {
+            tables.remove(found.slot);
+            false
+        };
+        self.counters.host.time_wait_entered += u64::from(is_kept);
+        self.count_orphan(reason);
+        is_kept.then_some(Incident::KeptAfterReset)
+    }
+
     /// What the rules need to know of an entry.
     #[inline(always)] // its result is large
     fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
@@ -436,8 +480,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         }
         if decision.verdict == Verdict::Ack(AckReason::FirstFin) {
             // Where there is no TIME-WAIT, the FIN is acknowledged all the same, this once.
-            let kept = core.time_wait.tables.finish(found.slot, now);
             entry.rcv_nxt += 1;
+            entry.fin_wait2 = false;
+            if entry.ts_recent.is_none() && found.socket.rules.bound {
+                entry.recycled |= !found.socket.timestamps;
+            }
+            let kept = core.time_wait.tables.finish(found.slot, &entry, now);
             core.counters.host.time_wait_entered += u64::from(kept);
             core.count_orphan(CloseReason::Normal);
         } else if decision.restart {
@@ -457,27 +505,30 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             }
             Verdict::Drop(_) => decision.verdict.into(),
             Verdict::Kill(_) => {
-                core.time_wait.tables.remove(found.slot);
+                let incident = core.end_or_keep(&found, &entry, CloseReason::Reset, now);
                 core.time_wait.acks.forget(frame.hash, now);
-                if entry.fin_wait2 {
-                    core.count_orphan(CloseReason::Reset);
+                Outcome {
+                    incident,
+                    ..decision.verdict.into()
                 }
-                decision.verdict.into()
             }
             Verdict::Reset(reason) => {
-                core.time_wait.tables.remove(found.slot);
-                if entry.fin_wait2 {
-                    core.count_orphan(CloseReason::DataLost);
-                }
+                let incident = match reason {
+                    ResetReason::HalfOpen => None,
+                    _ => core.end_or_keep(&found, &entry, CloseReason::DataLost, now),
+                };
                 let reset = match reason {
-                    ResetReason::SynInWindow => closed::on_segment(segment),
+                    ResetReason::SynInWindow | ResetReason::HalfOpen => closed::on_segment(segment),
                     // The connection's own, as long as it was one.
                     ResetReason::TextAfterClose => Some(reset(&frame.tuple, &entry)),
                 };
                 if let Some(reset) = reset {
                     self.reset(now, frame.src_mac, &frame.tuple, &reset);
                 }
-                decision.verdict.into()
+                Outcome {
+                    incident,
+                    ..decision.verdict.into()
+                }
             }
             Verdict::Closed => {
                 core.time_wait.tables.remove(found.slot);

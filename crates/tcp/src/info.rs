@@ -11,6 +11,8 @@ use crate::{CloseReason, State};
 pub struct TimeWaitInfo {
     /// RCV.NXT: after the peer's FIN.
     pub rcv_nxt: Seq,
+    /// How far the peer may have sent: to the edge of the window, but not beyond its FIN.
+    pub rcv_adv: Seq,
     /// SND.NXT: after our FIN.
     pub snd_nxt: Seq,
     /// TS.Recent, if timestamps are in use.
@@ -81,6 +83,11 @@ impl Connection {
     pub fn time_wait(&self) -> TimeWaitInfo {
         TimeWaitInfo {
             rcv_nxt: self.rcv_nxt,
+            rcv_adv: if self.peer_closed() {
+                self.rcv_nxt
+            } else {
+                self.rcv_nxt.max(self.rcv_adv)
+            },
             snd_nxt: self.snd_nxt,
             ts_recent: self
                 .flags

@@ -28,9 +28,9 @@ mod memory;
 pub mod policy;
 pub mod probe;
 pub mod rules;
+pub mod step_limit;
 mod sweep;
 pub mod table;
-pub mod tick_limit;
 pub mod verdict;
 
 pub use ack_limit::{AckLimiter, AckLimits, Permit};
@@ -47,8 +47,8 @@ pub use memory::Pages;
 pub use policy::{Arrived, Known, decide};
 pub use probe::Probes;
 pub use rules::{Contradiction, IssRule, Policy, RstRule, Rules, SynRefusal};
+pub use step_limit::StepLimit;
 pub use table::{Entry, Evicted, Inserted, MAX_BUCKETS, PROBE_LIMIT, Slot, Stats, Table};
-pub use tick_limit::TickLimit;
 pub use verdict::{AckReason, Decision, DropReason, KillReason, Recycle, ResetReason, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.

@@ -160,12 +160,13 @@ fn timestamps_begin_again_after_a_connection_without() {
     }
 }
 
-/// The client opens by `syn` and says no more.
-fn open(net: &mut Network<Plain>, syn: &Header) {
+/// The client opens by `syn` and says no more. How much it may send.
+fn open(net: &mut Network<Plain>, syn: &Header) -> i32 {
     let answer = forge(net, syn)[0];
     assert_eq!(answer.flags, SYN_ACK);
     let ack = segment(syn, Flags::ACK, syn.seq + 1, answer.seq + 1);
     forge(net, &ack);
+    answer.window.into()
 }
 
 /// What had been recycled had its TIME-WAIT before, and may still be under way.
@@ -173,7 +174,7 @@ fn a_reset_does_not_end_what_was_recycled() {
     for (timestamps, far) in [(false, Incident::BoundPeer), (true, Incident::BoundTick)] {
         let (mut net, last) = in_time_wait(Rules::SAFE, timestamps);
         let recycles = syn(&last, 1 << 17, 0);
-        open(&mut net, &recycles);
+        let window = open(&mut net, &recycles);
         let rst = segment(&recycles, Flags::RST, recycles.seq + 1, Seq(0));
         forge(&mut net, &rst);
         let (usage, counters) = (net.host(SERVER).usage(), *net.host(SERVER).counters());
@@ -182,15 +183,41 @@ fn a_reset_does_not_end_what_was_recycled() {
         assert_eq!(counters.host.closed_reset, 1);
         assert_eq!(counters.host.time_wait_entered, 2);
         assert_all_told(&net);
-        // What is behind proves nothing, and how far the space has come is still known.
+        // What is behind proves nothing, nor what text may have that is still under way, and how far the space
+        // has come is still known.
         assert_eq!(forge(&mut net, &syn(&last, 0, 0)), []);
+        assert_eq!(forge(&mut net, &syn(&rst, window - 2, 0)), []);
         let step = if timestamps {
-            (1 << 17) + 1
+            window + (1 << 17) + 1
         } else {
             i32::MAX - (1 << 17)
         };
         refused(&mut net, &syn(&rst, step, 0), far);
-        assert_eq!(forge(&mut net, &syn(&rst, 0, 0))[0].flags, SYN_ACK);
+        assert_eq!(forge(&mut net, &syn(&rst, window - 1, 0))[0].flags, SYN_ACK);
+    }
+}
+
+/// The peer that has not heard of the reset hears of it, and no acknowledgment of what was not received.
+fn a_kept_connection_is_half_open_to_its_peer() {
+    for timestamps in [false, true] {
+        let (mut net, last) = in_time_wait(Rules::FAST_RECOVERY, timestamps);
+        let recycles = syn(&last, 1_000, 0);
+        open(&mut net, &recycles);
+        let rst = segment(&recycles, Flags::RST, recycles.seq + 1, Seq(0));
+        forge(&mut net, &rst);
+        let text = segment(&recycles, Flags::ACK, recycles.seq + 1, Seq(77));
+        let answers = forge_burst(&mut net, &[(&text, b"more")]);
+        assert_eq!(answers.len(), 1);
+        assert_eq!((answers[0].flags, answers[0].seq), (Flags::RST, Seq(77)));
+        // Any RST may be an answer to that.
+        forge(&mut net, &rst);
+        assert_eq!(net.host(SERVER).usage().time_wait, 1);
+        let counters = net.host(SERVER).counters().time_wait;
+        assert_eq!(
+            (counters.reset_half_open, counters.rst_out_of_window),
+            (1, 1)
+        );
+        assert_all_told(&net);
     }
 }
 
@@ -217,6 +244,9 @@ fn a_reset_in_closing_does_not_end_what_was_recycled() {
     assert_eq!(counters.time_wait.kept_after_reset, 1);
     assert_eq!(counters.host.closed_normal, 2);
     assert_eq!(forge(&mut net, &syn(&last, 0, 0)), []);
+    // Beyond its FIN the peer has sent nothing, whatever the window.
+    let again = syn(&recycles, 2, 0);
+    assert_eq!(forge(&mut net, &again)[0].flags, SYN_ACK);
 }
 
 /// There was nothing before it that needs to be guarded; and without the bound nothing is promised.
@@ -316,6 +346,7 @@ fn what_a_peer_of_random_numbers_gets() {
 over_both! {
     a_reset_in_closing_does_not_end_what_was_recycled
     a_reset_does_not_end_what_was_recycled
+    a_kept_connection_is_half_open_to_its_peer
     a_reset_leaves_no_time_wait_otherwise
     a_peer_that_steps_too_far
     our_own_steps_too_far

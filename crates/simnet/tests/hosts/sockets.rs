@@ -148,12 +148,12 @@ fn sockets_come_and_go_as_many_as_there_are_ports() {
             None
         })
     });
-    assert_eq!(full, Some(ConfigError::TooManySockets(16_383)));
+    assert_eq!(full, Some(ConfigError::TooManySockets(8_191)));
     net.run_ms(50_000);
     assert_eq!(net.host(CLIENT).usage().time_wait, 1);
     net.with_app(CLIENT, |_, cx| {
         // Two addresses each over IPv6.
-        for port in 1_000..9_000 {
+        for port in 1_000..5_000 {
             let id = cx.listen(&on_port(port)).unwrap();
             cx.unlisten(id);
         }
@@ -395,12 +395,40 @@ fn timestamps_that_a_changed_listener_takes_are_no_proof() {
     }
 }
 
+/// The same where the connection came to TIME-WAIT by way of FIN-WAIT-2, in the table.
+fn nor_where_a_connection_waited_for_the_peer() {
+    let (mut net, last) = in_time_wait(Rules::SAFE, false);
+    net.run_ms(120_000);
+    assert_eq!(net.host(SERVER).usage().time_wait, 0);
+    let syn_again = syn(&last, 1_000, 0);
+    let answer = forge(&mut net, &syn_again)[0];
+    let ask = segment(&syn_again, Flags::ACK, syn_again.seq + 1, answer.seq + 1);
+    let answers = forge_burst(&mut net, &[(&ask, b"q")]);
+    let fin = answers.iter().find(|s| s.flags.contains(Flags::FIN));
+    let end = fin.expect("FIN").seq + 2;
+    forge(&mut net, &segment(&ask, Flags::ACK, ask.seq + 1, end));
+    let entered = |net: &Network<Plain>| net.host(SERVER).counters().host.fin_wait2_entered;
+    assert_eq!(entered(&net), 1);
+    net.with_app(SERVER, |_, cx| {
+        cx.set_listener_config(ListenerId::configured(0), &protocol(true))
+            .unwrap();
+    });
+    let last = segment(&ask, Flags::FIN | Flags::ACK, ask.seq + 1, end);
+    forge(&mut net, &last);
+    let mut old = syn(&last, -1_000, 0);
+    old.options.timestamps = Some(Timestamps { val: 5, ecr: 0 });
+    assert_eq!(forge(&mut net, &old), []);
+    let counters = net.host(SERVER).counters().time_wait;
+    assert_eq!(counters.syn_old_sequence, 1);
+}
+
 over_both! {
     a_pool_heeds_the_time_wait_of_a_socket_that_it_has_not_used
     a_connection_that_took_a_four_tuple_over_is_not_counted
     a_pool_heeds_the_time_wait_of_a_socket
     how_far_a_space_has_come_outlasts_a_change_of_the_listener
     timestamps_that_a_changed_listener_takes_are_no_proof
+    nor_where_a_connection_waited_for_the_peer
     a_socket_that_is_used_again_has_the_time_wait_of_its_last_use
     an_entry_is_found_whatever_its_socket_has_become
     a_listener_on_a_port_of_a_pool_does_not_hide_the_pools_time_wait

@@ -572,6 +572,49 @@ fn a_syn_ack_of_another_clock_is_no_proof_twice() {
     }
 }
 
+/// The same where the timestamp is that of the connection before, or there is none any more, and the number is to tell.
+fn a_syn_ack_too_far_ahead_is_no_proof() {
+    for (connections, ahead, stamped, bound, taken) in [
+        (1, 1u32 << 17, true, true, true),
+        (1, (1 << 17) + 100, true, true, false),
+        (1, (1 << 17) + 100, true, false, true),
+        (1, 1 << 29, false, true, true),
+        (1, 1 << 30, false, true, false),
+        (2, 1_000, false, true, false),
+        (2, 1_000, false, false, true),
+    ] {
+        let (server, mut client) = configs(1, &protocol(true));
+        client.destinations[0].time_wait.rules.bound = bound;
+        let mut net = client_closes((server, client));
+        for _ in 0..connections {
+            once(&mut net).unwrap();
+            net.run_ms(1_500);
+        }
+        let old = last_sent(&net, SERVER);
+        net.add_rule(Action::Drop, Which::All, |seen| {
+            seen.from == SERVER && seen.segment().is_some()
+        });
+        net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+        net.run_ms(5);
+        let syn = last_sent(&net, CLIENT);
+        let rcv_nxt = old.seq + 1;
+        let flags = Flags::SYN | Flags::ACK;
+        let mut answer = segment(&old, flags, rcv_nxt + ahead, syn.seq + 1);
+        if !stamped {
+            answer.options.timestamps = None;
+        }
+        let now = net.now();
+        net.inject(now, &craft::tcp(&between(1, 2), &answer, b""));
+        net.run_ms(5);
+        let refused = net.host(CLIENT).counters().time_wait.syn_ack_old;
+        assert_eq!(
+            refused,
+            u64::from(!taken),
+            "{connections} {ahead} {stamped} {bound}"
+        );
+    }
+}
+
 /// It would open simultaneously, and end the open when the peer resets what it has long forgotten.
 fn an_old_syn_does_not_disturb_an_active_open() {
     for (behind, taken) in [(true, false), (false, true)] {
@@ -698,6 +741,7 @@ fn a_pair_that_a_socket_has_taken_is_not_taken_again() {
 over_both! {
     an_old_syn_does_not_disturb_an_active_open
     a_syn_ack_of_another_clock_is_no_proof_twice
+    a_syn_ack_too_far_ahead_is_no_proof
     not_every_tuple_is_tried_where_every_syn_ack_looks_old
     a_pair_that_a_socket_has_taken_is_not_taken_again
     an_accepted_syn_that_proves_old_restores_time_wait_with_its_end

@@ -19,6 +19,9 @@ pub(crate) const MSL_NS: u64 = 1_000_000_000;
 const SERVER: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 1]), 80);
 const CLIENT: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 2]), MacAddr([2, 0, 0, 0, 0, 2]), 55_000);
 
+/// What a timestamp may be ahead by where TIME-WAIT's age is known to a 160th of its length.
+const RACING_STEP: u32 = (2 * MSL_NS / 160 / 1_000) as u32 - 500;
+
 /// The client's window.
 const WINDOW: u16 = 60_000;
 
@@ -47,7 +50,44 @@ pub(crate) enum Stamps {
     Offsets,
     /// Always, from a clock that ticks once a second.
     Slow,
+    /// Always, from a clock that goes on by nearly as much with each connection as is believed where the entry's age is in doubt.
+    Racing,
 }
+
+/// How a connection that has recycled comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// In TIME-WAIT: the server closes first.
+    Closed,
+    /// In TIME-WAIT, by way of CLOSING: the FINs cross.
+    Crossed,
+    /// By the client's RST in ESTABLISHED.
+    Reset,
+    /// By the server's RST, with text still under way.
+    Aborted,
+    /// By the client's RST in CLOSING.
+    ResetInClosing,
+    /// By the client's RST in FIN-WAIT-2, which nobody but the table remembers.
+    ResetInFinWait2,
+    /// By text in FIN-WAIT-2, which the server answers with a RST, and more still under way.
+    LateText,
+    /// FIN-WAIT-2 lasts no longer than it may.
+    Forsaken,
+}
+
+const ENDS: [End; 8] = [
+    End::Closed,
+    End::Crossed,
+    End::Reset,
+    End::Aborted,
+    End::ResetInClosing,
+    End::ResetInFinWait2,
+    End::LateText,
+    End::Forsaken,
+];
+
+/// How long FIN-WAIT-2 lasts, in milliseconds: shorter than an MSL.
+const FIN_WAIT2_MS: u32 = 50;
 
 /// What the model is about.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +99,8 @@ pub(crate) struct Setup {
     pub(crate) pause_ns: u64,
     /// Whether it is sometimes longer, up to an MSL.
     pub(crate) rests: bool,
-    /// Whether connections that recycle are sometimes reset by the client.
-    pub(crate) resets: bool,
+    /// Whether connections that recycle end in every way, or as a rule in TIME-WAIT.
+    pub(crate) ends: bool,
     pub(crate) seed: u64,
 }
 
@@ -69,7 +109,8 @@ pub(crate) struct Setup {
 pub(crate) struct Tally {
     pub(crate) incarnations: u64,
     pub(crate) refused: u64,
-    pub(crate) resets: u64,
+    /// Connections that ended in each way but the first.
+    pub(crate) ends: [u64; ENDS.len() - 1],
     /// Segments of the client's that arrived again.
     pub(crate) replayed: u64,
     /// Segments of the server's that came by the client again.
@@ -92,8 +133,10 @@ impl Application for Server {
     }
     fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
         self.received.extend_from_slice(data);
-        if data.ends_with(b".") {
-            cx.close(conn);
+        match data.last() {
+            Some(b'.') => cx.close(conn),
+            Some(b'!') => cx.abort(conn),
+            _ => {}
         }
         data.len()
     }
@@ -133,6 +176,7 @@ struct State {
     numbers: Option<(Seq, Seq, u32, tcp::State)>,
     time_wait: u64,
     live: u64,
+    closed: u64,
 }
 
 pub(crate) struct Model {
@@ -183,6 +227,7 @@ impl Model {
             backlog: 16,
             tcp: tcp::Config {
                 timestamps: setup.timestamps != Stamps::Never,
+                fin_wait2_timeout_ms: if setup.ends { FIN_WAIT2_MS } else { 60_000 },
                 ..tcp::Config::default()
             },
             time_wait: TimeWaitConfig {
@@ -214,7 +259,7 @@ impl Model {
             rcv_nxt: Seq(0),
             timestamps: matches!(
                 setup.timestamps,
-                Stamps::Always | Stamps::Offsets | Stamps::Slow
+                Stamps::Always | Stamps::Offsets | Stamps::Slow | Stamps::Racing
             ),
             ts_offset: 0,
             ts_recent: 0,
@@ -353,6 +398,10 @@ impl Model {
         if self.setup.timestamps == Stamps::Offsets {
             self.ts_offset = self.rng.next_u64() as u32;
         }
+        let ts_offset = self.ts_offset;
+        if self.setup.timestamps == Stamps::Racing {
+            self.ts_offset = ts_offset.wrapping_add(RACING_STEP);
+        }
         self.stack.app_mut().allowed_at = None;
         let before_syn = self.count("tw_recycled");
         let syn = self.header(isn, Flags::SYN);
@@ -360,6 +409,7 @@ impl Model {
         let Some(syn_ack) = answer.iter().find(|s| s.has(Flags::SYN | Flags::ACK)) else {
             // It was refused, and is of no incarnation.
             self.held.pop_back();
+            self.ts_offset = ts_offset;
             self.tally.refused += 1;
             self.wait();
             return Ok(());
@@ -376,43 +426,130 @@ impl Model {
         self.send(first, b"a");
         self.replay(3)?;
         let recycles = self.count("tw_recycled") > before_syn;
-        if self.setup.resets && recycles && self.rng.next_u64().is_multiple_of(3) {
-            return self.reset(isn + 2);
+        let end = if self.setup.ends && recycles {
+            ENDS[self.rng.next_u64() as usize % ENDS.len()]
+        } else {
+            End::Closed
+        };
+        if end != End::Closed {
+            self.tally.ends[end as usize - 1] += 1;
         }
-        let last = self.header(isn + 2, Flags::ACK | Flags::PSH);
+        self.end(end, isn + 2, before)
+    }
+
+    /// The connection comes to its end. The client's next number is `seq`, and text beyond `before` was received on it. No RST is
+    /// replayed: timestamps do not guard them.
+    fn end(&mut self, end: End, seq: Seq, before: usize) -> Checked {
+        let kept = self.count("tw_kept_after_reset");
+        match end {
+            End::Reset => {
+                self.reset(seq);
+                self.snd_nxt = seq;
+                return self.over(kept + 1);
+            }
+            End::Aborted => {
+                self.send(self.header(seq, Flags::ACK), b"!");
+                self.under_way(seq + 1);
+                self.over(kept + 1)?;
+                return self.half_open(seq + 1);
+            }
+            _ => {}
+        }
+        let last = self.header(seq, Flags::ACK | Flags::PSH);
         let answer = self.send(last, b"b.");
         let fin = answer.iter().find(|s| s.has(Flags::FIN));
         let received = &self.stack.app().received[before..];
         let Some(fin) = fin.filter(|_| received == b"ab.") else {
             return Err(self.violation("the stream is not what was sent", &last));
         };
-        self.rcv_nxt = fin.header.seq + fin.seg_len();
-        self.reread(2, isn + 4)?;
-        self.stack.app_mut().received.clear();
-        self.replay(1)?;
-        let fin = self.header(isn + 4, Flags::FIN | Flags::ACK);
-        self.send(fin, b"");
-        self.snd_nxt = isn + 5;
-        self.tally.wraps += 5.0 / 2f64.powi(32);
-        let kept = u64::from(self.setup.rules.policy != tcp::time_wait::Policy::None);
-        let state = self.state();
-        if state.live != 0 || state.time_wait != kept {
-            return Err(self.violation("it did not end in TIME-WAIT", &fin));
+        let expected = fin.header.seq + fin.seg_len();
+        let seq = seq + 2;
+        self.snd_nxt = seq;
+        if matches!(end, End::Crossed | End::ResetInClosing) {
+            // Sent before the server's came.
+            self.send(self.header(seq, Flags::FIN | Flags::ACK), b"");
+            self.replay(2)?;
         }
-        self.old = self.held.len();
-        self.replay(2)
+        self.rcv_nxt = expected;
+        self.reread(2, seq + 1)?;
+        match end {
+            End::Closed => {
+                self.replay(1)?;
+                self.send(self.header(seq, Flags::FIN | Flags::ACK), b"");
+                self.snd_nxt = seq + 1;
+                self.over(kept)
+            }
+            End::Crossed => {
+                self.send(self.header(seq + 1, Flags::ACK), b"");
+                self.snd_nxt = seq + 1;
+                self.over(kept)
+            }
+            End::ResetInClosing => {
+                self.reset(seq + 1);
+                self.snd_nxt = seq + 1;
+                self.over(kept + 1)
+            }
+            _ => {
+                self.send(self.header(seq, Flags::ACK), b"");
+                self.over(kept)?;
+                match end {
+                    End::ResetInFinWait2 => self.reset(seq),
+                    End::LateText => {
+                        self.send(self.header(seq, Flags::ACK), b"c");
+                        self.under_way(seq + 1);
+                    }
+                    _ => {
+                        self.now += u64::from(2 * FIN_WAIT2_MS) * 1_000_000;
+                        let now = Instant::from_nanos(self.now);
+                        self.stack.advance(now);
+                        return self.over(kept);
+                    }
+                }
+                self.over(kept + 1)
+            }
+        }
     }
 
-    /// The connection that has recycled ends with a RST. None of those is replayed: timestamps do not guard them.
-    fn reset(&mut self, seq: Seq) -> Checked {
-        let kept = self.count("tw_kept_after_reset");
-        let rst = self.header(seq, Flags::RST);
-        self.deliver(frame(&rst, b""));
-        self.snd_nxt = seq;
-        self.tally.resets += 1;
+    fn reset(&mut self, seq: Seq) {
+        self.deliver(frame(&self.header(seq, Flags::RST), b""));
+    }
+
+    /// The client sends text that does not arrive for now.
+    fn under_way(&mut self, seq: Seq) {
+        static TEXT: [u8; 1_000] = [b'd'; 1_000];
+        let mut next = seq;
+        for _ in 0..self.rng.below(8) {
+            let (at, header) = (self.now, self.header(next, Flags::ACK));
+            self.held.push_back(Held {
+                at,
+                header,
+                text: &TEXT,
+            });
+            next += TEXT.len() as u32;
+        }
+        self.snd_nxt = next;
+    }
+
+    /// The client has not heard of the reset: it hears of it when it goes on.
+    fn half_open(&mut self, seq: Seq) -> Checked {
+        let header = self.header(seq, Flags::ACK);
+        let answer = self.deliver(frame(&header, b"d"));
+        if !answer.iter().any(|s| s.has(Flags::RST)) {
+            return Err(self.violation("a half-open client is not reset", &header));
+        }
+        Ok(())
+    }
+
+    /// The connection is over, and remembered; `kept` were in all, although they did not end in TIME-WAIT.
+    fn over(&mut self, kept: u64) -> Checked {
         self.stack.app_mut().received.clear();
-        if self.state().live != 0 || self.count("tw_kept_after_reset") != kept + 1 {
-            return Err(self.violation("it was not reset, or left nothing", &rst));
+        let entries = u64::from(self.setup.rules.policy != tcp::time_wait::Policy::None);
+        let state = self.state();
+        let all_kept = self.count("tw_kept_after_reset");
+        if state.live != 0 || state.time_wait != entries || all_kept != kept {
+            let what = format!("not as it should end: {state:?}, {all_kept} kept");
+            let header = self.header(self.snd_nxt, Flags::EMPTY);
+            return Err(self.violation(&what, &header));
         }
         self.old = self.held.len();
         self.replay(2)
@@ -483,6 +620,8 @@ impl Model {
     fn wait(&mut self) {
         let allowed_at = self.stack.app().allowed_at;
         match allowed_at {
+            // Until its age is in doubt by enough.
+            _ if self.setup.timestamps == Stamps::Racing => self.now += 1_000_000,
             Some(at) if self.rng.next_u64().is_multiple_of(4) => {
                 self.now = self.now.max(at.as_nanos());
             }
@@ -512,7 +651,8 @@ impl Model {
                 } else {
                     "an old segment changed the connection"
                 };
-                return Err(self.violation(what, &header));
+                let what = format!("{what} ({before:?}, {after:?})");
+                return Err(self.violation(&what, &header));
             }
         }
         Ok(())
@@ -533,6 +673,8 @@ impl Model {
             numbers,
             time_wait: usage.time_wait,
             live: usage.live,
+            // Timeouts count when the sweep comes by.
+            closed: counters.host.closed - counters.tcp.fin_wait2_timeouts,
         }
     }
 

@@ -117,13 +117,16 @@ impl super::TimeWait {
 #[inline(always)]
 fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
     let info = slot.conn.time_wait();
+    // Else TIME-WAIT or FIN-WAIT-2: it is over, and kept all the same.
+    let reset = slot.conn.state() == State::Closed;
     let mut entry = Entry {
-        rcv_nxt: info.rcv_nxt,
+        rcv_nxt: if reset { info.rcv_adv } else { info.rcv_nxt },
         snd_nxt: info.snd_nxt,
         ts_recent: info.ts_recent,
         movement: Movement::default(),
         recycled: false,
         fin_wait2: slot.conn.state() == State::FinWait2,
+        reset,
     };
     if !socket.rules.bound {
         return entry;
@@ -138,19 +141,24 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
         peer: info.irs,
         own: info.iss,
     };
-    // Where we have none, the peer may have offered timestamps all the same.
-    entry.recycled = slot.has(flag::UNPROVEN) || !socket.timestamps;
+    entry.recycled = if entry.fin_wait2 {
+        recycled
+    } else {
+        // Where we have none, the peer may have offered timestamps all the same.
+        slot.has(flag::UNPROVEN) || !socket.timestamps
+    };
     // An active open that takes a four-tuple over goes by timestamps alone.
     let counted = !recycled || slot.conn.is_passive();
     entry.movement = if !counted || slot.conn.has_moved_far(now, socket.epochs.marked_ms()) {
         let at = Positions {
-            peer: info.rcv_nxt,
-            own: info.snd_nxt,
+            peer: entry.rcv_nxt,
+            own: entry.snd_nxt,
         };
         Movement::unknown(epoch, at)
-    } else if recycled {
+    } else if recycled && !slot.conn.has_moved_far(now, u64::MAX) {
         Movement::from_bits(info.note).ended(epoch, began)
     } else {
+        // All that it recycled is longer ago than what it moved last, whatever its epoch looks like.
         Movement::first(epoch, began)
     };
     entry

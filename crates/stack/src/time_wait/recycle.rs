@@ -13,7 +13,7 @@ use tcp::time_wait::{
 use wire::Seq;
 use wire::tcp::Flags;
 
-use super::{Found, Outcome, Socket};
+use super::{Found, Outcome, Place, Socket, TimeWait};
 use crate::application::Application;
 use crate::core::Core;
 use crate::frame::FramePool;
@@ -23,9 +23,14 @@ use crate::stack::Stack;
 
 /// The slowest timestamp clock ticks once a second (RFC 7323 5.4).
 const SLOWEST_TICK_MS: u64 = 1_000;
-/// From one clock to another: 2^31 less what the connection that begins with it may go on by in its time, 2^28 of a microsecond
-/// or more. Then what was before it stays older.
-const LONGEST_STEP_OF_CLOCKS: u32 = (1 << 31) - (1 << 28);
+/// From one clock to another: 2^31 less what clocks may go on by in an MSL, so that what was before it stays older: 2^28 microseconds of
+/// time, as long as an MSL is not longer than that, and 2^28 that [`StepLimit::clocks`](tcp::time_wait::StepLimit::clocks) allows beyond it.
+const LONGEST_STEP_OF_CLOCKS: u32 = (1 << 31) - (1 << 29);
+/// Clocks of a microsecond are the fastest seen.
+//= RFC 7323 5.4
+//# Based upon these considerations, we choose a timestamp clock frequency in the range 1 ms to 1 sec
+//# per tick.
+const FASTEST_TICKS_A_MS: u64 = 1_000;
 
 /// What a recycle begins with.
 struct Granted {
@@ -35,7 +40,7 @@ struct Granted {
 }
 
 /// A recycle beyond the bound.
-struct Refused {
+pub(super) struct Refused {
     why: Incident,
     /// From when on it is allowed.
     allowed_at: Instant,
@@ -83,14 +88,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             .map(|ts| ts.val);
         let age = self.core.time_wait.tables.age_at_most(found.slot);
         let bounded = if rules.bound {
-            self.core.bounded(
-                now,
-                frame.hash,
-                (found, known, age),
-                (seq, val),
-                reason,
-                clock,
-            )
+            self.core
+                .bounded(now, frame.hash, (found, known), (seq, val), reason, clock)
         } else {
             let iss = isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some());
             let movement = None;
@@ -264,7 +263,7 @@ impl Core {
         &mut self,
         now: Instant,
         hash: u64,
-        (found, known, age): (&Found, &Known, Duration),
+        (found, known): (&Found, &Known),
         (seq, val): (Seq, Option<u32>),
         reason: Recycle,
         clock: Seq,
@@ -280,7 +279,7 @@ impl Core {
                 && let Some(recent) = entry.ts_recent
             {
                 let step = val.wrapping_sub(recent);
-                if !is_of_one_clock(step, age, entry.recycled) {
+                if !self.time_wait.is_of_one_clock(hash, found.slot, step, now) {
                     self.other_clock(now, found)?;
                 }
             }
@@ -295,7 +294,7 @@ impl Core {
             // the numbers must tell.
             let step = seq.offset_from(entry.rcv_nxt);
             if reason == Recycle::EqualTimestamp
-                && (step > MAX_STEP || !self.time_wait.ticks.take(hash, step, now))
+                && !self.time_wait.may_step_within_tick(hash, step, now)
             {
                 return Err(Refused {
                     why: Incident::BoundTick,
@@ -355,7 +354,7 @@ impl Core {
     }
 
     /// The movement of a connection that had timestamps, when the next does without.
-    fn uncounted(
+    pub(super) fn uncounted(
         &self,
         now: Instant,
         found: &Found,
@@ -382,16 +381,30 @@ impl Core {
     }
 }
 
-/// Whether a newer timestamp proves something: it does where one clock counted both. Several hosts behind one
-/// address, or a random offset for each connection, step around the circle in a few incarnations, and then what
-/// is old is newer again. One such step is no harm within an MSL, if it leaves what was before it older. It went on
-/// by `step` while the entry has been there for `age`.
-pub(super) fn is_of_one_clock(step: u32, age: Duration, recycled: bool) -> bool {
-    //= RFC 7323 5.4
-    //# Based upon these considerations, we choose a timestamp clock frequency in the range 1 ms to 1 sec
-    //# per tick.
-    //
-    // Clocks of a microsecond are seen as well. A millisecond more, for what the entry's age does not count.
-    let most = (age.as_millis() as u64 + 1) * 1_000;
-    u64::from(step) <= most || (!recycled && step <= LONGEST_STEP_OF_CLOCKS)
+impl TimeWait {
+    /// Whether a space may go on by `step` although the peer's timestamp is that of the connection before.
+    pub(super) fn may_step_within_tick(&mut self, hash: u64, step: u32, now: Instant) -> bool {
+        step <= MAX_STEP && self.ticks.take(hash, step, now)
+    }
+
+    /// Whether a timestamp newer by `step` than an entry's proves something: it does where one clock counted both. Several hosts behind
+    /// one address, or a random offset for each connection, step around the circle in a few incarnations, and then
+    /// what is old is newer again. One such step is no harm within an MSL, if it leaves what was before it older.
+    pub(super) fn is_of_one_clock(
+        &mut self,
+        hash: u64,
+        place: Place,
+        step: u32,
+        now: Instant,
+    ) -> bool {
+        let ticks = |age: Duration| age.as_millis() as u64 * FASTEST_TICKS_A_MS;
+        let surely = ticks(self.tables.age(place));
+        // The age is known to a tick of the table's, and in whole milliseconds. What it is in doubt by would come to a circle
+        // over many incarnations.
+        let at_most = ticks(self.tables.age_at_most(place)) + FASTEST_TICKS_A_MS;
+        let beyond = u64::from(step).saturating_sub(surely);
+        beyond == 0
+            || (u64::from(step) <= at_most && self.clocks.take(hash, beyond as u32, now))
+            || (step <= LONGEST_STEP_OF_CLOCKS && !self.tables.entry(place).recycled)
+    }
 }

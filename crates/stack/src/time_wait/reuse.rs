@@ -2,12 +2,12 @@
 
 use tcp::time::Instant;
 use tcp::time_wait::isn::{GAP, GAP_WITH_TIMESTAMPS};
-use tcp::time_wait::{self, Arrived, Entry, Incident};
+use tcp::time_wait::{self, Arrived, Entry, Incident, Positions};
 use tcp::{Connection, Segment, State, closed};
 use wire::tcp::Flags;
 use wire::{FourTuple, Seq};
 
-use super::recycle::is_of_one_clock;
+use super::Found;
 use crate::application::{Application, DestinationId};
 use crate::config::TimeWaitConfig;
 use crate::core::Core;
@@ -163,21 +163,53 @@ impl Core {
     fn outdoes(&mut self, index: u32, segment: &Segment<'_>, now: Instant) -> Option<Entry> {
         let slot = self.slab.get(index);
         // None: its time was over.
-        let found = self.time_wait.find(slot.hash, &slot.tuple, now)?;
+        let hash = slot.hash;
+        let found = self.time_wait.find(hash, &slot.tuple, now)?;
         let entry = self.time_wait.tables.entry(found.slot);
         let header = segment.header;
+        let iss = slot.conn.time_wait().iss;
         let newer = match (entry.ts_recent, header.options.timestamps) {
             (Some(ts_recent), Some(timestamps)) if timestamps.val != ts_recent => {
                 let step = timestamps.val.wrapping_sub(ts_recent);
-                let age = self.time_wait.tables.age_at_most(found.slot);
                 let is_proof = !found.socket.rules.bound
-                    || is_of_one_clock(step, age, entry.recycled)
+                    || (self.time_wait).is_of_one_clock(hash, found.slot, step, now)
                     || now >= self.rested(&found);
                 Seq(timestamps.val).gt(Seq(ts_recent)) && is_proof
             }
-            _ => header.seq.ge(entry.rcv_nxt),
+            (had, has) => {
+                let to = Positions {
+                    peer: header.seq,
+                    own: iss,
+                };
+                header.seq.ge(entry.rcv_nxt)
+                    && (!found.socket.rules.bound
+                        || self.numbers_tell(hash, &found, to, had.is_some() == has.is_some(), now))
+            }
         };
         (!newer).then_some(entry)
+    }
+
+    /// Whether a SYN,ACK that goes on with the numbers `to` is newer by its number, where timestamps do not tell.
+    fn numbers_tell(
+        &mut self,
+        hash: u64,
+        found: &Found,
+        to: Positions,
+        within_tick: bool,
+        now: Instant,
+    ) -> bool {
+        let entry = self.time_wait.tables.entry(found.slot);
+        let at = Positions {
+            peer: entry.rcv_nxt,
+            own: entry.snd_nxt,
+        };
+        let step = to.peer.offset_from(at.peer);
+        if within_tick {
+            return self.time_wait.may_step_within_tick(hash, step, now);
+        }
+        let epoch = found.socket.epochs.at(now);
+        let movement = self.uncounted(now, found, at, epoch, entry.recycled);
+        movement.is_ok_and(|movement| movement.recycle(epoch, at, to).is_ok())
     }
 
     /// Opens what failed on one four-tuple on another one of the same destination, with what the

@@ -275,13 +275,13 @@ impl<S: PartialEq> Tables<S> {
         );
     }
 
-    /// The peer's FIN came for an entry in FIN-WAIT-2; see [`Table::finish`].
-    pub(super) fn finish(&mut self, place: Place, now: Instant) -> bool {
+    /// FIN-WAIT-2 of an entry is over; see [`Table::finish`].
+    pub(super) fn finish(&mut self, place: Place, entry: &Entry, now: Instant) -> bool {
         at!(
             &mut self.v4,
             &mut self.v6,
             place,
-            |table, slot| table.finish(slot, now),
+            |table, slot| table.finish(slot, entry, now),
             false
         )
     }

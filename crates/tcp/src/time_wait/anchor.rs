@@ -30,6 +30,9 @@ pub struct Anchor {
     pub class: ClassId,
     /// How long those stay in FIN-WAIT-2 whose user has closed.
     pub fin_wait2_class: ClassId,
+    /// The same of those that are [`Entry::recycled`](super::Entry::recycled): what they recycled may be under way for
+    /// longer.
+    pub fin_wait2_recycled_class: ClassId,
     /// The receive window in bytes, frozen when a connection enters TIME-WAIT. It is a constant of
     /// the anchor: a peer in LAST-ACK needs our acknowledgment, not our window.
     pub window: u32,
@@ -79,7 +82,7 @@ impl fmt::Display for AnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             AnchorError::Full => {
-                "there are 16,383 TIME-WAIT anchors already, all with users or entries"
+                "there are 8,191 TIME-WAIT anchors already, all with users or entries"
             }
             AnchorError::UnknownClass => "no such TIME-WAIT duration class",
             AnchorError::WrongFamily => "the anchor's address is of the other family",
@@ -121,13 +124,16 @@ const FOREMOST: usize = 64;
 pub(super) const VACANT: u16 = u16::MAX;
 
 /// The bits of an anchor's number; in a line the rest is the entry's state.
-pub(super) const ANCHOR_MASK: u16 = 0x3fff;
+pub(super) const ANCHOR_MASK: u16 = 0x1fff;
 
 /// The entry is in FIN-WAIT-2.
 pub(super) const FIN_WAIT2: u16 = 1 << 15;
 
 /// [`Entry::recycled`](super::Entry::recycled).
 pub(super) const RECYCLED: u16 = 1 << 14;
+
+/// [`Entry::reset`](super::Entry::reset).
+pub(super) const RESET: u16 = 1 << 13;
 
 impl Default for Anchors {
     fn default() -> Anchors {
@@ -176,9 +182,15 @@ impl Anchors {
             }
             None => return Err(AnchorError::Full),
         };
-        for recycled in [0, RECYCLED] {
-            self.classes[usize::from(id | recycled)] = anchor.class.0;
-            self.classes[usize::from(id | recycled | FIN_WAIT2)] = anchor.fin_wait2_class.0;
+        for reset in [0, RESET] {
+            for (state, class) in [
+                (0, anchor.class),
+                (RECYCLED, anchor.class),
+                (FIN_WAIT2, anchor.fin_wait2_class),
+                (FIN_WAIT2 | RECYCLED, anchor.fin_wait2_recycled_class),
+            ] {
+                self.classes[usize::from(id | state | reset)] = class.0;
+            }
         }
         match self.find(anchor.side, anchor.ip, anchor.port) {
             Some(first) => {

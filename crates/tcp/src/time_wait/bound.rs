@@ -8,7 +8,7 @@
 //! the time from which it may be. Where timestamps tell the incarnations apart there is no need: then
 //! what counts is how far a space moves within one tick of the peer's clock (RFC 7323 5.4 wants a
 //! tick for every 2^31 octets), and a SYN that repeats the tick may jump by [`MAX_STEP`] only, and
-//! not more often than [`TickLimit`](super::TickLimit) allows.
+//! not more often than [`StepLimit`](super::StepLimit) allows.
 //!
 //! Without timestamps an entry's four octets of TS.Recent are free. They hold, for each space, where
 //! it stood when this epoch and the one before began (floor, in units of 2^25), and the epoch
@@ -173,12 +173,12 @@ impl Movement {
     }
 
     /// Of an incarnation that ended in `epoch` with RCV.NXT and SND.NXT `at`, when how far it has moved is not known:
-    /// as far as a space can.
+    /// by [`LIMIT`] or more, also when it goes on by less than that.
     #[inline]
     #[must_use]
     pub fn unknown(epoch: u64, at: Positions) -> Movement {
-        let next = |position: Seq| Marks::at(position + (1 << UNIT_SHIFT));
-        Movement::pack(epoch, next(at.peer), next(at.own))
+        let opposite = |position: Seq| Marks::at(position + LIMIT);
+        Movement::pack(epoch, opposite(at.peer), opposite(at.own))
     }
 
     /// The same by the epochs of another socket, where it is `epoch`: as made just now, with all that its own look

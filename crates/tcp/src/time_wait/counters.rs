@@ -145,6 +145,8 @@ counters! {
     reset_syn_in_window = Reset(ResetReason::SynInWindow);
     /// FIN-WAIT-2s ended by text after the user had closed, answered by a RST.
     reset_text_after_close = Reset(ResetReason::TextAfterClose);
+    /// Segments of connections that were reset or given up and are kept, answered by a RST.
+    reset_half_open = Reset(ResetReason::HalfOpen);
     /// RSTs ignored that would have ended TIME-WAIT.
     rst_exact = Drop(DropReason::RstExact);
     /// RSTs ignored elsewhere in the window.

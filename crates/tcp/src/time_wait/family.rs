@@ -6,7 +6,7 @@ use core::hash::Hash;
 use bytemuck::{Pod, Zeroable};
 use wire::{Ip, Seq};
 
-use super::anchor::{ANCHOR_MASK, AnchorId, FIN_WAIT2, RECYCLED, VACANT};
+use super::anchor::{ANCHOR_MASK, AnchorId, FIN_WAIT2, RECYCLED, RESET, VACANT};
 use super::bound::Movement;
 use super::lines::Lines;
 use super::table::Entry;
@@ -108,10 +108,11 @@ impl Flags {
 
 /// What is in the anchor's half word beside its number.
 #[inline]
-fn state_bits(entry: &Entry) -> u32 {
+pub(super) fn state(entry: &Entry) -> u16 {
     let fin_wait2 = if entry.fin_wait2 { FIN_WAIT2 } else { 0 };
     let recycled = if entry.recycled { RECYCLED } else { 0 };
-    u32::from(fin_wait2 | recycled)
+    let reset = if entry.reset { RESET } else { 0 };
+    fin_wait2 | recycled | reset
 }
 
 /// How many entries were taken out; those in FIN-WAIT-2 count in the upper half as well.
@@ -187,6 +188,7 @@ impl Value {
             movement: Movement::from_bits(movement),
             recycled: anchor & RECYCLED != 0,
             fin_wait2: anchor & FIN_WAIT2 != 0,
+            reset: anchor & RESET != 0,
         }
     }
 }
@@ -304,7 +306,7 @@ impl Bucket for BucketV4 {
     fn put(&mut self, way: usize, key: &KeyV4, entry: &Entry) {
         self.entries[way] = EntryV4 {
             key: KeyV4 {
-                anchor_port: key.anchor_port | state_bits(entry),
+                anchor_port: key.anchor_port | u32::from(state(entry)),
                 ..*key
             },
             value: Value::new(entry),
@@ -464,7 +466,7 @@ impl Bucket for BucketV6 {
     #[inline]
     fn put(&mut self, way: usize, key: &KeyV6, entry: &Entry) {
         self.keys[way] = KeyV6 {
-            anchor_port: key.anchor_port | state_bits(entry),
+            anchor_port: key.anchor_port | u32::from(state(entry)),
             ..*key
         };
         self.values[way] = Value::new(entry);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::anchor::{FIN_WAIT2, VACANT};
 use super::expiry::ClassId;
-use super::family::{Bucket, Family, WAYS};
+use super::family::{Bucket, Family, WAYS, state};
 use super::table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Table, slot};
 use crate::time::Instant;
 
@@ -41,8 +41,7 @@ impl<F: Family> Table<F> {
         now: Instant,
     ) -> Inserted<F::Key> {
         self.expiry.advance(now);
-        let state = if entry.fin_wait2 { FIN_WAIT2 } else { 0 };
-        let class = self.anchors.class(F::parts(key).0.0 | state);
+        let class = self.anchors.class(F::parts(key).0.0 | state(entry));
         let Some(tick) = self.expiry.arm(class) else {
             return Inserted::NotKept;
         };

@@ -22,6 +22,7 @@ use super::verdict::{AckReason, Decision, DropReason, KillReason, ResetReason, V
 
 mod ack;
 mod fin_wait2;
+mod half_open;
 mod linux;
 mod syn;
 
@@ -81,6 +82,9 @@ pub fn decide(rules: &Rules, known: &Known, segment: &Arrived<'_>) -> Decision {
     }
     if known.entry.fin_wait2 {
         return fin_wait2::decide(known, segment);
+    }
+    if known.entry.reset {
+        return plain(half_open::decide(rules, known, segment));
     }
     if segment.has(Flags::RST) {
         return plain(on_rst(rules.rst, known, segment));

@@ -14,7 +14,7 @@ use super::anchor::{Anchor, AnchorError, AnchorId, Anchors, VACANT};
 use super::bound::Movement;
 use super::config::{BuildError, Config};
 use super::expiry::{ClassId, Expiry, MAX_CLASSES, MAX_DURATION_MS};
-use super::family::{Bucket, Family, WAYS};
+use super::family::{Bucket, Family, WAYS, state};
 use super::memory::{Memory, Pages, prefetch_bucket};
 use super::sweep::{CATCH_UP, Pass};
 use crate::time::Instant;
@@ -40,7 +40,8 @@ pub const SLOWEST_SWEEP_NS: u64 = 200;
 /// the keyed hash of its four-tuple (the timestamp offset).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Entry {
-    /// RCV.NXT: one past the peer's FIN.
+    /// RCV.NXT: one past the peer's FIN. With `reset` the edge of the window, RCV.NXT + RCV.WND: up to there the peer may
+    /// have used numbers.
     pub rcv_nxt: Seq,
     /// SND.NXT: one past our FIN.
     pub snd_nxt: Seq,
@@ -51,11 +52,13 @@ pub struct Entry {
     pub movement: Movement,
     /// With timestamps: how far both spaces have moved is not known, because incarnations with timestamps followed
     /// each other, or one of them went far. Without: an earlier incarnation had timestamps, so that a SYN with them may
-    /// be an old one.
+    /// be an old one. In FIN-WAIT-2 without: it has recycled.
     pub recycled: bool,
     /// Not yet in TIME-WAIT: in FIN-WAIT-2, its user gone. RCV.NXT is the number that the peer's FIN is
     /// to have.
     pub fin_wait2: bool,
+    /// Reset or given up, and kept for what it had recycled: to its peer it does not exist any more.
+    pub reset: bool,
 }
 
 /// Where an entry lies. Valid until the next insertion, removal or sweep.
@@ -202,8 +205,17 @@ impl<F: Family> Table<F> {
     /// # Errors
     /// All of [`AnchorError`].
     pub fn add_anchor(&mut self, anchor: Anchor) -> Result<AnchorId, AnchorError> {
-        let class = anchor.class.0.max(anchor.fin_wait2_class.0);
-        if usize::from(class) >= self.expiry.count() {
+        let Anchor {
+            class,
+            fin_wait2_class,
+            fin_wait2_recycled_class,
+            ..
+        } = anchor;
+        let known = |class: ClassId| usize::from(class.0) < self.expiry.count();
+        if ![class, fin_wait2_class, fin_wait2_recycled_class]
+            .into_iter()
+            .all(known)
+        {
             return Err(AnchorError::UnknownClass);
         }
         if F::key(AnchorId(0), anchor.ip, anchor.port).is_none() {
@@ -375,20 +387,17 @@ impl<F: Family> Table<F> {
         }
     }
 
-    /// The peer's FIN came for the entry at `slot`, in FIN-WAIT-2: TIME-WAIT begins, with its whole time
+    /// FIN-WAIT-2 of the entry at `slot` is over: TIME-WAIT begins, with `entry` and its whole time
     /// before it. `false`: it has none, or it cannot be told ([`Inserted::Lost`]), and the entry is gone.
-    pub fn finish(&mut self, slot: Slot, now: Instant) -> bool {
+    pub fn finish(&mut self, slot: Slot, entry: &Entry, now: Instant) -> bool {
         self.expiry.advance(now);
         let key = self.key_at(slot);
-        let mut entry = self.entry(slot);
-        entry.rcv_nxt += 1;
-        entry.fin_wait2 = false;
-        let class = self.anchors.class(F::parts(&key).0.0);
+        let class = self.anchors.class(F::parts(&key).0.0 | state(entry));
         if self.expiry.arm(class).is_none() || !self.is_young_enough(class) {
             self.remove(slot);
             return false;
         }
-        self.bucket_mut(slot).put(slot.way.into(), &key, &entry);
+        self.bucket_mut(slot).put(slot.way.into(), &key, entry);
         self.restart(slot, now);
         true
     }

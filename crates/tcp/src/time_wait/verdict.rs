@@ -135,6 +135,9 @@ pub enum ResetReason {
     SynInWindow,
     /// Text in FIN-WAIT-2 after the user has closed: it is lost.
     TextAfterClose,
+    /// A segment of a connection that was reset here and is [kept](super::Entry::reset): the peer has yet to hear of it
+    /// (RFC 9293 3.5.1, half-open). The entry stays.
+    HalfOpen,
 }
 
 /// What becomes of a segment.
@@ -149,7 +152,7 @@ pub enum Verdict {
     Drop(DropReason),
     /// End TIME-WAIT; the segment is dropped.
     Kill(KillReason),
-    /// End TIME-WAIT and answer with the RST of RFC 9293 3.10.7.1.
+    /// End TIME-WAIT, but for [`ResetReason::HalfOpen`], and answer with the RST of RFC 9293 3.10.7.1.
     Reset(ResetReason),
     /// There is no TIME-WAIT: the rules of CLOSED and LISTEN apply.
     Closed,

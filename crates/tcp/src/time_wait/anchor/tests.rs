@@ -7,6 +7,7 @@ fn anchor(side: Side, ip: Ip, port: u16) -> Anchor {
         port,
         class: ClassId(0),
         fin_wait2_class: ClassId(0),
+        fin_wait2_recycled_class: ClassId(0),
         window: 65_535,
         window_shift: 0,
     }

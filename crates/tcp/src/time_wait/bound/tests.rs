@@ -174,6 +174,14 @@ fn what_is_not_known_waits_until_it_is_past() {
                 }
             );
             assert!(m.own(epoch, at.own) >= LIMIT);
+            // Nor does an incarnation that begins with it make it known.
+            for far in [1 << UNIT_SHIFT, 1 << 30, (1 << 31) - (1 << UNIT_SHIFT) - 1] {
+                let end = Positions {
+                    peer: at.peer + far,
+                    own: at.own + far,
+                };
+                assert!(m.ended(7, at).recycle(epoch, end, end).is_err(), "{far}");
+            }
         }
         let free = m.recycle(9, at, at).unwrap();
         assert!(free.own(9, at.own) < 1 << UNIT_SHIFT);

@@ -33,6 +33,7 @@ fn anchor(port: u16, window: u32) -> Anchor {
         port,
         class: ClassId(0),
         fin_wait2_class: ClassId(0),
+        fin_wait2_recycled_class: ClassId(0),
         window,
         window_shift: 0,
     }

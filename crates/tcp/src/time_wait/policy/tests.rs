@@ -906,6 +906,63 @@ fn fin_wait2_table() {
     );
 }
 
+/// A connection that was reset, and is kept: as CLOSED, but for a SYN.
+#[test]
+fn half_open_table() {
+    let kept = |ts_recent| Known {
+        entry: Entry {
+            reset: true,
+            recycled: true,
+            ..known(ts_recent).entry
+        },
+        ..known(ts_recent)
+    };
+    let half_open = Verdict::Reset(ResetReason::HalfOpen);
+    let with = |flags, seg| Seg { flags, ..seg };
+    let rows = [
+        // Where TIME-WAIT would acknowledge, restart or keep silent.
+        (fin(RN - 1, 0), half_open),
+        (ack(RN, SN, 0), half_open),
+        (ack(RN, SN + 1, 0), half_open),
+        (ack(RN - 5, SN, 5), half_open),
+        (ack(RN + W, SN, 5), half_open),
+        (with(Flags::FIN, fin(RN - 1, 0)), half_open),
+        (with(Flags::EMPTY, ack(RN, 0, 5)), half_open),
+        (with(Flags::SYN | Flags::ACK, ack(RN, SN, 0)), half_open),
+        (rst(RN), drop(D::RstExact)),
+        (rst(RN + 1), drop(D::RstInWindow)),
+        (rst(RN + W), drop(D::RstOutOfWindow)),
+        (
+            with(Flags::SYN | Flags::FIN, syn(RN, Some(TSR + 1))),
+            drop(D::SynFin),
+        ),
+    ];
+    for ts_recent in [None, Some(TSR)] {
+        for (seg, expected) in rows {
+            for val in [None, Some(TSR - 1), Some(TSR + 1)] {
+                let got = decision(&kept(ts_recent), Seg { val, ..seg });
+                assert_eq!(got, plain(expected), "{} {:?}", seg.seq, seg.flags);
+            }
+        }
+        // A SYN is judged as ever.
+        for seq in [RN - 1, RN, RN + HALF] {
+            for val in [None, Some(TSR - 1), Some(TSR), Some(TSR + 1)] {
+                let in_time_wait = Known {
+                    entry: Entry {
+                        reset: false,
+                        ..kept(ts_recent).entry
+                    },
+                    ..kept(ts_recent)
+                };
+                for rules in [Rules::SAFE, Rules::FAST_RECOVERY] {
+                    let got = by(&rules, &kept(ts_recent), syn(seq, val));
+                    assert_eq!(got, by(&rules, &in_time_wait, syn(seq, val)));
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     /// Whatever arrives: an answer never answers its like (no acknowledgment loop between two ends
     /// in TIME-WAIT), nothing but a whole FIN restarts, TS.Recent only grows.

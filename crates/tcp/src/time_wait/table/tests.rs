@@ -64,6 +64,7 @@ fn table<F: TestFamily>(capacity: usize, durations_ms: &[u64]) -> Table<F> {
                 port: LISTENER + class,
                 class: ClassId(class as u8),
                 fin_wait2_class: ClassId(class as u8),
+                fin_wait2_recycled_class: ClassId(class as u8),
                 window: 1 << 16,
                 window_shift: 0,
             };
@@ -100,6 +101,7 @@ fn entry(n: u32) -> Entry {
         movement: Movement::from_bits(if n.is_multiple_of(3) { n } else { 0 }),
         recycled: n.is_multiple_of(5),
         fin_wait2: n.is_multiple_of(7),
+        reset: n.is_multiple_of(11),
     }
 }
 
@@ -645,6 +647,7 @@ fn what_cannot_be_built_is_refused() {
         port: 1,
         class: ClassId(0),
         fin_wait2_class: ClassId(0),
+        fin_wait2_recycled_class: ClassId(0),
         window: 0,
         window_shift: 0,
     };
@@ -653,6 +656,7 @@ fn what_cannot_be_built_is_refused() {
         ip: V4::ip(1),
         class: ClassId(1),
         fin_wait2_class: ClassId(1),
+        fin_wait2_recycled_class: ClassId(1),
         ..anchor
     };
     assert_eq!(t.add_anchor(anchor), Err(AnchorError::UnknownClass));
