@@ -30,7 +30,9 @@ const LONGEST_STEP_OF_CLOCKS: u32 = (1 << 31) - (1 << 29);
 //= RFC 7323 5.4
 //# Based upon these considerations, we choose a timestamp clock frequency in the range 1 ms to 1 sec
 //# per tick.
-const FASTEST_TICKS_A_MS: u64 = 1_000;
+const FASTEST_TICK_NS: u64 = 1_000;
+/// A SYN may be so much faster than the last segment of the connection before was.
+const DELAYED: Duration = Duration::from_millis(1);
 
 /// What a recycle begins with.
 struct Granted {
@@ -88,8 +90,14 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             .map(|ts| ts.val);
         let age = self.core.time_wait.tables.age_at_most(found.slot);
         let bounded = if rules.bound {
-            self.core
-                .bounded(now, frame.hash, (found, known), (seq, val), reason, clock)
+            self.core.bounded(
+                now,
+                frame.hash,
+                (found, known, age),
+                (seq, val),
+                reason,
+                clock,
+            )
         } else {
             let iss = isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some());
             let movement = None;
@@ -263,7 +271,7 @@ impl Core {
         &mut self,
         now: Instant,
         hash: u64,
-        (found, known): (&Found, &Known),
+        (found, known, age): (&Found, &Known, Duration),
         (seq, val): (Seq, Option<u32>),
         reason: Recycle,
         clock: Seq,
@@ -279,7 +287,8 @@ impl Core {
                 && let Some(recent) = entry.ts_recent
             {
                 let step = val.wrapping_sub(recent);
-                if !self.time_wait.is_of_one_clock(hash, found.slot, step, now) {
+                let since = (found.slot, age, entry.recycled);
+                if !self.time_wait.is_of_one_clock(hash, since, step, now) {
                     self.other_clock(now, found)?;
                 }
             }
@@ -387,24 +396,24 @@ impl TimeWait {
         step <= MAX_STEP && self.ticks.take(hash, step, now)
     }
 
-    /// Whether a timestamp newer by `step` than an entry's proves something: it does where one clock counted both. Several hosts behind
+    /// Whether a timestamp newer by `step` than an entry's, of that age at most, proves something: it does where one clock counted both. Several hosts behind
     /// one address, or a random offset for each connection, step around the circle in a few incarnations, and then
     /// what is old is newer again. One such step is no harm within an MSL, if it leaves what was before it older.
     pub(super) fn is_of_one_clock(
         &mut self,
         hash: u64,
-        place: Place,
+        (place, age, recycled): (Place, Duration, bool),
         step: u32,
         now: Instant,
     ) -> bool {
-        let ticks = |age: Duration| age.as_millis() as u64 * FASTEST_TICKS_A_MS;
-        let surely = ticks(self.tables.age(place));
-        // The age is known to a tick of the table's, and in whole milliseconds. What it is in doubt by would come to a circle
-        // over many incarnations.
-        let at_most = ticks(self.tables.age_at_most(place)) + FASTEST_TICKS_A_MS;
+        let ticks = |age: Duration| age.as_nanos() as u64 / FASTEST_TICK_NS;
+        let surely = ticks(age.saturating_sub(self.tables.doubt(place)));
+        // What the age is in doubt by, by a tick of the table and by what the network delayed, would come to a circle over many
+        // incarnations.
         let beyond = u64::from(step).saturating_sub(surely);
         beyond == 0
-            || (u64::from(step) <= at_most && self.clocks.take(hash, beyond as u32, now))
-            || (step <= LONGEST_STEP_OF_CLOCKS && !self.tables.entry(place).recycled)
+            || (u64::from(step) <= ticks(age + DELAYED)
+                && self.clocks.take(hash, beyond as u32, now))
+            || (step <= LONGEST_STEP_OF_CLOCKS && !recycled)
     }
 }

@@ -171,8 +171,10 @@ impl Core {
         let newer = match (entry.ts_recent, header.options.timestamps) {
             (Some(ts_recent), Some(timestamps)) if timestamps.val != ts_recent => {
                 let step = timestamps.val.wrapping_sub(ts_recent);
+                let age = self.time_wait.tables.age_at_most(found.slot);
+                let since = (found.slot, age, entry.recycled);
                 let is_proof = !found.socket.rules.bound
-                    || (self.time_wait).is_of_one_clock(hash, found.slot, step, now)
+                    || (self.time_wait).is_of_one_clock(hash, since, step, now)
                     || now >= self.rested(&found);
                 Seq(timestamps.val).gt(Seq(ts_recent)) && is_proof
             }

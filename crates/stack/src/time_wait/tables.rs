@@ -286,6 +286,18 @@ impl<S: PartialEq> Tables<S> {
         )
     }
 
+    /// By how much its age is in doubt; see [`Table::doubt`].
+    pub(super) fn doubt(&self, place: Place) -> Duration {
+        let none = Duration::ZERO;
+        at!(
+            &self.v4,
+            &self.v6,
+            place,
+            |table, slot| table.doubt(slot),
+            none
+        )
+    }
+
     /// How long the entry has been there at most; see [`Table::age_at_most`].
     pub(super) fn age_at_most(&self, place: Place) -> Duration {
         let none = Duration::ZERO;

@@ -407,11 +407,15 @@ impl<F: Family> Table<F> {
     #[inline]
     #[must_use]
     pub fn age(&self, slot: Slot) -> Duration {
-        let class = self
-            .anchors
-            .class(self.bucket(slot).anchor(slot.way.into()));
-        let tick = Duration::from_nanos(self.expiry.tick_ns(class));
-        self.age_at_most(slot).saturating_sub(tick)
+        self.age_at_most(slot).saturating_sub(self.doubt(slot))
+    }
+
+    /// By how much the age of the entry at `slot` is in doubt: its tick.
+    #[inline]
+    #[must_use]
+    pub fn doubt(&self, slot: Slot) -> Duration {
+        let anchor = self.bucket(slot).anchor(slot.way.into());
+        self.tick(self.anchors.class(anchor))
     }
 
     /// The most that the age of the entry at `slot` may be: up to a tick less.
