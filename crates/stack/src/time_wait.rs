@@ -1,31 +1,26 @@
-//! TIME-WAIT around the table and the rules of `tcp::time_wait`: what a segment meets there, and what
-//! belongs to the sockets. Entering it is in [`enter`], recycling in [`recycle`], reuse by an active
-//! open in [`reuse`].
-
-use ::core::{mem, time::Duration};
+//! TIME-WAIT around the table and the rules of `tcp::time_wait`, and what belongs to the sockets. What a segment meets is in
+//! [`arrive`], entering in [`enter`], recycling in [`recycle`], reuse by an active open in [`reuse`].
 
 use tcp::time::Instant;
 use tcp::time_wait::{
-    AckLimiter, AckLimits, AckReason, Anchor, AnchorId, Arrived, ClassId, Config as TableConfig,
-    DropReason, Entry, Epochs, Incident, KillReason, Known, Pages, Permit, Probes, ResetReason,
-    RstRule, Rules, StepLimit, Verdict, decide,
+    AckLimiter, AckLimits, Anchor, AnchorId, ClassId, Config as TableConfig, Epochs, Pages, Probes,
+    Rules, StepLimit,
 };
-use tcp::{CloseReason, Config as TcpConfig, Segment, closed};
-use wire::tcp::{Flags, Header, Options, Timestamps};
+use tcp::{CloseReason, Config as TcpConfig};
 use wire::{FourTuple, Ip};
 
-use crate::application::Application;
 use crate::config::{Config, ConfigError, TimeWaitConfig};
 use crate::core::{Core, Fixed};
-use crate::frame::FramePool;
-use crate::parse::Parsed;
-use crate::stack::Stack;
 
+mod arrive;
 mod enter;
+mod events;
 mod recycle;
 mod reuse;
 mod tables;
 
+pub use events::{Outcome, TimeWaitEvent};
+use events::{UNTOLD, Untold};
 pub(crate) use reuse::Opening;
 pub(crate) use tables::Place;
 use tables::{Key, Tables};
@@ -56,18 +51,6 @@ pub(crate) struct TimeWait {
     untold: Vec<Untold>,
 }
 
-/// For so many incidents there is room from the start: four times what one call of [`Stack::flush`] may end before they are told.
-const UNTOLD: usize = 4096;
-
-/// An incident of a four-tuple in TIME-WAIT, and what was known of that.
-#[derive(Clone, Copy)]
-pub(super) struct Untold {
-    tuple: FourTuple,
-    entry: Option<Entry>,
-    incident: Incident,
-    allowed_at: Option<Instant>,
-}
-
 /// What belongs to the fixed side of four-tuples.
 #[derive(Clone, Copy, PartialEq)]
 struct Socket {
@@ -87,53 +70,6 @@ struct Found {
     window: u32,
     window_field: u16,
     socket: Socket,
-}
-
-/// A decision about a connection in TIME-WAIT, as it is made: all that [`Counters`](tcp::time_wait::Counters)
-/// counts. For whoever wants to trace them.
-#[derive(Clone, Copy, Debug)]
-pub struct TimeWaitEvent<'a> {
-    /// When.
-    pub at: Instant,
-    /// The four-tuple, local side first.
-    pub tuple: &'a FourTuple,
-    /// The segment. None: the connection that had taken the four-tuple over came to its end.
-    pub segment: Option<Arrived<'a>>,
-    /// What was known of the connection before, if it still was.
-    pub entry: Option<&'a Entry>,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What a decision came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Outcome {
-    /// What became of a segment that the rules judged.
-    pub verdict: Option<Verdict>,
-    /// What the limits said to the acknowledgment.
-    pub permit: Option<Permit>,
-    /// What else there is to say.
-    pub incident: Option<Incident>,
-    /// When a SYN may recycle that met the recycling bound.
-    pub allowed_at: Option<Instant>,
-}
-
-impl From<Verdict> for Outcome {
-    fn from(verdict: Verdict) -> Outcome {
-        Outcome {
-            verdict: Some(verdict),
-            ..Outcome::default()
-        }
-    }
-}
-
-impl From<Incident> for Outcome {
-    fn from(incident: Incident) -> Outcome {
-        Outcome {
-            incident: Some(incident),
-            ..Outcome::default()
-        }
-    }
 }
 
 impl TimeWait {
@@ -334,31 +270,6 @@ impl TimeWait {
         }
     }
 
-    /// Something happened away from the application.
-    fn note(&mut self, tuple: FourTuple, entry: Option<Entry>, incident: Incident) {
-        self.untold.push(Untold {
-            tuple,
-            entry,
-            incident,
-            allowed_at: None,
-        });
-    }
-
-    /// The turn of a local socket came, and it may not be used, before `until` if that is known.
-    pub(crate) fn note_put_off(&mut self, tuple: FourTuple, until: Option<Instant>) {
-        self.untold.push(Untold {
-            tuple,
-            entry: None,
-            incident: Incident::PutOff,
-            allowed_at: until,
-        });
-    }
-
-    /// A connection was reset whose SYN only its timestamp had proven new.
-    pub(crate) fn note_unproven_reset(&mut self, tuple: FourTuple) {
-        self.note(tuple, None, Incident::ResetUnproven);
-    }
-
     /// A receive burst begins: an entry gets at most one acknowledgment in it.
     pub(crate) fn begin_burst(&mut self) {
         self.acks.begin_burst();
@@ -390,265 +301,5 @@ impl Core {
             CloseReason::DataLost => count.closed_data_lost += 1,
             _ => count.closed_aborted += 1,
         }
-    }
-
-    /// A segment has ended what an entry stands for. One in FIN-WAIT-2 that had recycled is kept all the same, as
-    /// [`Core::keep_recycled`] does.
-    fn end_or_keep(
-        &mut self,
-        found: &Found,
-        entry: &Entry,
-        reason: CloseReason,
-        now: Instant,
-    ) -> Option<Incident> {
-        let tables = &mut self.time_wait.tables;
-        if !entry.fin_wait2 {
-            tables.remove(found.slot);
-            return None;
-        }
-        let keeps = found.socket.rules.bound && entry.recycled;
-        let kept = Entry {
-            rcv_nxt: entry.rcv_nxt + found.window,
-            fin_wait2: false,
-            reset: true,
-            ..*entry
-        };
-        let is_kept = if keeps {
-            tables.finish(found.slot, &kept, now)
-        } else {
-            tables.remove(found.slot);
-            false
-        };
-        self.counters.host.time_wait_entered += u64::from(is_kept);
-        self.count_orphan(reason);
-        is_kept.then_some(Incident::KeptAfterReset)
-    }
-
-    /// What the rules need to know of an entry.
-    #[inline(always)] // its result is large
-    fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
-        // Only one rule asks for it.
-        let age = match found.socket.rules.rst {
-            RstRule::IgnoreBriefly => self.time_wait.tables.age(found.slot),
-            _ => Duration::ZERO,
-        };
-        Known {
-            entry: self.time_wait.tables.entry(found.slot),
-            window: found.window,
-            would_use_timestamps: match self.has_sockets {
-                true => self.would_use_timestamps(tuple),
-                false => found.socket.timestamps,
-            },
-            age,
-            ts_recent_age: Duration::ZERO,
-        }
-    }
-
-    /// Whether a SYN with timestamps would be answered with them: by who listens now, which may not
-    /// be who accepted the connection in TIME-WAIT.
-    #[cold]
-    fn would_use_timestamps(&self, tuple: &FourTuple) -> bool {
-        self.listener_for(tuple).is_some_and(|id| {
-            let config = self.listeners[id.place()].config.of(tuple.local);
-            self.tcp_configs[usize::from(config)].timestamps
-        })
-    }
-}
-
-impl<A: Application, P: FramePool> Stack<A, P> {
-    /// What a segment for a four-tuple in TIME-WAIT meets. `false`: there is no such entry.
-    pub(crate) fn on_time_wait(
-        &mut self,
-        now: Instant,
-        frame: &Parsed,
-        segment: &Segment<'_>,
-    ) -> bool {
-        let core = &mut self.core;
-        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
-            return false;
-        };
-        let known = core.known(&found, &frame.tuple);
-        let arrived = Arrived {
-            header: segment.header,
-            text_len: segment.payload.len() as u32,
-        };
-        let decision = decide(&found.socket.rules, &known, &arrived);
-        let mut entry = known.entry;
-        if let Some(ts_recent) = decision.ts_recent {
-            core.time_wait.tables.set_ts_recent(found.slot, ts_recent);
-            entry.ts_recent = Some(ts_recent);
-        }
-        if decision.verdict == Verdict::Ack(AckReason::FirstFin) {
-            // Where there is no TIME-WAIT, the FIN is acknowledged all the same, this once.
-            entry.rcv_nxt += 1;
-            entry.fin_wait2 = false;
-            if entry.ts_recent.is_none() && found.socket.rules.bound {
-                entry.recycled |= !found.socket.timestamps;
-            }
-            let kept = core.time_wait.tables.finish(found.slot, &entry, now);
-            core.counters.host.time_wait_entered += u64::from(kept);
-            core.count_orphan(CloseReason::Normal);
-        } else if decision.restart {
-            core.time_wait.tables.restart(found.slot, now);
-        }
-        let outcome = match decision.verdict {
-            Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
-            Verdict::Ack(reason) => self.acknowledge(now, frame, &found, &entry, reason),
-            //= RFC 1337 3
-            //# Ignore RST segments in TIME-WAIT state.
-            //
-            // But for the one that answers the acknowledgment of a refused SYN.
-            Verdict::Drop(DropReason::RstExact) if core.time_wait.probes.take(frame.hash, now) => {
-                core.time_wait.tables.remove(found.slot);
-                core.time_wait.acks.forget(frame.hash, now);
-                Verdict::Kill(KillReason::SynProbe).into()
-            }
-            Verdict::Drop(_) => decision.verdict.into(),
-            Verdict::Kill(_) => {
-                let incident = core.end_or_keep(&found, &entry, CloseReason::Reset, now);
-                core.time_wait.acks.forget(frame.hash, now);
-                Outcome {
-                    incident,
-                    ..decision.verdict.into()
-                }
-            }
-            Verdict::Reset(reason) => {
-                let incident = match reason {
-                    ResetReason::HalfOpen => None,
-                    _ => core.end_or_keep(&found, &entry, CloseReason::DataLost, now),
-                };
-                let reset = match reason {
-                    ResetReason::SynInWindow | ResetReason::HalfOpen => closed::on_segment(segment),
-                    // The connection's own, as long as it was one.
-                    ResetReason::TextAfterClose => Some(reset(&frame.tuple, &entry)),
-                };
-                if let Some(reset) = reset {
-                    self.reset(now, frame.src_mac, &frame.tuple, &reset);
-                }
-                Outcome {
-                    incident,
-                    ..decision.verdict.into()
-                }
-            }
-            Verdict::Closed => {
-                core.time_wait.tables.remove(found.slot);
-                return false;
-            }
-        };
-        self.decided(
-            now,
-            &frame.tuple,
-            Some(arrived),
-            Some(&known.entry),
-            outcome,
-        );
-        true
-    }
-
-    /// Counts and tells what happened away from the application.
-    #[inline]
-    pub(crate) fn tell_incidents(&mut self, now: Instant) {
-        if !self.core.time_wait.untold.is_empty() {
-            self.tell_untold(now);
-        }
-    }
-
-    #[cold]
-    fn tell_untold(&mut self, now: Instant) {
-        let mut untold = mem::take(&mut self.core.time_wait.untold);
-        for what in untold.drain(..) {
-            let outcome = Outcome {
-                allowed_at: what.allowed_at,
-                ..what.incident.into()
-            };
-            self.decided(now, &what.tuple, None, what.entry.as_ref(), outcome);
-        }
-        self.core.time_wait.untold = untold;
-    }
-
-    /// A decision was made: it is counted, and told.
-    pub(super) fn decided(
-        &mut self,
-        at: Instant,
-        tuple: &FourTuple,
-        segment: Option<Arrived<'_>>,
-        entry: Option<&Entry>,
-        outcome: Outcome,
-    ) {
-        let count = &mut self.core.counters.time_wait;
-        outcome.verdict.iter().for_each(|v| count.record(*v));
-        outcome.permit.iter().for_each(|p| count.record_permit(*p));
-        let incidents = outcome.incident.iter();
-        incidents.for_each(|i| count.record_incident(*i));
-        self.app.on_time_wait(&TimeWaitEvent {
-            at,
-            tuple,
-            segment,
-            entry,
-            outcome,
-        });
-    }
-
-    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.
-    fn acknowledge(
-        &mut self,
-        now: Instant,
-        frame: &Parsed,
-        found: &Found,
-        entry: &Entry,
-        reason: AckReason,
-    ) -> Outcome {
-        let core = &mut self.core;
-        let probing = found.socket.rules.syn_probe;
-        let permit = core.time_wait.acks.permit(reason, probing, frame.hash, now);
-        let outcome = Outcome {
-            verdict: Some(Verdict::Ack(reason)),
-            permit: Some(permit),
-            ..Outcome::default()
-        };
-        if permit != Permit::Send {
-            return outcome;
-        }
-        if probing {
-            if reason.refuses_syn() {
-                core.time_wait.probes.grant(frame.hash, now);
-            } else {
-                core.time_wait.probes.cancel(frame.hash, now);
-            }
-        }
-        let timestamps = entry.ts_recent.map(|ecr| Timestamps {
-            val: core
-                .ts_clock
-                .at(now)
-                .wrapping_add(core.secret.numbers(&frame.tuple).ts_offset),
-            ecr,
-        });
-        let header = Header {
-            src_port: frame.tuple.local_port,
-            dst_port: frame.tuple.remote_port,
-            seq: entry.snd_nxt,
-            ack: entry.rcv_nxt,
-            flags: Flags::ACK,
-            window: found.window_field,
-            urgent: 0,
-            options: Options {
-                timestamps,
-                ..Options::NONE
-            },
-        };
-        self.reply(frame.src_mac, &frame.tuple, &header);
-        outcome
-    }
-}
-
-/// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>`.
-fn reset(tuple: &FourTuple, entry: &Entry) -> Header {
-    Header {
-        src_port: tuple.local_port,
-        dst_port: tuple.remote_port,
-        seq: entry.snd_nxt,
-        ack: entry.rcv_nxt,
-        flags: Flags::RST | Flags::ACK,
-        ..Header::default()
     }
 }
