@@ -39,8 +39,9 @@ pub(crate) struct TimeWait {
     probes: Probes,
     /// Steps within a tick of the peer's clock.
     ticks: StepLimit,
-    /// Steps of the peer's clock.
+    /// Steps of the peer's clock, and those of clocks that are faster than a millisecond.
     clocks: StepLimit,
+    fast_clocks: StepLimit,
     /// Connections whose FIN-WAIT-2 expired in the tables, as far as they are counted.
     orphans_expired: u64,
     /// Sockets were made at run time: a four-tuple may have an anchor on either side, and a socket
@@ -113,6 +114,7 @@ impl TimeWait {
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
             ticks: StepLimit::ticks(),
             clocks: StepLimit::none(),
+            fast_clocks: StepLimit::none(),
             orphans_expired: 0,
             several: false,
             untold: Vec::with_capacity(UNTOLD),
@@ -159,6 +161,7 @@ impl TimeWait {
         }
         if rules.bound && !self.clocks.covers(msl_ms) {
             self.clocks = StepLimit::clocks(msl_ms);
+            self.fast_clocks = StepLimit::fast_clocks(msl_ms);
         }
         let socket = Socket {
             rules,
@@ -218,9 +221,9 @@ impl TimeWait {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let steps = self.ticks.allocated_bytes() + self.clocks.allocated_bytes();
-        let limits = self.probes.allocated_bytes() + self.acks.allocated_bytes() + steps;
-        self.tables.allocated_bytes() + limits
+        let steps = [&self.ticks, &self.clocks, &self.fast_clocks].map(StepLimit::allocated_bytes);
+        let limits = self.probes.allocated_bytes() + self.acks.allocated_bytes();
+        self.tables.allocated_bytes() + limits + steps.iter().sum::<usize>()
     }
 
     #[inline]
@@ -254,11 +257,11 @@ impl TimeWait {
         })
     }
 
-    /// Ends the TIME-WAIT of a four-tuple, if it lasts; `place` is where its entry was.
+    /// Ends the TIME-WAIT of a four-tuple, if it has one; `place` is where its entry was.
     #[inline]
     fn end(&mut self, place: Option<Place>, hash: u64, tuple: &FourTuple, now: Instant) {
         match place {
-            Some(place) if self.tables.holds(place, tuple, now) => self.tables.remove(place),
+            Some(place) if self.tables.remove_of(place, tuple) => {}
             _ => self.seek_and_end(hash, tuple, now),
         }
     }

@@ -48,7 +48,7 @@ pub use policy::{Arrived, Known, decide};
 pub use probe::Probes;
 pub use rules::{Contradiction, IssRule, Policy, RstRule, Rules, SynRefusal};
 pub use step_limit::StepLimit;
-pub use table::{Entry, Evicted, Inserted, MAX_BUCKETS, PROBE_LIMIT, Slot, Stats, Table};
+pub use table::{Age, Entry, Evicted, Inserted, MAX_BUCKETS, PROBE_LIMIT, Slot, Stats, Table};
 pub use verdict::{AckReason, Decision, DropReason, KillReason, Recycle, ResetReason, Verdict};
 
 /// Connections over IPv4 in TIME-WAIT.

@@ -4,8 +4,8 @@ use ::core::time::Duration;
 
 use tcp::time::Instant;
 use tcp::time_wait::{
-    AckReason, Arrived, DropReason, Entry, Incident, KillReason, Known, Permit, ResetReason,
-    RstRule, Verdict, decide,
+    AckReason, Arrived, Decision, DropReason, Entry, Incident, KillReason, Known, Permit,
+    ResetReason, RstRule, Verdict, decide,
 };
 use tcp::{CloseReason, Segment, closed};
 use wire::FourTuple;
@@ -56,7 +56,9 @@ impl Core {
     pub(super) fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
         // Only one rule asks for it.
         let age = match found.socket.rules.rst {
-            RstRule::IgnoreBriefly => self.time_wait.tables.age(found.slot),
+            RstRule::IgnoreBriefly => {
+                Duration::from_nanos(self.time_wait.tables.age(found.slot).at_least_ns)
+            }
             _ => Duration::ZERO,
         };
         Known {
@@ -100,7 +102,38 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             text_len: segment.payload.len() as u32,
         };
         let decision = decide(&found.socket.rules, &known, &arrived);
-        let mut entry = known.entry;
+        let outcome = match decision.verdict {
+            // The usual one.
+            Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
+            Verdict::Closed => {
+                core.time_wait.tables.remove(found.slot);
+                return false;
+            }
+            _ => self.answer(now, frame, segment, &found, &known.entry, &decision),
+        };
+        self.decided(
+            now,
+            &frame.tuple,
+            Some(arrived),
+            Some(&known.entry),
+            outcome,
+        );
+        true
+    }
+
+    /// What a segment meets that opens nothing.
+    #[inline(never)] // so that a SYN that does is not delayed by what it needs
+    fn answer(
+        &mut self,
+        now: Instant,
+        frame: &Parsed,
+        segment: &Segment<'_>,
+        found: &Found,
+        known: &Entry,
+        decision: &Decision,
+    ) -> Outcome {
+        let core = &mut self.core;
+        let mut entry = *known;
         if let Some(ts_recent) = decision.ts_recent {
             core.time_wait.tables.set_ts_recent(found.slot, ts_recent);
             entry.ts_recent = Some(ts_recent);
@@ -118,9 +151,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         } else if decision.restart {
             core.time_wait.tables.restart(found.slot, now);
         }
-        let outcome = match decision.verdict {
-            Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
-            Verdict::Ack(reason) => self.acknowledge(now, frame, &found, &entry, reason),
+        match decision.verdict {
+            Verdict::Ack(reason) => self.acknowledge(now, frame, found, &entry, reason),
             //= RFC 1337 3
             //# Ignore RST segments in TIME-WAIT state.
             //
@@ -130,9 +162,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 core.time_wait.acks.forget(frame.hash, now);
                 Verdict::Kill(KillReason::SynProbe).into()
             }
-            Verdict::Drop(_) => decision.verdict.into(),
             Verdict::Kill(_) => {
-                let incident = core.end_or_keep(&found, &entry, CloseReason::Reset, now);
+                let incident = core.end_or_keep(found, &entry, CloseReason::Reset, now);
                 core.time_wait.acks.forget(frame.hash, now);
                 Outcome {
                     incident,
@@ -142,7 +173,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             Verdict::Reset(reason) => {
                 let incident = match reason {
                     ResetReason::HalfOpen => None,
-                    _ => core.end_or_keep(&found, &entry, CloseReason::DataLost, now),
+                    _ => core.end_or_keep(found, &entry, CloseReason::DataLost, now),
                 };
                 let reset = match reason {
                     ResetReason::SynInWindow | ResetReason::HalfOpen => closed::on_segment(segment),
@@ -157,19 +188,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                     ..decision.verdict.into()
                 }
             }
-            Verdict::Closed => {
-                core.time_wait.tables.remove(found.slot);
-                return false;
-            }
-        };
-        self.decided(
-            now,
-            &frame.tuple,
-            Some(arrived),
-            Some(&known.entry),
-            outcome,
-        );
-        true
+            Verdict::Drop(_) | Verdict::Recycle(_) | Verdict::Closed => decision.verdict.into(),
+        }
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as far as the limits permit.

@@ -62,7 +62,10 @@ impl Core {
     #[cold]
     fn count_evicted(&mut self, tuple: FourTuple, entry: Entry, age: Duration) {
         self.counters.host.time_wait_evicted += 1;
-        self.counters.time_wait.evicted_age.record(age);
+        self.counters
+            .time_wait
+            .evicted_age
+            .record(age.as_nanos() as u64);
         self.time_wait.note(tuple, Some(entry), Incident::Evicted);
         if entry.fin_wait2 {
             self.count_orphan(CloseReason::Aborted);

@@ -1,19 +1,17 @@
 //! A SYN that is proven new takes over a four-tuple in TIME-WAIT; and gives it back if it was not.
 
-use core::time::Duration;
-
 use tcp::Segment;
 use tcp::time::Instant;
 use tcp::time_wait::bound::{Exceeded, MAX_STEP, UNCOUNTED};
 use tcp::time_wait::isn::{self, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
-    AckReason, Arrived, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle, Space,
-    SynRefusal, Verdict, decide,
+    AckReason, Age, Arrived, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle,
+    Space, SynRefusal, Verdict, decide,
 };
 use wire::Seq;
 use wire::tcp::Flags;
 
-use super::{Found, Outcome, Place, Socket, TimeWait};
+use super::{Found, Outcome, Socket, TimeWait};
 use crate::application::Application;
 use crate::core::Core;
 use crate::frame::FramePool;
@@ -24,15 +22,16 @@ use crate::stack::Stack;
 /// The slowest timestamp clock ticks once a second (RFC 7323 5.4).
 const SLOWEST_TICK_MS: u64 = 1_000;
 /// From one clock to another: 2^31 less what clocks may go on by in an MSL, so that what was before it stays older: 2^28 microseconds of
-/// time, as long as an MSL is not longer than that, and 2^28 that [`StepLimit::clocks`](tcp::time_wait::StepLimit::clocks) allows beyond it.
-const LONGEST_STEP_OF_CLOCKS: u32 = (1 << 31) - (1 << 29);
+/// time, as long as an MSL is not longer than that, and 2^29 that the two [`StepLimit`](tcp::time_wait::StepLimit) allow beyond it.
+const LONGEST_STEP_OF_CLOCKS: u64 = (1 << 31) - (1 << 29) - (1 << 28);
 /// Clocks of a microsecond are the fastest seen.
 //= RFC 7323 5.4
 //# Based upon these considerations, we choose a timestamp clock frequency in the range 1 ms to 1 sec
 //# per tick.
 const FASTEST_TICK_NS: u64 = 1_000;
+const USUAL_TICK_NS: u64 = 1_000_000;
 /// A SYN may be so much faster than the last segment of the connection before was.
-const DELAYED: Duration = Duration::from_millis(1);
+const DELAYED_NS: u64 = 1_000_000;
 
 /// What a recycle begins with.
 struct Granted {
@@ -88,38 +87,45 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         let val = offered
             .filter(|_| known.would_use_timestamps)
             .map(|ts| ts.val);
-        let age = self.core.time_wait.tables.age_at_most(found.slot);
-        let bounded = if rules.bound {
-            self.core.bounded(
-                now,
-                frame.hash,
-                (found, known, age),
-                (seq, val),
-                reason,
-                clock,
-            )
-        } else {
-            let iss = isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some());
-            let movement = None;
-            Ok(Granted { iss, movement })
+        let age = self.core.time_wait.tables.age(found.slot);
+        let mut granted = Granted {
+            iss: isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some()),
+            movement: None,
         };
-        let granted = match bounded {
-            Ok(granted) => granted,
-            Err(Refused { why, allowed_at }) => {
-                let answers = (AckReason::SynBound, DropReason::SynBound);
-                return Outcome {
-                    incident: Some(why),
-                    allowed_at: Some(allowed_at),
-                    ..self.refuse(now, frame, (found, known), answers)
-                };
+        let bounded = match (reason, val) {
+            _ if !rules.bound => Ok(()),
+            (Recycle::NewerTimestamp, Some(val)) => {
+                let step = val.wrapping_sub(known.entry.ts_recent.unwrap_or(val));
+                let since = (age, known.entry.recycled);
+                let time_wait = &mut self.core.time_wait;
+                match time_wait.is_of_one_clock(frame.hash, since, step, now) {
+                    true => Ok(()),
+                    false => self.core.other_clock(now, found),
+                }
+            }
+            (_, Some(_)) => {
+                let hash = frame.hash;
+                (self.core).bounded_beside_timestamps(now, hash, (found, known), seq, reason)
+            }
+            (_, None) => {
+                let bounded = self.core.bounded(now, (found, known), seq, clock);
+                bounded.map(|by_numbers| granted = by_numbers)
             }
         };
+        if let Err(Refused { why, allowed_at }) = bounded {
+            let answers = (AckReason::SynBound, DropReason::SynBound);
+            return Outcome {
+                incident: Some(why),
+                allowed_at: Some(allowed_at),
+                ..self.refuse(now, frame, (found, known), answers)
+            };
+        }
         let Some(index) = self.accept(now, id, frame, segment, granted.iss, numbers.ts_offset)
         else {
             return Verdict::Drop(DropReason::SynBacklogFull).into();
         };
         let core = &mut self.core;
-        core.counters.time_wait.reuse_age.record(age);
+        core.counters.time_wait.reuse_age.record(age.at_most_ns);
         let movement = match core.time_wait.several {
             true => core.movement_in_its_socket(now, index, found, known, granted.movement),
             false => granted.movement,
@@ -266,14 +272,48 @@ impl Core {
         })
     }
 
-    /// What a SYN with number `seq` begins with if the recycling bound allows it.
-    fn bounded(
+    /// Whether a SYN with number `seq` may recycle whose timestamp is not newer than the last, or the first.
+    fn bounded_beside_timestamps(
         &mut self,
         now: Instant,
         hash: u64,
-        (found, known, age): (&Found, &Known, Duration),
-        (seq, val): (Seq, Option<u32>),
+        (found, known): (&Found, &Known),
+        seq: Seq,
         reason: Recycle,
+    ) -> Result<(), Refused> {
+        let socket = &found.socket;
+        let entry = &known.entry;
+        let at = Positions {
+            peer: entry.rcv_nxt,
+            own: entry.snd_nxt,
+        };
+        if entry.ts_recent.is_none() && entry.recycled {
+            // The connection before has none to compare with, and one before it had: the SYN may be that one's.
+            let epoch = socket.epochs.at(now);
+            let to = Positions { peer: seq, ..at };
+            let moved = entry.movement.recycle(epoch, at, to);
+            moved.map_err(|exceeded| Refused::beyond(socket, exceeded))?;
+        }
+        // PAWS drops what is of an earlier tick, and without timestamps at all. Within a tick
+        // the numbers must tell.
+        let step = seq.offset_from(entry.rcv_nxt);
+        if reason == Recycle::EqualTimestamp
+            && !self.time_wait.may_step_within_tick(hash, step, now)
+        {
+            return Err(Refused {
+                why: Incident::BoundTick,
+                allowed_at: now.plus_millis(SLOWEST_TICK_MS),
+            });
+        }
+        Ok(())
+    }
+
+    /// What a SYN with number `seq` and no timestamp begins with if the recycling bound allows it.
+    fn bounded(
+        &self,
+        now: Instant,
+        (found, known): (&Found, &Known),
+        seq: Seq,
         clock: Seq,
     ) -> Result<Granted, Refused> {
         let socket = &found.socket;
@@ -282,39 +322,6 @@ impl Core {
             peer: entry.rcv_nxt,
             own: entry.snd_nxt,
         };
-        if let Some(val) = val {
-            if reason == Recycle::NewerTimestamp
-                && let Some(recent) = entry.ts_recent
-            {
-                let step = val.wrapping_sub(recent);
-                let since = (found.slot, age, entry.recycled);
-                if !self.time_wait.is_of_one_clock(hash, since, step, now) {
-                    self.other_clock(now, found)?;
-                }
-            }
-            if entry.ts_recent.is_none() && entry.recycled {
-                // The connection before has none to compare with, and one before it had: the SYN may be that one's.
-                let epoch = socket.epochs.at(now);
-                let to = Positions { peer: seq, ..at };
-                let moved = entry.movement.recycle(epoch, at, to);
-                moved.map_err(|exceeded| Refused::beyond(socket, exceeded))?;
-            }
-            // PAWS drops what is of an earlier tick, and without timestamps at all. Within a tick
-            // the numbers must tell.
-            let step = seq.offset_from(entry.rcv_nxt);
-            if reason == Recycle::EqualTimestamp
-                && !self.time_wait.may_step_within_tick(hash, step, now)
-            {
-                return Err(Refused {
-                    why: Incident::BoundTick,
-                    allowed_at: now.plus_millis(SLOWEST_TICK_MS),
-                });
-            }
-            return Ok(Granted {
-                iss: isn::iss(socket.rules.iss, entry.snd_nxt, clock, true),
-                movement: None,
-            });
-        }
         let epoch = socket.epochs.at(now);
         let mut movement = entry.movement;
         if entry.ts_recent.is_some() {
@@ -396,24 +403,31 @@ impl TimeWait {
         step <= MAX_STEP && self.ticks.take(hash, step, now)
     }
 
-    /// Whether a timestamp newer by `step` than an entry's, of that age at most, proves something: it does where one clock counted both. Several hosts behind
-    /// one address, or a random offset for each connection, step around the circle in a few incarnations, and then
-    /// what is old is newer again. One such step is no harm within an MSL, if it leaves what was before it older.
+    /// Whether a timestamp newer by `step` than an entry's, of that age, proves something: it does where one clock counted
+    /// both. Several hosts behind one address, or a random offset for each connection, step around the circle in a few
+    /// incarnations, and then what is old is newer again. One such step is no harm within an MSL, if it leaves what was
+    /// before it older.
     pub(super) fn is_of_one_clock(
         &mut self,
         hash: u64,
-        (place, age, recycled): (Place, Duration, bool),
+        (age, recycled): (Age, bool),
         step: u32,
         now: Instant,
     ) -> bool {
-        let ticks = |age: Duration| age.as_nanos() as u64 / FASTEST_TICK_NS;
-        let surely = ticks(age.saturating_sub(self.tables.doubt(place)));
+        let step = u64::from(step);
+        if step <= age.at_least_ns / FASTEST_TICK_NS {
+            return true;
+        }
         // What the age is in doubt by, by a tick of the table and by what the network delayed, would come to a circle over many
         // incarnations.
-        let beyond = u64::from(step).saturating_sub(surely);
-        beyond == 0
-            || (u64::from(step) <= ticks(age + DELAYED)
-                && self.clocks.take(hash, beyond as u32, now))
+        let at_most_ns = age.at_most_ns + DELAYED_NS;
+        let (tick_ns, limit) = if step <= at_most_ns / USUAL_TICK_NS {
+            (USUAL_TICK_NS, &mut self.clocks)
+        } else {
+            (FASTEST_TICK_NS, &mut self.fast_clocks)
+        };
+        let beyond = step.saturating_sub(age.at_least_ns / tick_ns);
+        (step <= at_most_ns / tick_ns && limit.take(hash, beyond as u32, now))
             || (step <= LONGEST_STEP_OF_CLOCKS && !recycled)
     }
 }

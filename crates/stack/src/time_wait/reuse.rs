@@ -150,8 +150,8 @@ impl Core {
         if now < from {
             return Err(from);
         }
-        let age = self.time_wait.tables.age_at_most(slot);
-        self.counters.time_wait.reuse_age.record(age);
+        let age = self.time_wait.tables.age(slot);
+        self.counters.time_wait.reuse_age.record(age.at_most_ns);
         self.counters.host.time_wait_local_reuse += 1;
         self.time_wait
             .note(*tuple, Some(entry), Incident::TakenOver);
@@ -171,8 +171,7 @@ impl Core {
         let newer = match (entry.ts_recent, header.options.timestamps) {
             (Some(ts_recent), Some(timestamps)) if timestamps.val != ts_recent => {
                 let step = timestamps.val.wrapping_sub(ts_recent);
-                let age = self.time_wait.tables.age_at_most(found.slot);
-                let since = (found.slot, age, entry.recycled);
+                let since = (self.time_wait.tables.age(found.slot), entry.recycled);
                 let is_proof = !found.socket.rules.bound
                     || (self.time_wait).is_of_one_clock(hash, since, step, now)
                     || now >= self.rested(&found);

@@ -5,8 +5,8 @@ use ::core::time::Duration;
 
 use tcp::time::Instant;
 use tcp::time_wait::{
-    Anchor, AnchorError, AnchorId, Anchors, Config, Entry, Family, Inserted, Side, Slot, Stats,
-    Table, V4, V6,
+    Age, Anchor, AnchorError, AnchorId, Anchors, Config, Entry, Family, Inserted, Side, Slot,
+    Stats, Table, V4, V6,
 };
 use wire::{FourTuple, Ip};
 
@@ -219,14 +219,14 @@ impl<S: PartialEq> Tables<S> {
         }
     }
 
-    /// Whether the entry of the tuple is still at a place of before.
+    /// Removes the entry of the tuple if it is still at a place of before; see [`Table::remove_of`].
     #[inline]
-    pub(super) fn holds(&mut self, place: Place, tuple: &FourTuple, now: Instant) -> bool {
+    pub(super) fn remove_of(&mut self, place: Place, tuple: &FourTuple) -> bool {
         at!(
             &mut self.v4,
             &mut self.v6,
             place,
-            |table, slot| table.holds(slot, tuple, now),
+            |table, slot| table.remove_of(slot, tuple),
             false
         )
     }
@@ -286,33 +286,9 @@ impl<S: PartialEq> Tables<S> {
         )
     }
 
-    /// By how much its age is in doubt; see [`Table::doubt`].
-    pub(super) fn doubt(&self, place: Place) -> Duration {
-        let none = Duration::ZERO;
-        at!(
-            &self.v4,
-            &self.v6,
-            place,
-            |table, slot| table.doubt(slot),
-            none
-        )
-    }
-
-    /// How long the entry has been there at most; see [`Table::age_at_most`].
-    pub(super) fn age_at_most(&self, place: Place) -> Duration {
-        let none = Duration::ZERO;
-        at!(
-            &self.v4,
-            &self.v6,
-            place,
-            |table, slot| table.age_at_most(slot),
-            none
-        )
-    }
-
-    /// How long the entry has been there at least; see [`Table::age`].
-    pub(super) fn age(&self, place: Place) -> Duration {
-        let none = Duration::ZERO;
+    /// How long the entry has been there; see [`Table::age`].
+    pub(super) fn age(&self, place: Place) -> Age {
+        let none = Age::default();
         at!(
             &self.v4,
             &self.v6,

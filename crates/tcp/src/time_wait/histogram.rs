@@ -1,7 +1,5 @@
 //! How old entries were when they went: a histogram of fixed, logarithmically spaced buckets.
 
-use core::time::Duration;
-
 /// Buckets: the first for ages below a millisecond, each of the others four times as far as the one
 /// before, the last without an end.
 pub const BUCKETS: usize = 14;
@@ -12,10 +10,10 @@ pub const BUCKETS: usize = 14;
 pub struct Ages(pub [u64; BUCKETS]);
 
 impl Ages {
-    /// Counts one.
+    /// Counts one, by its age in nanoseconds.
     #[inline]
-    pub fn record(&mut self, age: Duration) {
-        let ms = age.as_millis().min(u128::from(u64::MAX)) as u64;
+    pub fn record(&mut self, age_ns: u64) {
+        let ms = age_ns / 1_000_000;
         let bucket = ms.checked_ilog2().map_or(0, |log| 1 + log as usize / 2);
         self.0[bucket.min(BUCKETS - 1)] += 1;
     }
@@ -74,10 +72,10 @@ mod tests {
             } else {
                 Ages::bound_ms(bucket - 1).unwrap()
             };
-            let last = Ages::bound_ms(bucket).map_or(u64::MAX, |b| b - 1);
+            let last = Ages::bound_ms(bucket).map_or(u64::MAX / 1_000_000, |b| b - 1);
             for ms in [from, last] {
                 let mut ages = Ages::default();
-                ages.record(Duration::from_millis(ms));
+                ages.record(ms * 1_000_000);
                 assert_eq!(ages.0[bucket], 1, "{ms} ms");
                 seen += ages.total();
             }

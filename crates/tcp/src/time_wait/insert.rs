@@ -208,7 +208,7 @@ impl<F: Family> Table<F> {
         let evicted = Evicted {
             key: bucket.key(way),
             entry: bucket.entry(way),
-            age: self.age_at_most(slot),
+            age: Duration::from_nanos(self.age(slot).at_most_ns),
             left: Duration::from_nanos(left),
         };
         self.vacate(slot);

@@ -34,13 +34,20 @@ impl StepLimit {
         StepLimit::new(1_024, 1_000, 1 << 29)
     }
 
-    /// For the timestamps of peers, beyond what their clocks have surely gone on by: less than 2^28 in any MSL.
+    /// For the timestamps of peers beyond what time has surely gone on by, as far as a clock of a millisecond might have: less than
+    /// 2^28 in any MSL.
     ///
-    /// A clock of a microsecond goes on by 375,000 more at most where TIME-WAIT lasts for 60 s, which is known to
-    /// 375 ms; a place has room for hundreds of those in an MSL of 30 s, and is shared by one in 65,536 four-tuples. Clocks of a
-    /// millisecond hardly count.
+    /// Such a clock goes on by 375 in what TIME-WAIT's age is in doubt by where that lasts for 60 s: a place has room for
+    /// 350,000 of those. It is small, so that it stays near: each SYN that comes back sooner than that looks here.
     #[must_use]
     pub fn clocks(msl_ms: u32) -> StepLimit {
+        StepLimit::new(4_096, msl_ms, 1 << 27)
+    }
+
+    /// The same as far as a clock of a microsecond might have, which is a thousand times as far: less than 2^28 in any MSL. A place
+    /// has room for 350, and one in 65,536 four-tuples shares it.
+    #[must_use]
+    pub fn fast_clocks(msl_ms: u32) -> StepLimit {
         StepLimit::new(65_536, msl_ms, 1 << 27)
     }
 

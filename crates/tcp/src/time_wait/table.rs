@@ -61,6 +61,15 @@ pub struct Entry {
     pub reset: bool,
 }
 
+/// How long an entry has been there, which is known to a tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Age {
+    /// At least, in nanoseconds.
+    pub at_least_ns: u64,
+    /// At most, in nanoseconds.
+    pub at_most_ns: u64,
+}
+
 /// Where an entry lies. Valid until the next insertion, removal or sweep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
@@ -325,20 +334,6 @@ impl<F: Family> Table<F> {
         None
     }
 
-    /// Whether the live entry of `tuple` is at `slot`, of this table, whatever has happened to the
-    /// table since. Costs a fraction of [`Table::find`].
-    #[inline]
-    pub fn holds(&mut self, slot: Slot, tuple: &FourTuple, now: Instant) -> bool {
-        self.expiry.advance(now);
-        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
-        let key = bucket.key(way);
-        // A vacant place names no anchor.
-        let id = F::parts(&key).0;
-        let variable = self.anchors.variable_side(id, tuple);
-        variable.is_some_and(|(ip, port)| F::key(id, *ip, port) == Some(key))
-            && !self.is_over(bucket, way)
-    }
-
     /// What is known of the connection at `slot`.
     #[inline]
     #[must_use]
@@ -402,31 +397,19 @@ impl<F: Family> Table<F> {
         true
     }
 
-    /// How long the entry at `slot` has been there since it entered or was restarted: it may be up to a
-    /// tick more.
+    /// How long the entry at `slot` has been there since it entered or was restarted.
     #[inline]
     #[must_use]
-    pub fn age(&self, slot: Slot) -> Duration {
-        self.age_at_most(slot).saturating_sub(self.doubt(slot))
-    }
-
-    /// By how much the age of the entry at `slot` is in doubt: its tick.
-    #[inline]
-    #[must_use]
-    pub fn doubt(&self, slot: Slot) -> Duration {
-        let anchor = self.bucket(slot).anchor(slot.way.into());
-        self.tick(self.anchors.class(anchor))
-    }
-
-    /// The most that the age of the entry at `slot` may be: up to a tick less.
-    #[inline]
-    #[must_use]
-    pub fn age_at_most(&self, slot: Slot) -> Duration {
+    pub fn age(&self, slot: Slot) -> Age {
         let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
         let class = self.anchors.class(bucket.anchor(way));
         let generation = bucket.flags().generation();
         let expires = bucket.ticks()[way];
-        Duration::from_nanos(self.expiry.age_at_most_ns(generation, class, expires))
+        let at_most_ns = self.expiry.age_at_most_ns(generation, class, expires);
+        Age {
+            at_least_ns: at_most_ns.saturating_sub(self.expiry.tick_ns(class)),
+            at_most_ns,
+        }
     }
 
     /// Ends the TIME-WAIT of the connection at `slot`.
@@ -435,6 +418,23 @@ impl<F: Family> Table<F> {
         if self.vacate(slot) {
             self.stats.removed += 1;
         }
+    }
+
+    /// Ends the TIME-WAIT of `tuple` if its entry is at `slot`, of this table, whatever has happened to the
+    /// table since; whether it was. Its time may be over. Costs a fraction of [`Table::find`].
+    #[inline]
+    pub fn remove_of(&mut self, slot: Slot, tuple: &FourTuple) -> bool {
+        let key = self.bucket(slot).key(slot.way.into());
+        // A vacant place names no anchor.
+        let id = F::parts(&key).0;
+        let variable = self.anchors.variable_side(id, tuple);
+        let is_there = variable.is_some_and(|(ip, port)| F::key(id, *ip, port) == Some(key));
+        if is_there {
+            self.bucket_mut(slot).vacate(slot.way.into());
+            self.live -= 1;
+            self.stats.removed += 1;
+        }
+        is_there
     }
 
     /// Entries held, those included whose time is over but whose bucket the sweep has not yet come

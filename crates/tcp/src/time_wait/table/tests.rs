@@ -209,7 +209,7 @@ fn an_entry_lives_its_time_v6() {
     an_entry_lives_its_time::<V6>();
 }
 
-fn a_place_is_known_by_its_tuple_while_the_entry_lives<F: TestFamily>() {
+fn an_entry_is_removed_from_its_place_by_its_tuple_only<F: TestFamily>() {
     let mut t = table::<F>(64, &[60_000]);
     for (n, class) in [(0, 0), (1, 0)] {
         // An even number has its fixed side here, an odd one there.
@@ -218,42 +218,29 @@ fn a_place_is_known_by_its_tuple_while_the_entry_lives<F: TestFamily>() {
             .put(n, class, &entry(n), Instant::from_millis(0))
             .slot()
             .unwrap();
-        assert!(t.holds(slot, &this, Instant::from_millis(59_000)));
-        assert!(
-            !t.holds(slot, &other, Instant::from_millis(59_000)),
-            "another variable side"
-        );
+        assert!(!t.remove_of(slot, &other), "another variable side");
         let mut elsewhere = this;
         elsewhere.local_port ^= 1;
-        assert!(!t.holds(slot, &elsewhere, Instant::from_millis(59_000)));
+        assert!(!t.remove_of(slot, &elsewhere));
         let mut elsewhere = this;
         elsewhere.remote_port ^= 1;
-        assert!(!t.holds(slot, &elsewhere, Instant::from_millis(59_000)));
-        t.remove(slot);
-        assert!(
-            !t.holds(slot, &this, Instant::from_millis(59_000)),
-            "vacant"
-        );
+        assert!(!t.remove_of(slot, &elsewhere));
+        assert_eq!((t.live(), t.stats().removed), (1, n.into()));
+        assert!(t.remove_of(slot, &this));
+        assert!(!t.remove_of(slot, &this), "vacant");
+        assert_eq!((t.live(), t.stats().removed), (0, u64::from(n) + 1));
+        assert_eq!(t.seek(n, class, Instant::from_millis(1)), None);
     }
-    let slot = t
-        .put(0, 0, &entry(0), Instant::from_millis(59_000))
-        .slot()
-        .unwrap();
-    assert!(t.holds(slot, &tuple::<F>(0, 0), Instant::from_millis(119_000)));
-    assert!(
-        !t.holds(slot, &tuple::<F>(0, 0), Instant::from_millis(120_000)),
-        "over"
-    );
 }
 
 #[test]
-fn a_place_is_known_by_its_tuple_while_the_entry_lives_v4() {
-    a_place_is_known_by_its_tuple_while_the_entry_lives::<V4>();
+fn an_entry_is_removed_from_its_place_by_its_tuple_only_v4() {
+    an_entry_is_removed_from_its_place_by_its_tuple_only::<V4>();
 }
 
 #[test]
-fn a_place_is_known_by_its_tuple_while_the_entry_lives_v6() {
-    a_place_is_known_by_its_tuple_while_the_entry_lives::<V6>();
+fn an_entry_is_removed_from_its_place_by_its_tuple_only_v6() {
+    an_entry_is_removed_from_its_place_by_its_tuple_only::<V6>();
 }
 
 #[test]

@@ -152,9 +152,9 @@ fn however_full_the_table_no_call_looks_at_more_than_stated() {
         evicted += u32::from(matches!(inserted, Inserted::Evicted(..)));
         let slot = t.seek(n, 0, now).unwrap();
         assert!(t.lines().take() <= PROBE_LIMIT);
-        assert!(t.holds(slot, &tuple::<V4>(n, 0), now));
         t.set_ts_recent(slot, n);
         t.restart(slot, now);
+        assert!(!t.remove_of(slot, &tuple::<V4>(n + 1, 0)));
         assert_eq!(t.lines().take(), 1);
         t.seek(n + 1, 0, now);
         assert!(t.lines().take() <= PROBE_LIMIT);
