@@ -59,6 +59,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if events.contains(Events::ESTABLISHED) {
             let slot = self.core.slab.get_mut(index);
             slot.flags |= flag::ESTABLISHED | flag::KNOWN;
+            slot.established_at = now;
             if let Origin::Listener(id) = slot.origin {
                 let embryos = &mut self.core.listeners[id.place()].embryos;
                 *embryos = embryos.saturating_sub(1);

@@ -204,6 +204,7 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             generation: 0,
             origin: Origin::Listener(id),
             hash: frame.hash,
+            established_at: now,
             anchor,
             shadow: None,
         };

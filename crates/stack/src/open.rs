@@ -74,6 +74,7 @@ impl Core {
             generation: 0,
             origin: Origin::Destination(id, pair),
             hash,
+            established_at: now,
             anchor: None,
             shadow: None,
         };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use tcp::prefetch::prefetch;
+use tcp::time::Instant;
 use tcp::time_wait::AnchorId;
 use tcp::{CloseReason, Connection};
 use wire::FourTuple;
@@ -74,6 +75,8 @@ pub(crate) struct Slot {
     pub(crate) origin: Origin,
     /// The keyed hash of the tuple.
     pub(crate) hash: u64,
+    /// When it reached ESTABLISHED: nobody has sent what is of a connection before it since. Until then, when it was opened.
+    pub(crate) established_at: Instant,
     /// The fixed side that it keeps for TIME-WAIT; `None`: that which its socket has had from the start.
     pub(crate) anchor: Option<AnchorId>,
     /// Where the entry of [`flag::SHADOW`] was last seen, if it is known.
@@ -84,6 +87,12 @@ impl Slot {
     #[inline]
     pub(crate) fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0
+    }
+
+    /// Whether it has `flag`, which says something of what it recycled, and that may have been sent in the last `ms` milliseconds.
+    #[inline]
+    pub(crate) fn has_lately(&self, flag: u16, now: Instant, ms: u64) -> bool {
+        self.has(flag) && now < self.established_at.plus_millis(ms)
     }
 
     /// Notes in `dirty` that the connection of number `index`, which is this one, may have something to

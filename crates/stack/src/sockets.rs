@@ -433,6 +433,7 @@ impl Core {
             generation: 0,
             origin: Origin::Socket,
             hash,
+            established_at: now,
             anchor: Some(anchor),
             shadow: None,
         };

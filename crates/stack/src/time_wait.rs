@@ -113,8 +113,8 @@ impl TimeWait {
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
             ticks: StepLimit::ticks(),
-            clocks: StepLimit::none(),
-            fast_clocks: StepLimit::none(),
+            clocks: StepLimit::clocks(),
+            fast_clocks: StepLimit::fast_clocks(config.time_wait_capacity),
             orphans_expired: 0,
             several: false,
             untold: Vec::with_capacity(UNTOLD),
@@ -159,9 +159,9 @@ impl TimeWait {
         if rules.syn_probe && !self.tables.sockets().any(|s| s.rules.syn_probe) {
             self.probes = Probes::new(true);
         }
-        if rules.bound && !self.clocks.covers(msl_ms) {
-            self.clocks = StepLimit::clocks(msl_ms);
-            self.fast_clocks = StepLimit::fast_clocks(msl_ms);
+        if rules.bound {
+            self.clocks.cover(msl_ms);
+            self.fast_clocks.cover(msl_ms);
         }
         let socket = Socket {
             rules,

@@ -5,10 +5,14 @@
 //!
 //! `SIMNET_REPLAYS` sets how many segments each of the promised cases lets loose (30,000).
 
+mod ends;
 mod model;
+mod server;
+mod setup;
 
-use model::Stamps::{Always, Mixed, Never, Offsets, Racing, Slow};
-use model::{Isn, MSL_NS, Model, Setup, Stamps, Tally};
+use model::{MSL_NS, Model};
+use setup::Stamps::{self, Always, Mixed, Nat, Never, Offsets, Racing, Slow};
+use setup::{Isn, Setup, Tally};
 use tcp::time_wait::{Incident, IssRule, Policy, Rules};
 
 fn setup(rules: Rules, isn: Isn, timestamps: Stamps) -> Setup {
@@ -68,6 +72,8 @@ fn nothing_old_is_accepted() {
                 (Always, true),
                 (Mixed, false),
                 (Mixed, true),
+                (Nat, false),
+                (Nat, true),
             ] {
                 let tally = holds(Setup {
                     rests,
@@ -88,7 +94,7 @@ fn nothing_old_is_accepted() {
 fn nothing_old_is_accepted_however_connections_end() {
     for rules in [Rules::SAFE, Rules::FAST_RECOVERY] {
         for isn in ISNS {
-            for timestamps in [Never, Always, Mixed, Offsets] {
+            for timestamps in [Never, Always, Mixed, Nat, Offsets] {
                 let tally = holds(Setup {
                     ends: true,
                     ..setup(rules, isn, timestamps)

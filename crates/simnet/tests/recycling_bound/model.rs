@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 
 use simnet::{Rng, craft, decode};
 use stack::{
-    Application, CloseReason, Config, Context, Handle, InterfaceAddress, ListenerConfig, MemFrame,
-    MemPool, Secrets, Stack, TimeWaitConfig, TimeWaitEvent,
+    Config, InterfaceAddress, ListenerConfig, MemFrame, MemPool, Secrets, Stack, TimeWaitConfig,
 };
 use tcp::time::Instant;
-use tcp::time_wait::{Incident, Rules};
+use tcp::time_wait::Incident;
 use wire::tcp::{Flags, Header, Options, Timestamps};
 use wire::{Ip, MacAddr, Seq};
+
+use crate::ends::FIN_WAIT2_MS;
+use crate::server::Server;
+use crate::setup::{ENDS, End, Isn, Setup, Stamps, Tally};
 
 /// MSL, half of the length of TIME-WAIT.
 pub(crate) const MSL_NS: u64 = 1_000_000_000;
@@ -22,141 +25,16 @@ const CLIENT: (Ip, MacAddr, u16) = (Ip::v4([10, 0, 0, 2]), MacAddr([2, 0, 0, 0, 
 /// What a timestamp may be ahead by where TIME-WAIT's age is known to a 160th of its length.
 const RACING_STEP: u32 = (2 * MSL_NS / 160 / 1_000) as u32 - 500;
 
+/// What the clocks of several hosts behind one address differ by.
+const CLOCKS: [u32; 8] = [0, 5, 30, 300, 1 << 20, 1 << 29, 1 << 30, 3 << 30];
+
 /// The client's window.
 const WINDOW: u16 = 60_000;
 
-/// How the client chooses the number of a SYN.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Isn {
-    /// So far after the last number used.
-    Step(u32),
-    /// Up to so far after the last number used.
-    UpTo(u32),
-    /// Any number.
-    Random,
-    /// Up to so far after the last number used, and as often just before the number of a segment
-    /// that is still under way.
-    Hostile(u32),
-}
-
-/// Which of the client's connections have timestamps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stamps {
-    Never,
-    Always,
-    /// Now and then, at random: several hosts behind one address.
-    Mixed,
-    /// Always, from a clock with a random offset for each connection.
-    Offsets,
-    /// Always, from a clock that ticks once a second.
-    Slow,
-    /// Always, from a clock that goes on by nearly as much with each connection as is believed where the entry's age is in doubt.
-    Racing,
-}
-
-/// How a connection that has recycled comes to its end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
-    /// In TIME-WAIT: the server closes first.
-    Closed,
-    /// In TIME-WAIT, by way of CLOSING: the FINs cross.
-    Crossed,
-    /// By the client's RST in ESTABLISHED.
-    Reset,
-    /// By the server's RST, with text still under way.
-    Aborted,
-    /// By the client's RST in CLOSING.
-    ResetInClosing,
-    /// By the client's RST in FIN-WAIT-2, which nobody but the table remembers.
-    ResetInFinWait2,
-    /// By text in FIN-WAIT-2, which the server answers with a RST, and more still under way.
-    LateText,
-    /// FIN-WAIT-2 lasts no longer than it may.
-    Forsaken,
-}
-
-const ENDS: [End; 8] = [
-    End::Closed,
-    End::Crossed,
-    End::Reset,
-    End::Aborted,
-    End::ResetInClosing,
-    End::ResetInFinWait2,
-    End::LateText,
-    End::Forsaken,
-];
-
-/// How long FIN-WAIT-2 lasts, in milliseconds: shorter than an MSL.
-const FIN_WAIT2_MS: u32 = 50;
-
-/// What the model is about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Setup {
-    pub(crate) rules: Rules,
-    pub(crate) isn: Isn,
-    pub(crate) timestamps: Stamps,
-    /// Between one connection and the next.
-    pub(crate) pause_ns: u64,
-    /// Whether it is sometimes longer, up to an MSL.
-    pub(crate) rests: bool,
-    /// Whether connections that recycle end in every way, or as a rule in TIME-WAIT.
-    pub(crate) ends: bool,
-    pub(crate) seed: u64,
-}
-
-/// What went on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) incarnations: u64,
-    pub(crate) refused: u64,
-    /// Connections that ended in each way but the first.
-    pub(crate) ends: [u64; ENDS.len() - 1],
-    /// Segments of the client's that arrived again.
-    pub(crate) replayed: u64,
-    /// Segments of the server's that came by the client again.
-    pub(crate) reread: u64,
-    /// How far the client's numbers went, in wraps of the space.
-    pub(crate) wraps: f64,
-}
-
-#[derive(Default)]
-struct Server {
-    received: Vec<u8>,
-    conn: Option<Handle>,
-    allowed_at: Option<Instant>,
-    incident: Option<Incident>,
-}
-
-impl Application for Server {
-    fn on_open(&mut self, _cx: &mut Context<'_>, conn: Handle) {
-        self.conn = Some(conn);
-    }
-    fn on_data(&mut self, cx: &mut Context<'_>, conn: Handle, data: &[u8]) -> usize {
-        self.received.extend_from_slice(data);
-        match data.last() {
-            Some(b'.') => cx.close(conn),
-            Some(b'!') => cx.abort(conn),
-            _ => {}
-        }
-        data.len()
-    }
-    fn on_writable(&mut self, _cx: &mut Context<'_>, _conn: Handle) {}
-    fn on_peer_closed(&mut self, cx: &mut Context<'_>, conn: Handle) {
-        cx.close(conn);
-    }
-    fn on_closed(&mut self, _cx: &mut Context<'_>, _conn: Handle, _reason: CloseReason) {
-        self.conn = None;
-    }
-    fn on_time_wait(&mut self, event: &TimeWaitEvent<'_>) {
-        self.allowed_at = event.outcome.allowed_at.or(self.allowed_at);
-        self.incident = event.outcome.incident.or(self.incident);
-    }
-}
-
-struct Held {
-    at: u64,
-    header: Header,
-    text: &'static [u8],
+pub(crate) struct Held {
+    pub(crate) at: u64,
+    pub(crate) header: Header,
+    pub(crate) text: &'static [u8],
 }
 
 /// What the server sent.
@@ -169,42 +47,44 @@ struct Answer {
 
 /// Everything that an accepted segment would change.
 #[derive(PartialEq, Eq, Debug)]
-struct State {
+pub(super) struct State {
     opened: u64,
     established: u64,
     received: usize,
     numbers: Option<(Seq, Seq, u32, tcp::State)>,
-    time_wait: u64,
-    live: u64,
+    pub(super) time_wait: u64,
+    pub(super) live: u64,
     closed: u64,
 }
 
 pub(crate) struct Model {
-    setup: Setup,
-    stack: Stack<Server, MemPool>,
-    rng: Rng,
-    now: u64,
+    pub(super) setup: Setup,
+    pub(super) stack: Stack<Server, MemPool>,
+    pub(super) rng: Rng,
+    pub(super) now: u64,
     /// When the server last heard of the client's station.
     learnt: u64,
-    held: VecDeque<Held>,
+    pub(super) held: VecDeque<Held>,
     /// The first so many of them are of earlier incarnations.
-    old: usize,
+    pub(super) old: usize,
     answers: VecDeque<Answer>,
     old_answers: usize,
     /// The client's SND.NXT at the end of an incarnation, and what it expects.
-    snd_nxt: Seq,
-    rcv_nxt: Seq,
+    pub(super) snd_nxt: Seq,
+    pub(super) rcv_nxt: Seq,
+    /// The right edge of the server's window, as the client has heard of it.
+    pub(super) edge: Seq,
     /// Whether the connection at hand has timestamps.
     timestamps: bool,
     /// What is added to the client's timestamp clock.
     ts_offset: u32,
     /// The client's TS.Recent.
     ts_recent: u32,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 /// What of an earlier incarnation was accepted, if anything was.
-type Checked = Result<(), String>;
+pub(crate) type Checked = Result<(), String>;
 
 impl Model {
     pub(crate) fn new(setup: Setup) -> Model {
@@ -257,6 +137,7 @@ impl Model {
             old_answers: 0,
             snd_nxt,
             rcv_nxt: Seq(0),
+            edge: Seq(0),
             timestamps: matches!(
                 setup.timestamps,
                 Stamps::Always | Stamps::Offsets | Stamps::Slow | Stamps::Racing
@@ -290,7 +171,7 @@ impl Model {
         self.deliver(craft::arp(SERVER.1, &packet));
     }
 
-    fn deliver(&mut self, frame: Vec<u8>) -> Vec<decode::Segment> {
+    pub(super) fn deliver(&mut self, frame: Vec<u8>) -> Vec<decode::Segment> {
         let now = Instant::from_nanos(self.now);
         self.stack.pool_mut().adopt(1);
         self.stack.receive(now, &mut vec![MemFrame(frame)]);
@@ -301,7 +182,7 @@ impl Model {
         out.iter().filter_map(|f| decode::segment(&f.0)).collect()
     }
 
-    fn header(&self, seq: Seq, flags: Flags) -> Header {
+    pub(super) fn header(&self, seq: Seq, flags: Flags) -> Header {
         let tick = match self.setup.timestamps {
             Stamps::Slow => 1_000_000_000,
             _ => 1_000_000,
@@ -331,12 +212,15 @@ impl Model {
     }
 
     /// The client sends a segment, a copy of which stays under way.
-    fn send(&mut self, header: Header, text: &'static [u8]) -> Vec<decode::Segment> {
+    pub(super) fn send(&mut self, header: Header, text: &'static [u8]) -> Vec<decode::Segment> {
         let at = self.now;
         self.held.push_back(Held { at, header, text });
         let answers = self.deliver(frame(&header, text));
         for answer in &answers {
             let (header, len) = (answer.header, answer.seg_len());
+            if header.flags.contains(Flags::ACK) {
+                self.edge = header.ack + u32::from(header.window);
+            }
             self.answers.push_back(Answer { at, header, len });
             if let Some(timestamps) = header.options.timestamps {
                 self.ts_recent = timestamps.val;
@@ -347,7 +231,7 @@ impl Model {
 
     /// Lets segments of the server's earlier incarnations come by the client, whose SND.NXT is `snd_nxt`. It
     /// does no more than it must: the acceptability test, PAWS, and no acknowledgment of what was not sent.
-    fn reread(&mut self, count: usize, snd_nxt: Seq) -> Checked {
+    pub(super) fn reread(&mut self, count: usize, snd_nxt: Seq) -> Checked {
         for _ in 0..count.min(self.old_answers) {
             let i = self.rng.next_u64() as usize % self.old_answers;
             let Answer { header, len, .. } = &self.answers[i];
@@ -372,7 +256,8 @@ impl Model {
         if self.setup.rests && self.rng.below(64) == 0 {
             self.now += self.rng.below(MSL_NS) >> self.rng.below(10);
         }
-        if self.setup.timestamps == Stamps::Mixed && self.rng.below(16) == 0 {
+        let mixed = matches!(self.setup.timestamps, Stamps::Mixed | Stamps::Nat);
+        if mixed && self.rng.below(16) == 0 {
             // TIME-WAIT is over, and the next connection recycles nothing.
             self.now += 3 * MSL_NS;
             let now = Instant::from_nanos(self.now);
@@ -392,16 +277,18 @@ impl Model {
         self.old_answers = self.answers.len();
         self.replay(2)?;
         let isn = self.choose();
-        if self.setup.timestamps == Stamps::Mixed && self.rng.next_u64().is_multiple_of(3) {
+        if mixed && self.rng.next_u64().is_multiple_of(3) {
             self.timestamps = !self.timestamps;
         }
-        if self.setup.timestamps == Stamps::Offsets {
-            self.ts_offset = self.rng.next_u64() as u32;
-        }
         let ts_offset = self.ts_offset;
-        if self.setup.timestamps == Stamps::Racing {
-            self.ts_offset = ts_offset.wrapping_add(RACING_STEP);
-        }
+        self.ts_offset = match self.setup.timestamps {
+            Stamps::Offsets => self.rng.next_u64() as u32,
+            Stamps::Racing => ts_offset.wrapping_add(RACING_STEP),
+            Stamps::Nat if self.rng.below(3) == 0 => {
+                CLOCKS[self.rng.next_u64() as usize % CLOCKS.len()]
+            }
+            _ => ts_offset,
+        };
         self.stack.app_mut().allowed_at = None;
         let before_syn = self.count("tw_recycled");
         let syn = self.header(isn, Flags::SYN);
@@ -435,124 +322,6 @@ impl Model {
             self.tally.ends[end as usize - 1] += 1;
         }
         self.end(end, isn + 2, before)
-    }
-
-    /// The connection comes to its end. The client's next number is `seq`, and text beyond `before` was received on it. No RST is
-    /// replayed: timestamps do not guard them.
-    fn end(&mut self, end: End, seq: Seq, before: usize) -> Checked {
-        let kept = self.count("tw_kept_after_reset");
-        match end {
-            End::Reset => {
-                self.reset(seq);
-                self.snd_nxt = seq;
-                return self.over(kept + 1);
-            }
-            End::Aborted => {
-                self.send(self.header(seq, Flags::ACK), b"!");
-                self.under_way(seq + 1);
-                self.over(kept + 1)?;
-                return self.half_open(seq + 1);
-            }
-            _ => {}
-        }
-        let last = self.header(seq, Flags::ACK | Flags::PSH);
-        let answer = self.send(last, b"b.");
-        let fin = answer.iter().find(|s| s.has(Flags::FIN));
-        let received = &self.stack.app().received[before..];
-        let Some(fin) = fin.filter(|_| received == b"ab.") else {
-            return Err(self.violation("the stream is not what was sent", &last));
-        };
-        let expected = fin.header.seq + fin.seg_len();
-        let seq = seq + 2;
-        self.snd_nxt = seq;
-        if matches!(end, End::Crossed | End::ResetInClosing) {
-            // Sent before the server's came.
-            self.send(self.header(seq, Flags::FIN | Flags::ACK), b"");
-            self.replay(2)?;
-        }
-        self.rcv_nxt = expected;
-        self.reread(2, seq + 1)?;
-        match end {
-            End::Closed => {
-                self.replay(1)?;
-                self.send(self.header(seq, Flags::FIN | Flags::ACK), b"");
-                self.snd_nxt = seq + 1;
-                self.over(kept)
-            }
-            End::Crossed => {
-                self.send(self.header(seq + 1, Flags::ACK), b"");
-                self.snd_nxt = seq + 1;
-                self.over(kept)
-            }
-            End::ResetInClosing => {
-                self.reset(seq + 1);
-                self.snd_nxt = seq + 1;
-                self.over(kept + 1)
-            }
-            _ => {
-                self.send(self.header(seq, Flags::ACK), b"");
-                self.over(kept)?;
-                match end {
-                    End::ResetInFinWait2 => self.reset(seq),
-                    End::LateText => {
-                        self.send(self.header(seq, Flags::ACK), b"c");
-                        self.under_way(seq + 1);
-                    }
-                    _ => {
-                        self.now += u64::from(2 * FIN_WAIT2_MS) * 1_000_000;
-                        let now = Instant::from_nanos(self.now);
-                        self.stack.advance(now);
-                        return self.over(kept);
-                    }
-                }
-                self.over(kept + 1)
-            }
-        }
-    }
-
-    fn reset(&mut self, seq: Seq) {
-        self.deliver(frame(&self.header(seq, Flags::RST), b""));
-    }
-
-    /// The client sends text that does not arrive for now.
-    fn under_way(&mut self, seq: Seq) {
-        static TEXT: [u8; 1_000] = [b'd'; 1_000];
-        let mut next = seq;
-        for _ in 0..self.rng.below(8) {
-            let (at, header) = (self.now, self.header(next, Flags::ACK));
-            self.held.push_back(Held {
-                at,
-                header,
-                text: &TEXT,
-            });
-            next += TEXT.len() as u32;
-        }
-        self.snd_nxt = next;
-    }
-
-    /// The client has not heard of the reset: it hears of it when it goes on.
-    fn half_open(&mut self, seq: Seq) -> Checked {
-        let header = self.header(seq, Flags::ACK);
-        let answer = self.deliver(frame(&header, b"d"));
-        if !answer.iter().any(|s| s.has(Flags::RST)) {
-            return Err(self.violation("a half-open client is not reset", &header));
-        }
-        Ok(())
-    }
-
-    /// The connection is over, and remembered; `kept` were in all, although they did not end in TIME-WAIT.
-    fn over(&mut self, kept: u64) -> Checked {
-        self.stack.app_mut().received.clear();
-        let entries = u64::from(self.setup.rules.policy != tcp::time_wait::Policy::None);
-        let state = self.state();
-        let all_kept = self.count("tw_kept_after_reset");
-        if state.live != 0 || state.time_wait != entries || all_kept != kept {
-            let what = format!("not as it should end: {state:?}, {all_kept} kept");
-            let header = self.header(self.snd_nxt, Flags::EMPTY);
-            return Err(self.violation(&what, &header));
-        }
-        self.old = self.held.len();
-        self.replay(2)
     }
 
     /// A connection on which so much text comes, up to the next 30,000.
@@ -609,8 +378,13 @@ impl Model {
                 if self.held.is_empty() || self.rng.next_u64().is_multiple_of(2) {
                     return ahead(self, most);
                 }
-                let i = self.rng.next_u64() as usize % self.held.len();
-                let back = 1 + self.rng.next_u64() as u32 % 3;
+                let among = match self.rng.below(2) {
+                    0 => self.held.len(),
+                    _ => self.held.len().min(8),
+                };
+                let latest = self.held.len() - 1;
+                let i = latest - self.rng.next_u64() as usize % among;
+                let back = self.rng.next_u64() as u32 % 4;
                 self.held[i].header.seq - back
             }
         }
@@ -630,7 +404,7 @@ impl Model {
     }
 
     /// Lets segments of earlier incarnations arrive: the oldest ones, or any.
-    fn replay(&mut self, count: usize) -> Checked {
+    pub(super) fn replay(&mut self, count: usize) -> Checked {
         for _ in 0..count.min(self.old) {
             let among = if self.rng.next_u64().is_multiple_of(4) {
                 self.old.min(64)
@@ -658,7 +432,7 @@ impl Model {
         Ok(())
     }
 
-    fn state(&mut self) -> State {
+    pub(super) fn state(&mut self) -> State {
         let now = Instant::from_nanos(self.now);
         let numbers = self.stack.with_app(now, |app, cx| {
             let info = cx.info(app.conn?)?;
@@ -679,7 +453,7 @@ impl Model {
     }
 
     /// The sum of the server's counters whose names begin so.
-    fn count(&self, name: &str) -> u64 {
+    pub(super) fn count(&self, name: &str) -> u64 {
         let mut sum = 0;
         self.stack.counters().for_each(|counter, _, value| {
             if counter.starts_with(name) {
@@ -689,13 +463,13 @@ impl Model {
         sum
     }
 
-    fn violation(&self, what: &str, segment: &Header) -> String {
+    pub(super) fn violation(&self, what: &str, segment: &Header) -> String {
         let incarnations = self.tally.incarnations;
         format!("{what} after {incarnations} incarnations: {segment:?}")
     }
 }
 
-fn frame(header: &Header, text: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(header: &Header, text: &[u8]) -> Vec<u8> {
     let to = craft::Addresses {
         src_mac: CLIENT.1,
         dst_mac: SERVER.1,

@@ -35,7 +35,7 @@ impl Core {
         }
         let keeps = found.socket.rules.bound && entry.recycled;
         let kept = Entry {
-            rcv_nxt: entry.rcv_nxt + found.window,
+            rcv_nxt: Entry::edge(entry.rcv_nxt + found.window),
             fin_wait2: false,
             reset: true,
             ..*entry

@@ -40,16 +40,18 @@ impl Core {
         true
     }
 
-    /// A connection that had recycled came to an end that leaves no TIME-WAIT: a RST, a timeout. What it had recycled
-    /// may still be under way, and had its TIME-WAIT before; so it is kept, with what the recycling bound knows.
+    /// A connection that had recycled within an MSL came to an end that leaves no TIME-WAIT: a RST, a timeout. What it had
+    /// recycled may still be under way, and had its TIME-WAIT before; so it is kept, with what the recycling bound knows.
     /// An orderly end leaves that to the peer, whose own TIME-WAIT lets nothing new begin. `false`: there is no need.
     #[cold]
     pub(crate) fn keep_recycled(&mut self, index: u32, now: Instant) -> bool {
         let slot = self.slab.get(index);
-        let proven = flag::RECYCLED | flag::ESTABLISHED;
-        let kept = slot.flags & proven == proven
+        let guards = |socket: &Socket| {
+            socket.rules.bound && slot.has_lately(flag::RECYCLED, now, socket.msl_ms.into())
+        };
+        let kept = slot.has(flag::ESTABLISHED)
             && !slot.conn.has_ended_in_order()
-            && self.time_wait.rules(slot).is_some_and(|rules| rules.bound)
+            && (self.time_wait.socket(slot)).is_some_and(|(socket, _)| guards(socket))
             && self.enter_time_wait(index, now);
         if kept {
             let tuple = self.slab.get(index).tuple;
@@ -123,7 +125,10 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
     // Else TIME-WAIT or FIN-WAIT-2: it is over, and kept all the same.
     let reset = slot.conn.state() == State::Closed;
     let mut entry = Entry {
-        rcv_nxt: if reset { info.rcv_adv } else { info.rcv_nxt },
+        rcv_nxt: match reset && !slot.conn.peer_closed() {
+            true => Entry::edge(info.rcv_adv),
+            false => info.rcv_nxt,
+        },
         snd_nxt: info.snd_nxt,
         ts_recent: info.ts_recent,
         movement: Movement::default(),
@@ -134,9 +139,10 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
     if !socket.rules.bound {
         return entry;
     }
-    let recycled = slot.has(flag::RECYCLED);
+    let msl_ms = socket.msl_ms.into();
+    let lately = |flag| slot.has_lately(flag, now, msl_ms);
     if info.ts_recent.is_some() {
-        entry.recycled = recycled || slot.conn.has_moved_far(now, socket.msl_ms.into());
+        entry.recycled = lately(flag::RECYCLED) || slot.conn.has_moved_far(now, msl_ms);
         return entry;
     }
     let epoch = socket.epochs.at(now);
@@ -144,24 +150,26 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
         peer: info.irs,
         own: info.iss,
     };
-    entry.recycled = if entry.fin_wait2 {
-        recycled
-    } else {
-        // Where we have none, the peer may have offered timestamps all the same.
-        slot.has(flag::UNPROVEN) || !socket.timestamps
-    };
+    // What is marked is looked back on for up to two epochs.
+    let marked_ms = socket.epochs.marked_ms();
+    let recycled = slot.has_lately(flag::RECYCLED, now, marked_ms);
     // An active open that takes a four-tuple over goes by timestamps alone.
     let counted = !recycled || slot.conn.is_passive();
-    entry.movement = if !counted || slot.conn.has_moved_far(now, socket.epochs.marked_ms()) {
+    entry.recycled = if entry.fin_wait2 {
+        lately(flag::RECYCLED)
+    } else {
+        // Where we have none, the peer may have offered timestamps all the same.
+        lately(flag::UNPROVEN) || !socket.timestamps || !counted
+    };
+    entry.movement = if !counted || slot.conn.has_moved_far(now, marked_ms) {
         let at = Positions {
             peer: entry.rcv_nxt,
             own: entry.snd_nxt,
         };
         Movement::unknown(epoch, at)
-    } else if recycled && !slot.conn.has_moved_far(now, u64::MAX) {
+    } else if recycled {
         Movement::from_bits(info.note).ended(epoch, began)
     } else {
-        // All that it recycled is longer ago than what it moved last, whatever its epoch looks like.
         Movement::first(epoch, began)
     };
     entry

@@ -6,7 +6,7 @@ use tcp::time_wait::bound::{Exceeded, MAX_STEP, UNCOUNTED};
 use tcp::time_wait::isn::{self, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
     AckReason, Age, Arrived, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle,
-    Space, SynRefusal, Verdict, decide,
+    Space, StepLimit, SynRefusal, Verdict, decide,
 };
 use wire::Seq;
 use wire::tcp::Flags;
@@ -22,8 +22,9 @@ use crate::stack::Stack;
 /// The slowest timestamp clock ticks once a second (RFC 7323 5.4).
 const SLOWEST_TICK_MS: u64 = 1_000;
 /// From one clock to another: 2^31 less what clocks may go on by in an MSL, so that what was before it stays older: 2^28 microseconds of
-/// time, as long as an MSL is not longer than that, and 2^29 that the two [`StepLimit`](tcp::time_wait::StepLimit) allow beyond it.
-const LONGEST_STEP_OF_CLOCKS: u64 = (1 << 31) - (1 << 29) - (1 << 28);
+/// time, as long as an MSL is not longer than that, and what the two [`StepLimit`] allow beyond it.
+const LONGEST_STEP_OF_CLOCKS: u64 =
+    (1 << 31) - (1 << 28) - StepLimit::CLOCKS - StepLimit::FAST_CLOCKS;
 /// Clocks of a microsecond are the fastest seen.
 //= RFC 7323 5.4
 //# Based upon these considerations, we choose a timestamp clock frequency in the range 1 ms to 1 sec
@@ -281,18 +282,11 @@ impl Core {
         seq: Seq,
         reason: Recycle,
     ) -> Result<(), Refused> {
-        let socket = &found.socket;
         let entry = &known.entry;
-        let at = Positions {
-            peer: entry.rcv_nxt,
-            own: entry.snd_nxt,
-        };
         if entry.ts_recent.is_none() && entry.recycled {
-            // The connection before has none to compare with, and one before it had: the SYN may be that one's.
-            let epoch = socket.epochs.at(now);
-            let to = Positions { peer: seq, ..at };
-            let moved = entry.movement.recycle(epoch, at, to);
-            moved.map_err(|exceeded| Refused::beyond(socket, exceeded))?;
+            // One before the last had timestamps, of which nothing is known any more: they may be of another clock, and
+            // newer than those to come.
+            self.other_clock(now, found)?;
         }
         // PAWS drops what is of an earlier tick, and without timestamps at all. Within a tick
         // the numbers must tell.

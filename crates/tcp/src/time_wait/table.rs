@@ -40,8 +40,8 @@ pub const SLOWEST_SWEEP_NS: u64 = 200;
 /// the keyed hash of its four-tuple (the timestamp offset).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Entry {
-    /// RCV.NXT: one past the peer's FIN. With `reset` the edge of the window, RCV.NXT + RCV.WND: up to there the peer may
-    /// have used numbers.
+    /// RCV.NXT: one past the peer's FIN. With `reset` one past the last number that the peer may have used: see
+    /// [`Entry::edge`].
     pub rcv_nxt: Seq,
     /// SND.NXT: one past our FIN.
     pub snd_nxt: Seq,
@@ -59,6 +59,16 @@ pub struct Entry {
     pub fin_wait2: bool,
     /// Reset or given up, and kept for what it had recycled: to its peer it does not exist any more.
     pub reset: bool,
+}
+
+impl Entry {
+    /// One past the last number that a peer may have used which was told of a window up to `rcv_adv`, RCV.NXT + RCV.WND, and has
+    /// not been heard to close: a probe of a closed window has one octet at its edge (RFC 9293 3.8.6.1), and may have the FIN.
+    #[inline]
+    #[must_use]
+    pub fn edge(rcv_adv: Seq) -> Seq {
+        rcv_adv + 2
+    }
 }
 
 /// How long an entry has been there, which is known to a tick.
