@@ -254,6 +254,52 @@ fn a_reset_in_closing_does_not_end_what_was_recycled() {
     assert_eq!(forge(&mut net, &again)[0].flags, SYN_ACK);
 }
 
+/// In FIN-WAIT-2, where only the table remembers it: up to the edge of the whole buffer there may be text under way, and there a
+/// probe and its FIN.
+fn a_reset_in_fin_wait_2_does_not_end_what_was_recycled() {
+    let (mut net, last) = in_time_wait(Rules::SAFE, false);
+    let recycles = syn(&last, 1_000, 0);
+    let answer = forge(&mut net, &recycles)[0];
+    let ask = segment(&recycles, Flags::ACK, recycles.seq + 1, answer.seq + 1);
+    let fin = *forge_burst(&mut net, &[(&ask, b"q")]).last().expect("FIN");
+    let ack = segment(&recycles, Flags::ACK, recycles.seq + 2, fin.seq + 2);
+    forge(&mut net, &ack);
+    assert_eq!(net.host(SERVER).counters().host.fin_wait2_entered, 1);
+    let rst = segment(&recycles, Flags::RST, recycles.seq + 2, Seq(0));
+    forge(&mut net, &rst);
+    assert_eq!(net.host(SERVER).counters().time_wait.kept_after_reset, 1);
+    let edge = rst.seq + protocol(false).rcv_buf;
+    let at = |seq| segment(&rst, Flags::SYN, seq, Seq(0));
+    assert_eq!(forge(&mut net, &at(edge + 1)), []);
+    assert_eq!(forge(&mut net, &at(edge + 2))[0].flags, SYN_ACK);
+}
+
+/// What is of the connection before may have been sent until the handshake was over.
+fn what_was_recycled_is_guarded_for_an_msl() {
+    for (handshake_ms, lasts_ms, kept) in [
+        (0, MSL_MS - 100, 1),
+        (900, MSL_MS - 100, 1),
+        (900, MSL_MS + 100, 0),
+    ] {
+        let (mut net, last) = in_time_wait(Rules::SAFE, false);
+        let next = syn(&last, 1_000, 0);
+        let answer = forge(&mut net, &next)[0];
+        net.run_ms(handshake_ms);
+        forge(
+            &mut net,
+            &segment(&next, Flags::ACK, next.seq + 1, answer.seq + 1),
+        );
+        net.run_ms(lasts_ms);
+        forge(&mut net, &segment(&next, Flags::RST, next.seq + 1, Seq(0)));
+        let usage = net.host(SERVER).usage();
+        assert_eq!(
+            (usage.live, usage.time_wait),
+            (0, kept),
+            "{handshake_ms} {lasts_ms}"
+        );
+    }
+}
+
 /// There was nothing before it that needs to be guarded, or no more; and without the bound nothing is promised.
 fn a_reset_leaves_no_time_wait_otherwise() {
     let unbounded = Rules {
@@ -355,9 +401,11 @@ fn what_a_peer_of_random_numbers_gets() {
 
 over_both! {
     a_reset_in_closing_does_not_end_what_was_recycled
+    a_reset_in_fin_wait_2_does_not_end_what_was_recycled
     a_reset_does_not_end_what_was_recycled
     a_kept_connection_is_half_open_to_its_peer
     a_reset_leaves_no_time_wait_otherwise
+    what_was_recycled_is_guarded_for_an_msl
     a_peer_that_steps_too_far
     our_own_steps_too_far
     a_step_too_far_within_a_tick

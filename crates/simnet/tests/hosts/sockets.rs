@@ -1,6 +1,6 @@
 //! Sockets that applications make at run time, and what TIME-WAIT keeps of them.
 
-use simnet::{Network, craft};
+use simnet::{Action, Network, Which, craft};
 use stack::{
     ConfigError, DestinationId, ListenerConfig, ListenerId, OpenConfig, OpenError, TimeWaitConfig,
 };
@@ -102,6 +102,57 @@ fn an_entry_is_found_whatever_its_socket_has_become() {
     assert_eq!(until(&mut net), before);
     net.run_ms(25_000);
     assert_eq!(until(&mut net), None);
+}
+
+/// A connection that had timestamps, one that took its four-tuple over and had none, and a SYN that has some again, for a
+/// listener on the port: the first one may have sent it.
+fn what_an_active_open_took_over_is_not_forgotten_by_a_listener() {
+    let mut net = client_closes(&[]);
+    once(&mut net).unwrap();
+    net.run_ms(1_500);
+    let last = last_sent(&net, SERVER);
+    net.add_rule(Action::Drop, Which::All, |seen| {
+        seen.from == SERVER && seen.segment().is_some()
+    });
+    let conn = net.with_app(CLIENT, |_, cx| cx.connect(DestinationId(0)).unwrap());
+    let port = net
+        .with_app(CLIENT, |_, cx| cx.tuple(conn).unwrap())
+        .local_port;
+    net.run_ms(5);
+    let ours = last_sent(&net, CLIENT).seq;
+    let iss = last.seq + 1;
+    let servers = |flags, seq, ack| {
+        let mut header = segment(&last, flags, seq, ack);
+        header.options.timestamps = None;
+        header
+    };
+    let inject = |net: &mut Network<Plain>, header: &Header| {
+        let now = net.now();
+        net.inject(now, &craft::tcp(&between(1, 2), header, b""));
+        net.run_ms(5);
+    };
+    let fin = Flags::FIN | Flags::ACK;
+    inject(&mut net, &servers(Flags::SYN | Flags::ACK, iss, ours + 1));
+    // What the client asked, and its FIN.
+    inject(&mut net, &servers(fin, iss + 1, ours + 3));
+    let on = on_port(port);
+    net.with_app(CLIENT, |_, cx| cx.listen(&on).unwrap());
+    let client = |net: &Network<Plain>| {
+        let host = net.host(CLIENT);
+        (
+            host.usage().live,
+            host.usage().time_wait,
+            host.counters().host.passive_opens,
+        )
+    };
+    assert_eq!(client(&net), (0, 1, 0));
+    let again = syn(&last, 5_000, 1);
+    inject(&mut net, &again);
+    assert_eq!(client(&net), (0, 1, 0));
+    assert_eq!(net.host(CLIENT).counters().time_wait.bound_other_clock, 1);
+    net.run_ms(31_000);
+    inject(&mut net, &again);
+    assert_eq!(client(&net), (1, 1, 1));
 }
 
 /// The pool's entries are named by the destination; the listener's socket comes first in a look-up.
@@ -423,6 +474,7 @@ fn nor_where_a_connection_waited_for_the_peer() {
 }
 
 over_both! {
+    what_an_active_open_took_over_is_not_forgotten_by_a_listener
     a_pool_heeds_the_time_wait_of_a_socket_that_it_has_not_used
     a_connection_that_took_a_four_tuple_over_is_not_counted
     a_pool_heeds_the_time_wait_of_a_socket

@@ -140,9 +140,9 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
         return entry;
     }
     let msl_ms = socket.msl_ms.into();
-    let lately = |flag| slot.has_lately(flag, now, msl_ms);
+    let recycled = slot.has_lately(flag::RECYCLED, now, msl_ms);
     if info.ts_recent.is_some() {
-        entry.recycled = lately(flag::RECYCLED) || slot.conn.has_moved_far(now, msl_ms);
+        entry.recycled = recycled || slot.conn.has_moved_far(now, msl_ms);
         return entry;
     }
     let epoch = socket.epochs.at(now);
@@ -150,18 +150,15 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
         peer: info.irs,
         own: info.iss,
     };
-    // What is marked is looked back on for up to two epochs.
-    let marked_ms = socket.epochs.marked_ms();
-    let recycled = slot.has_lately(flag::RECYCLED, now, marked_ms);
     // An active open that takes a four-tuple over goes by timestamps alone.
     let counted = !recycled || slot.conn.is_passive();
     entry.recycled = if entry.fin_wait2 {
-        lately(flag::RECYCLED)
+        recycled
     } else {
         // Where we have none, the peer may have offered timestamps all the same.
-        lately(flag::UNPROVEN) || !socket.timestamps || !counted
+        (recycled && slot.has(flag::UNPROVEN)) || !socket.timestamps || !counted
     };
-    entry.movement = if !counted || slot.conn.has_moved_far(now, marked_ms) {
+    entry.movement = if !counted || slot.conn.has_moved_far(now, socket.epochs.marked_ms()) {
         let at = Positions {
             peer: entry.rcv_nxt,
             own: entry.snd_nxt,
