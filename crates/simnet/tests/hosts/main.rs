@@ -3,6 +3,7 @@
 #[macro_use]
 mod common;
 
+mod active_opens;
 mod application;
 mod bound;
 mod bursts;

@@ -18,6 +18,14 @@ use crate::frame::FramePool;
 use crate::parse::Parsed;
 use crate::stack::Stack;
 
+/// A segment as the rules see it.
+pub(super) fn arrived<'a>(segment: &Segment<'a>) -> Arrived<'a> {
+    Arrived {
+        header: segment.header,
+        text_len: segment.payload.len() as u32,
+    }
+}
+
 impl Core {
     /// A segment has ended what an entry stands for. One in FIN-WAIT-2 that had recycled is kept all the same, as
     /// [`Core::keep_recycled`] does.
@@ -51,9 +59,23 @@ impl Core {
         is_kept.then_some(Incident::KeptAfterReset)
     }
 
+    /// What the rules say of a segment, and of whom; `None`: there is no entry.
+    #[inline(always)] // its result is large
+    pub(super) fn judge(
+        &mut self,
+        now: Instant,
+        frame: &Parsed,
+        arrived: &Arrived<'_>,
+    ) -> Option<(Found, Known, Decision)> {
+        let found = self.time_wait.find(frame.hash, &frame.tuple, now)?;
+        let known = self.known(&found, &frame.tuple);
+        let decision = decide(&found.socket.rules, &known, arrived);
+        Some((found, known, decision))
+    }
+
     /// What the rules need to know of an entry.
     #[inline(always)] // its result is large
-    pub(super) fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
+    fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
         // Only one rule asks for it.
         let age = match found.socket.rules.rst {
             RstRule::IgnoreBriefly => {
@@ -92,21 +114,15 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         frame: &Parsed,
         segment: &Segment<'_>,
     ) -> bool {
-        let core = &mut self.core;
-        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
+        let arrived = arrived(segment);
+        let Some((found, known, decision)) = self.core.judge(now, frame, &arrived) else {
             return false;
         };
-        let known = core.known(&found, &frame.tuple);
-        let arrived = Arrived {
-            header: segment.header,
-            text_len: segment.payload.len() as u32,
-        };
-        let decision = decide(&found.socket.rules, &known, &arrived);
         let outcome = match decision.verdict {
             // The usual one.
             Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
             Verdict::Closed => {
-                core.time_wait.tables.remove(found.slot);
+                self.core.time_wait.tables.remove(found.slot);
                 return false;
             }
             _ => self.answer(now, frame, segment, &found, &known.entry, &decision),

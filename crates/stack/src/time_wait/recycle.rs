@@ -5,12 +5,13 @@ use tcp::time::Instant;
 use tcp::time_wait::bound::{Exceeded, MAX_STEP, UNCOUNTED};
 use tcp::time_wait::isn::{self, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
-    AckReason, Age, Arrived, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle,
-    Space, StepLimit, SynRefusal, Verdict, decide,
+    AckReason, Age, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle, Space,
+    StepLimit, SynRefusal, Verdict,
 };
 use wire::Seq;
 use wire::tcp::Flags;
 
+use super::arrive::arrived;
 use super::{Found, Outcome, Socket, TimeWait};
 use crate::application::Application;
 use crate::core::Core;
@@ -189,15 +190,10 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if !is_fin || theirs {
             return false;
         }
-        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
+        let arrived = arrived(segment);
+        let Some((found, known, decision)) = core.judge(now, frame, &arrived) else {
             return false;
         };
-        let known = core.known(&found, &frame.tuple);
-        let arrived = Arrived {
-            header: segment.header,
-            text_len: segment.payload.len() as u32,
-        };
-        let decision = decide(&found.socket.rules, &known, &arrived);
         let reason = AckReason::RetransmittedFin;
         if decision.verdict != Verdict::Ack(reason) {
             return false;

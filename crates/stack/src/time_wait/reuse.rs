@@ -2,12 +2,13 @@
 
 use tcp::time::Instant;
 use tcp::time_wait::isn::{GAP, GAP_WITH_TIMESTAMPS};
-use tcp::time_wait::{self, Arrived, Entry, Incident, Positions};
+use tcp::time_wait::{self, Entry, Incident, Positions};
 use tcp::{Connection, Segment, State, closed};
 use wire::tcp::Flags;
 use wire::{FourTuple, Seq};
 
 use super::Found;
+use super::arrive::arrived;
 use crate::application::{Application, DestinationId};
 use crate::config::TimeWaitConfig;
 use crate::core::Core;
@@ -283,12 +284,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                         self.reset(now, frame.src_mac, &frame.tuple, &reset);
                     }
                 }
-                let arrived = Arrived {
-                    header,
-                    text_len: segment.payload.len() as u32,
-                };
                 let outcome = Incident::SynAckOld.into();
-                self.decided(now, &frame.tuple, Some(arrived), Some(&entry), outcome);
+                let arrived = Some(arrived(segment));
+                self.decided(now, &frame.tuple, arrived, Some(&entry), outcome);
                 true
             }
             _ => false,
