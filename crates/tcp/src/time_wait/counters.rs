@@ -69,7 +69,7 @@ pub enum Incident {
     /// The recycling bound: timestamps end, and how far the spaces moved was not counted.
     BoundUncounted,
     /// The recycling bound: the timestamp is newer by more than a clock can have gone on, so it is of another clock, and proves
-    /// nothing of what the one before it sent.
+    /// nothing of what the one before it sent; or one before the last had timestamps, and the last had none.
     BoundOtherClock,
     /// A connection was reset whose SYN had been behind the old one's numbers, and proven by its
     /// timestamp: what PAWS does not cover.
@@ -197,7 +197,7 @@ counters! {
     bound_tick = Incident(Incident::BoundTick);
     /// Recycles beyond the bound: timestamps end, and the movement before was not counted.
     bound_uncounted = Incident(Incident::BoundUncounted);
-    /// Recycles beyond the bound: the timestamp is of another clock than the one before.
+    /// Recycles beyond the bound: the timestamp is newer by more than its clock can have gone on, or there is none to compare it with.
     bound_other_clock = Incident(Incident::BoundOtherClock);
     /// Connections reset whose SYN timestamps had proven new and numbers could not: perhaps by an old RST.
     reset_unproven = Incident(Incident::ResetUnproven);
