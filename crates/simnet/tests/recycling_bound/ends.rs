@@ -4,7 +4,7 @@ use tcp::time::Instant;
 use wire::Seq;
 use wire::tcp::Flags;
 
-use crate::model::{Checked, Held, Model, frame};
+use crate::model::{Checked, Held, MSL_NS, Model, frame};
 use crate::setup::End;
 
 /// How long FIN-WAIT-2 lasts, in milliseconds: shorter than an MSL.
@@ -15,17 +15,19 @@ impl Model {
     /// replayed: timestamps do not guard them.
     pub(super) fn end(&mut self, end: End, seq: Seq, before: usize) -> Checked {
         let kept = self.count("tw_kept_after_reset");
+        // What it had recycled may be under way.
+        let guards = self.now < self.established + MSL_NS;
         match end {
             End::Reset => {
                 self.reset(seq);
                 self.snd_nxt = seq;
-                return self.over(kept + 1);
+                return self.cut_off(kept, guards);
             }
             End::Aborted => {
                 self.send(self.header(seq, Flags::ACK), b"!");
                 self.under_way(seq + 1);
-                self.over(kept + 1)?;
-                return self.half_open(seq + 1);
+                self.half_open(seq + 1)?;
+                return self.cut_off(kept, guards);
             }
             _ => {}
         }
@@ -61,7 +63,7 @@ impl Model {
             End::ResetInClosing => {
                 self.reset(seq + 1);
                 self.snd_nxt = seq + 1;
-                self.over(kept + 1)
+                self.cut_off(kept, guards)
             }
             _ => {
                 self.send(self.header(seq, Flags::ACK), b"");
@@ -73,13 +75,17 @@ impl Model {
                         self.under_way(seq + 1);
                     }
                     _ => {
-                        self.now += u64::from(2 * FIN_WAIT2_MS) * 1_000_000;
-                        let now = Instant::from_nanos(self.now);
-                        self.stack.advance(now);
-                        return self.over(kept);
+                        // Twice, so that the sweep comes by the whole table.
+                        for _ in 0..2 {
+                            self.now += u64::from(FIN_WAIT2_MS) * 1_000_000;
+                            self.stack.advance(Instant::from_nanos(self.now));
+                        }
+                        if guards {
+                            return self.over(kept);
+                        }
                     }
                 }
-                self.over(kept + 1)
+                self.cut_off(kept, guards)
             }
         }
     }
@@ -121,10 +127,28 @@ impl Model {
         Ok(())
     }
 
+    /// The connection is over in a way that has it remembered, as one more than `kept`, for what it had recycled alone.
+    fn cut_off(&mut self, kept: u64, guards: bool) -> Checked {
+        if guards {
+            return self.over(kept + 1);
+        }
+        self.is_over(0, kept)?;
+        // Nothing guards what it sent itself.
+        self.now += MSL_NS;
+        self.time_passes();
+        Ok(())
+    }
+
     /// The connection is over, and remembered; `kept` were in all, although they did not end in TIME-WAIT.
     fn over(&mut self, kept: u64) -> Checked {
-        self.stack.app_mut().received.clear();
         let entries = u64::from(self.setup.rules.policy != tcp::time_wait::Policy::None);
+        self.is_over(entries, kept)?;
+        self.old = self.held.len();
+        self.replay(2)
+    }
+
+    fn is_over(&mut self, entries: u64, kept: u64) -> Checked {
+        self.stack.app_mut().received.clear();
         let state = self.state();
         let all_kept = self.count("tw_kept_after_reset");
         if state.live != 0 || state.time_wait != entries || all_kept != kept {
@@ -132,7 +156,6 @@ impl Model {
             let header = self.header(self.snd_nxt, Flags::EMPTY);
             return Err(self.violation(&what, &header));
         }
-        self.old = self.held.len();
-        self.replay(2)
+        Ok(())
     }
 }

@@ -94,8 +94,11 @@ fn nothing_old_is_accepted() {
 fn nothing_old_is_accepted_however_connections_end() {
     for rules in [Rules::SAFE, Rules::FAST_RECOVERY] {
         for isn in ISNS {
-            for timestamps in [Never, Always, Mixed, Nat, Offsets] {
+            let all = [Never, Always, Mixed, Nat, Offsets];
+            let lasting = [(Never, true), (Always, true), (Mixed, true), (Nat, true)];
+            for (timestamps, rests) in all.map(|t| (t, false)).into_iter().chain(lasting) {
                 let tally = holds(Setup {
+                    rests,
                     ends: true,
                     ..setup(rules, isn, timestamps)
                 });

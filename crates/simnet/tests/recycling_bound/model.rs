@@ -62,6 +62,8 @@ pub(crate) struct Model {
     pub(super) stack: Stack<Server, MemPool>,
     pub(super) rng: Rng,
     pub(super) now: u64,
+    /// When the connection at hand came to be ESTABLISHED.
+    pub(super) established: u64,
     /// When the server last heard of the client's station.
     learnt: u64,
     pub(super) held: VecDeque<Held>,
@@ -130,6 +132,7 @@ impl Model {
             stack,
             rng,
             now: 5 * MSL_NS,
+            established: 0,
             learnt: 0,
             held: VecDeque::new(),
             old: 0,
@@ -263,18 +266,9 @@ impl Model {
             let now = Instant::from_nanos(self.now);
             self.stack.advance(now);
         }
-        while self.held.front().is_some_and(|h| h.at + MSL_NS <= self.now) {
-            self.held.pop_front();
-        }
-        let gone = |a: &Answer| a.at + MSL_NS <= self.now;
-        while self.answers.front().is_some_and(gone) {
-            self.answers.pop_front();
-        }
-        if self.now >= self.learnt + MSL_NS {
-            self.learn();
-        }
         self.old = self.held.len();
         self.old_answers = self.answers.len();
+        self.time_passes();
         self.replay(2)?;
         let isn = self.choose();
         if mixed && self.rng.next_u64().is_multiple_of(3) {
@@ -308,10 +302,24 @@ impl Model {
         self.reread(2, isn + 1)?;
         // SYN-RECEIVED: nothing old opens it.
         self.replay(2)?;
-        let before = self.stack.app().received.len();
+        let mut before = self.stack.app().received.len();
         let first = self.header(isn + 1, Flags::ACK);
         self.send(first, b"a");
+        self.established = self.now;
         self.replay(3)?;
+        let mut seq = isn + 2;
+        if self.setup.rests && self.rng.below(32) == 0 {
+            // It lasts, and now and then it has something to say.
+            for _ in 0..1 + self.rng.below(4) {
+                self.now += self.rng.below(2 * MSL_NS) >> self.rng.below(4);
+                self.time_passes();
+                self.replay(2)?;
+                before = self.stack.app().received.len();
+                self.send(self.header(seq, Flags::ACK), b"a");
+                seq += 1;
+                self.reread(2, seq)?;
+            }
+        }
         let recycles = self.count("tw_recycled") > before_syn;
         let end = if self.setup.ends && recycles {
             ENDS[self.rng.next_u64() as usize % ENDS.len()]
@@ -321,7 +329,23 @@ impl Model {
         if end != End::Closed {
             self.tally.ends[end as usize - 1] += 1;
         }
-        self.end(end, isn + 2, before)
+        self.end(end, seq, before)
+    }
+
+    /// What is a whole MSL old is not under way any more.
+    pub(super) fn time_passes(&mut self) {
+        while self.held.front().is_some_and(|h| h.at + MSL_NS <= self.now) {
+            self.held.pop_front();
+            self.old = self.old.saturating_sub(1);
+        }
+        let gone = |a: &Answer| a.at + MSL_NS <= self.now;
+        while self.answers.front().is_some_and(gone) {
+            self.answers.pop_front();
+            self.old_answers = self.old_answers.saturating_sub(1);
+        }
+        if self.now >= self.learnt + MSL_NS {
+            self.learn();
+        }
     }
 
     /// A connection on which so much text comes, up to the next 30,000.

@@ -72,7 +72,7 @@ pub(crate) struct Setup {
     pub(crate) timestamps: Stamps,
     /// Between one connection and the next.
     pub(crate) pause_ns: u64,
-    /// Whether it is sometimes longer, up to an MSL.
+    /// Whether it is sometimes longer, up to an MSL, and a connection lasts for up to several of them.
     pub(crate) rests: bool,
     /// Whether connections that recycle end in every way, or as a rule in TIME-WAIT.
     pub(crate) ends: bool,
