@@ -59,23 +59,9 @@ impl Core {
         is_kept.then_some(Incident::KeptAfterReset)
     }
 
-    /// What the rules say of a segment, and of whom; `None`: there is no entry.
-    #[inline(always)] // its result is large
-    pub(super) fn judge(
-        &mut self,
-        now: Instant,
-        frame: &Parsed,
-        arrived: &Arrived<'_>,
-    ) -> Option<(Found, Known, Decision)> {
-        let found = self.time_wait.find(frame.hash, &frame.tuple, now)?;
-        let known = self.known(&found, &frame.tuple);
-        let decision = decide(&found.socket.rules, &known, arrived);
-        Some((found, known, decision))
-    }
-
     /// What the rules need to know of an entry.
     #[inline(always)] // its result is large
-    fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
+    pub(super) fn known(&self, found: &Found, tuple: &FourTuple) -> Known {
         // Only one rule asks for it.
         let age = match found.socket.rules.rst {
             RstRule::IgnoreBriefly => {
@@ -114,15 +100,18 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         frame: &Parsed,
         segment: &Segment<'_>,
     ) -> bool {
-        let arrived = arrived(segment);
-        let Some((found, known, decision)) = self.core.judge(now, frame, &arrived) else {
+        let core = &mut self.core;
+        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
             return false;
         };
+        let known = core.known(&found, &frame.tuple);
+        let arrived = arrived(segment);
+        let decision = decide(&found.socket.rules, &known, &arrived);
         let outcome = match decision.verdict {
             // The usual one.
             Verdict::Recycle(reason) => self.recycle(now, frame, segment, &found, &known, reason),
             Verdict::Closed => {
-                self.core.time_wait.tables.remove(found.slot);
+                core.time_wait.tables.remove(found.slot);
                 return false;
             }
             _ => self.answer(now, frame, segment, &found, &known.entry, &decision),

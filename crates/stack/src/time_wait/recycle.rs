@@ -6,7 +6,7 @@ use tcp::time_wait::bound::{Exceeded, MAX_STEP, UNCOUNTED};
 use tcp::time_wait::isn::{self, GAP_WITH_TIMESTAMPS};
 use tcp::time_wait::{
     AckReason, Age, DropReason, Incident, IssRule, Known, Movement, Positions, Recycle, Space,
-    StepLimit, SynRefusal, Verdict,
+    StepLimit, SynRefusal, Verdict, decide,
 };
 use wire::Seq;
 use wire::tcp::Flags;
@@ -190,10 +190,12 @@ impl<A: Application, P: FramePool> Stack<A, P> {
         if !is_fin || theirs {
             return false;
         }
-        let arrived = arrived(segment);
-        let Some((found, known, decision)) = core.judge(now, frame, &arrived) else {
+        let Some(found) = core.time_wait.find(frame.hash, &frame.tuple, now) else {
             return false;
         };
+        let known = core.known(&found, &frame.tuple);
+        let arrived = arrived(segment);
+        let decision = decide(&found.socket.rules, &known, &arrived);
         let reason = AckReason::RetransmittedFin;
         if decision.verdict != Verdict::Ack(reason) {
             return false;
