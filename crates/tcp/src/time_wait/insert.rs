@@ -46,7 +46,7 @@ impl<F: Family> Table<F> {
             return Inserted::NotKept;
         };
         let home = self.home(hash);
-        let bucket = self.memory.home_bucket(hash);
+        let bucket = self.memory.bucket(home);
         let (flags, vacant) = (bucket.flags(), bucket.vacant());
         if bucket.matches(key) == 0
             && vacant != 0
@@ -55,7 +55,7 @@ impl<F: Family> Table<F> {
             && (!flags.overflow() || self.beyond(home, key).is_none())
         {
             let way = vacant.trailing_zeros() as usize;
-            let bucket = self.memory.home_bucket_mut(hash);
+            let bucket = self.memory.bucket_mut(home);
             bucket.put(way, key, entry);
             bucket.ticks_mut()[way] = tick;
             self.live += 1;
@@ -106,7 +106,7 @@ impl<F: Family> Table<F> {
             Place::Over => self.count_expired(place),
             Place::Same => self.stats.replaced += 1,
         }
-        for passed in home..place.bucket as usize {
+        for passed in home..place.bucket {
             let passed = self.memory.bucket_mut(passed);
             passed.set_flags(passed.flags().with_overflow(true));
         }
@@ -119,8 +119,8 @@ impl<F: Family> Table<F> {
     }
 
     fn write(&mut self, place: Slot, key: &F::Key, entry: &Entry, class: ClassId, tick: u8) {
-        let way = usize::from(place.way);
-        self.make_ready(place.bucket as usize, class, Some(way));
+        let way = place.way;
+        self.make_ready(place.bucket, class, Some(way));
         let bucket = self.bucket_mut(place);
         bucket.put(way, key, entry);
         bucket.ticks_mut()[way] = tick;
@@ -188,7 +188,7 @@ impl<F: Family> Table<F> {
 
     /// The entry at `slot`, whose time is over, goes.
     fn count_expired(&mut self, slot: Slot) {
-        let anchor = self.bucket(slot).anchor(usize::from(slot.way));
+        let anchor = self.bucket(slot).anchor(slot.way);
         self.stats.expired += 1;
         self.stats.expired_fin_wait2 += u64::from(anchor & FIN_WAIT2 != 0);
     }
@@ -196,7 +196,7 @@ impl<F: Family> Table<F> {
     /// Takes out the entry at `slot`; `None` if its time was over anyway.
     #[cold]
     fn evict(&mut self, slot: Slot) -> Option<Evicted<F::Key>> {
-        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
+        let (bucket, way) = (self.bucket(slot), slot.way);
         if self.is_over(bucket, way) {
             self.count_expired(slot);
             self.vacate(slot);

@@ -149,46 +149,25 @@ impl<B: Bucket, L: Lines> Memory<B, L> {
         self.homes
     }
 
-    /// The bucket that an entry of this hash prefers: its upper bits, scaled.
+    /// The bucket that an entry of this hash prefers: its upper bits, scaled. Where it is used as an index, that needs no check.
     #[inline(always)]
     pub(super) fn home(&self, hash: u64) -> usize {
-        home(hash, self.homes)
-    }
-
-    /// The home bucket of a hash. Its index needs no check.
-    #[inline(always)]
-    pub(super) fn home_bucket(&self, hash: u64) -> &B {
-        let index = self.home(hash);
-        debug_assert!(index < self.count);
-        self.lines.note(index);
-        // SAFETY: `home` is less than `homes`, which is at most `count`; else as in `buckets`.
+        let home = home(hash, self.homes);
+        // SAFETY: it is less than `homes`, which is at most `count`, checked in `of`; neither ever changes.
         #[allow(unsafe_code)]
         unsafe {
-            self.first.add(index).as_ref()
+            core::hint::assert_unchecked(home < self.count);
         }
+        home
     }
 
-    /// The same, for writing.
+    /// So many buckets from `index` on, with their indices; those count that are taken.
     #[inline(always)]
-    pub(super) fn home_bucket_mut(&mut self, hash: u64) -> &mut B {
-        let index = self.home(hash);
-        debug_assert!(index < self.count);
-        self.lines.note(index);
-        // SAFETY: as in `home_bucket`, and borrowed for writing.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.first.add(index).as_mut()
-        }
-    }
-
-    /// `N` buckets from `index` on, with their indices; those count that are taken.
-    #[inline(always)]
-    pub(super) fn run<const N: usize>(&self, index: usize) -> impl Iterator<Item = (usize, &B)> {
-        let buckets = self.buckets()[index..index + N].iter().enumerate();
-        buckets.map(move |(i, bucket)| {
-            self.lines.note(index + i);
-            (index + i, bucket)
-        })
+    pub(super) fn run(&self, index: usize, count: usize) -> impl Iterator<Item = (usize, &B)> {
+        let buckets = &self.buckets()[index..index + count];
+        (index..)
+            .zip(buckets)
+            .inspect(|(index, _)| self.lines.note(*index))
     }
 
     /// The buckets for writing, and who is to be told of each.

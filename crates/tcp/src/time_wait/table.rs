@@ -83,8 +83,8 @@ pub struct Age {
 /// Where an entry lies. Valid until the next insertion, removal or sweep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
-    pub(super) bucket: u32,
-    pub(super) way: u8,
+    pub(super) bucket: usize,
+    pub(super) way: usize,
 }
 
 /// An entry that had to go before its time.
@@ -290,7 +290,7 @@ impl<F: Family> Table<F> {
     /// read. Call it for a whole burst, then [`Table::prefetch_next`] for the whole burst.
     #[inline(always)]
     pub fn prefetch(&self, hash: u64) {
-        prefetch_bucket(self.memory.home_bucket(hash));
+        prefetch_bucket(self.memory.bucket(self.home(hash)));
     }
 
     /// Starts loading the bucket after the home bucket if an entry overflowed into it.
@@ -301,8 +301,9 @@ impl<F: Family> Table<F> {
     /// once costs more than it gains.
     #[inline(always)]
     pub fn prefetch_next(&self, hash: u64) {
-        if self.memory.home_bucket(hash).flags().overflow() {
-            prefetch_bucket(self.memory.bucket(self.home(hash) + 1));
+        let home = self.home(hash);
+        if self.memory.bucket(home).flags().overflow() {
+            prefetch_bucket(self.memory.bucket(home + 1));
         }
     }
 
@@ -314,7 +315,7 @@ impl<F: Family> Table<F> {
         }
         self.expiry.advance(now);
         let home = self.home(hash);
-        let bucket = self.memory.home_bucket(hash);
+        let bucket = self.memory.bucket(home);
         let found = bucket.matches(key);
         if found != 0 {
             // An expired entry never lies before a live one of the same connection: insertion
@@ -326,19 +327,19 @@ impl<F: Family> Table<F> {
             return None;
         }
         let found = self.beyond(home, key)?;
-        (!self.is_over(self.bucket(found), found.way.into())).then_some(found)
+        (!self.is_over(self.bucket(found), found.way)).then_some(found)
     }
 
     /// The entry of a key in the buckets after its home bucket, which has overflowed. Its time may be over.
     #[inline(never)]
     pub(super) fn beyond(&self, home: usize, key: &F::Key) -> Option<Slot> {
-        for (index, bucket) in self.probe(home).skip(1) {
+        for (index, bucket) in self.memory.run(home + 1, PROBE_LIMIT - 1) {
             let found = bucket.matches(key);
             if found != 0 {
                 return Some(slot(index, found.trailing_zeros() as usize));
             }
             if !bucket.flags().overflow() {
-                return None;
+                break;
             }
         }
         None
@@ -348,21 +349,21 @@ impl<F: Family> Table<F> {
     #[inline]
     #[must_use]
     pub fn entry(&self, slot: Slot) -> Entry {
-        self.bucket(slot).entry(slot.way.into())
+        self.bucket(slot).entry(slot.way)
     }
 
     /// Whose entry is at `slot`.
     #[inline]
     #[must_use]
     pub fn key_at(&self, slot: Slot) -> F::Key {
-        self.bucket(slot).key(slot.way.into())
+        self.bucket(slot).key(slot.way)
     }
 
     /// When the entry at `slot` expires.
     #[inline]
     #[must_use]
     pub fn expires_at(&self, slot: Slot) -> Instant {
-        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
+        let (bucket, way) = (self.bucket(slot), slot.way);
         let class = self.anchors.class(bucket.anchor(way));
         self.expiry
             .expires_at(bucket.flags().generation(), class, bucket.ticks()[way])
@@ -371,8 +372,7 @@ impl<F: Family> Table<F> {
     /// Sets TS.Recent of the entry at `slot`.
     #[inline]
     pub fn set_ts_recent(&mut self, slot: Slot, ts_recent: u32) {
-        self.bucket_mut(slot)
-            .set_ts_recent(slot.way.into(), ts_recent);
+        self.bucket_mut(slot).set_ts_recent(slot.way, ts_recent);
     }
 
     /// Restarts the timer of the entry at `slot`: it has its whole time before it again. Where the sweep is
@@ -380,13 +380,13 @@ impl<F: Family> Table<F> {
     #[inline]
     pub fn restart(&mut self, slot: Slot, now: Instant) {
         self.expiry.advance(now);
-        let way = usize::from(slot.way);
+        let way = slot.way;
         let class = self.anchors.class(self.bucket(slot).anchor(way));
         if let Some(tick) = self.expiry.arm(class)
             && self.is_young_enough(class)
         {
             // First, so that making the bucket ready does not take the entry for an expired one.
-            self.make_ready(slot.bucket as usize, class, Some(way));
+            self.make_ready(slot.bucket, class, Some(way));
             self.bucket_mut(slot).ticks_mut()[way] = tick;
             self.stats.restarted += 1;
         }
@@ -402,7 +402,7 @@ impl<F: Family> Table<F> {
             self.remove(slot);
             return false;
         }
-        self.bucket_mut(slot).put(slot.way.into(), &key, entry);
+        self.bucket_mut(slot).put(slot.way, &key, entry);
         self.restart(slot, now);
         true
     }
@@ -411,7 +411,7 @@ impl<F: Family> Table<F> {
     #[inline]
     #[must_use]
     pub fn age(&self, slot: Slot) -> Age {
-        let (bucket, way) = (self.bucket(slot), usize::from(slot.way));
+        let (bucket, way) = (self.bucket(slot), slot.way);
         let class = self.anchors.class(bucket.anchor(way));
         let generation = bucket.flags().generation();
         let expires = bucket.ticks()[way];
@@ -425,7 +425,11 @@ impl<F: Family> Table<F> {
     /// Ends the TIME-WAIT of the connection at `slot`.
     #[inline]
     pub fn remove(&mut self, slot: Slot) {
-        if self.vacate(slot) {
+        let bucket = self.bucket_mut(slot);
+        let way = slot.way;
+        if bucket.anchor(way) != VACANT {
+            bucket.vacate(way);
+            self.live -= 1;
             self.stats.removed += 1;
         }
     }
@@ -434,13 +438,13 @@ impl<F: Family> Table<F> {
     /// table since; whether it was. Its time may be over. Costs a fraction of [`Table::find`].
     #[inline]
     pub fn remove_of(&mut self, slot: Slot, tuple: &FourTuple) -> bool {
-        let key = self.bucket(slot).key(slot.way.into());
+        let key = self.bucket(slot).key(slot.way);
         // A vacant place names no anchor.
         let id = F::parts(&key).0;
         let variable = self.anchors.variable_side(id, tuple);
         let is_there = variable.is_some_and(|(ip, port)| F::key(id, *ip, port) == Some(key));
         if is_there {
-            self.bucket_mut(slot).vacate(slot.way.into());
+            self.bucket_mut(slot).vacate(slot.way);
             self.live -= 1;
             self.stats.removed += 1;
         }
@@ -511,7 +515,7 @@ impl<F: Family> Table<F> {
     /// The buckets in which an entry of this home can lie.
     #[inline(always)]
     pub(super) fn probe(&self, home: usize) -> impl Iterator<Item = (usize, &F::Bucket)> {
-        self.memory.run::<PROBE_LIMIT>(home)
+        self.memory.run(home, PROBE_LIMIT)
     }
 
     #[inline(always)]
@@ -521,15 +525,11 @@ impl<F: Family> Table<F> {
             .is_over(bucket.flags().generation(), class, bucket.ticks()[way])
     }
 
-    /// Makes the place at `slot` vacant; whether there was an entry.
+    /// Makes the place of the entry at `slot` vacant.
     #[inline]
-    pub(super) fn vacate(&mut self, slot: Slot) -> bool {
-        let bucket = self.bucket_mut(slot);
-        let way = usize::from(slot.way);
-        let occupied = bucket.anchor(way) != VACANT;
-        bucket.vacate(way);
-        self.live -= usize::from(occupied);
-        occupied
+    pub(super) fn vacate(&mut self, slot: Slot) {
+        self.bucket_mut(slot).vacate(slot.way);
+        self.live -= 1;
     }
 
     /// Sees to it that an entry of `class`, which may be armed in the current generation, may be armed in
@@ -544,21 +544,18 @@ impl<F: Family> Table<F> {
 
     #[inline]
     pub(super) fn bucket(&self, slot: Slot) -> &F::Bucket {
-        self.memory.bucket(slot.bucket as usize)
+        self.memory.bucket(slot.bucket)
     }
 
     #[inline]
     pub(super) fn bucket_mut(&mut self, slot: Slot) -> &mut F::Bucket {
-        self.memory.bucket_mut(slot.bucket as usize)
+        self.memory.bucket_mut(slot.bucket)
     }
 }
 
 #[inline(always)]
 pub(super) fn slot(bucket: usize, way: usize) -> Slot {
-    Slot {
-        bucket: bucket as u32,
-        way: way as u8,
-    }
+    Slot { bucket, way }
 }
 
 #[cfg(test)]
