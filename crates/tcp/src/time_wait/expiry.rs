@@ -75,6 +75,15 @@ pub(super) fn over_mask(overs: &Overs, class: ClassId, expires: u8) -> u32 {
     overs[usize::from(class.0)].mask(expires)
 }
 
+/// What an entry of a class is armed with.
+#[derive(Clone, Copy, Debug)]
+struct Arm {
+    /// Its expiry; [`NOT_KEPT`] if the class keeps nothing.
+    expires: u16,
+    /// The generations, a bit each, in whose lines it may be.
+    generations: u8,
+}
+
 /// No expiry.
 const NOT_KEPT: u16 = u16::MAX;
 
@@ -86,10 +95,8 @@ pub(super) struct Expiry {
     /// The tick of each generation's start, for each class.
     starts: [[u64; MAX_CLASSES]; GENERATIONS],
     overs: Box<[Overs; GENERATIONS]>,
-    /// The classes, a bit each, of which an entry may be armed in a line of each generation.
-    armable: [u32; GENERATIONS],
-    /// For each class the expiry of an entry armed now; [`NOT_KEPT`] if it keeps nothing.
-    armed: [u16; 2 * MAX_CLASSES],
+    /// What an entry of each class is armed with now.
+    arms: [Arm; 2 * MAX_CLASSES],
     generation: u8,
     /// Generations that some line may still name, the current one included.
     in_use: usize,
@@ -131,8 +138,10 @@ impl Expiry {
             count: durations_ms.len().min(MAX_CLASSES),
             starts: [[0; MAX_CLASSES]; GENERATIONS],
             overs: Box::new([[Over::default(); CLASS_PLACES]; GENERATIONS]),
-            armable: [0; GENERATIONS],
-            armed: [NOT_KEPT; 2 * MAX_CLASSES],
+            arms: [Arm {
+                expires: NOT_KEPT,
+                generations: 0,
+            }; 2 * MAX_CLASSES],
             // The next one is 0, the generation of an empty bucket.
             generation: GENERATIONS as u8 - 1,
             in_use: 0,
@@ -170,10 +179,10 @@ impl Expiry {
     fn update(&mut self) {
         let now = self.now.as_nanos();
         let mut next = u64::MAX;
-        for (class, armed) in self.classes[..self.count].iter_mut().zip(&mut self.armed) {
+        for (class, arm) in self.classes[..self.count].iter_mut().zip(&mut self.arms) {
             class.tick = now / class.tick_ns;
             if class.duration_ms != 0 {
-                *armed = u16::from((class.tick + class.lead) as u8);
+                arm.expires = u16::from((class.tick + class.lead) as u8);
             }
             next = next.min((class.tick + 1).saturating_mul(class.tick_ns));
         }
@@ -186,14 +195,15 @@ impl Expiry {
     /// How old a generation is now.
     fn measure(&mut self, generation: usize) {
         let classes = self.classes.iter().zip(&self.starts[generation]);
-        self.armable[generation] = 0;
         for (i, (class, &start)) in classes.enumerate() {
             let age = class.tick.saturating_sub(start).min(255) as u8;
             self.overs[generation][i] = Over {
                 from: start as u8,
                 count: u16::from(age) + 1,
             };
-            self.armable[generation] |= u32::from(age <= class.slack) << i;
+            let generations = &mut self.arms[i].generations;
+            *generations &= !(1 << generation);
+            *generations |= u8::from(age <= class.slack) << generation;
         }
     }
 
@@ -245,14 +255,19 @@ impl Expiry {
     /// The expiry of an entry armed now, or `None` for a class that keeps nothing.
     #[inline]
     pub(super) fn arm(&self, class: ClassId) -> Option<u8> {
-        let armed = self.armed[usize::from(class.0) % (2 * MAX_CLASSES)];
-        (armed != NOT_KEPT).then_some(armed as u8)
+        let expires = self.arm_of(class).expires;
+        (expires != NOT_KEPT).then_some(expires as u8)
     }
 
     /// Whether an entry may be armed now in a line of `generation`.
     #[inline]
     pub(super) fn may_arm(&self, generation: u8, class: ClassId) -> bool {
-        self.armable[usize::from(generation) % GENERATIONS] >> (class.0 % 32) & 1 != 0
+        self.arm_of(class).generations >> (generation % GENERATIONS as u8) & 1 != 0
+    }
+
+    #[inline]
+    fn arm_of(&self, class: ClassId) -> Arm {
+        self.arms[usize::from(class.0) % (2 * MAX_CLASSES)]
     }
 
     /// When an entry that is not over expires: the exact start of its tick.

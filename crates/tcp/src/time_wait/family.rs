@@ -50,7 +50,7 @@ pub trait Bucket: Pod {
     fn anchor(&self, way: usize) -> u16;
     fn key(&self, way: usize) -> Self::Key;
     fn entry(&self, way: usize) -> Entry;
-    fn put(&mut self, way: usize, key: &Self::Key, entry: &Entry);
+    fn put(&mut self, way: usize, key: &Self::Key, entry: Packed);
     /// Takes out what is over by its way, anchor and tick (all bits, else none), which a vacant place
     /// never is: how many entries, and how many of them were in FIN-WAIT-2.
     fn clean(&mut self, is_over: impl Fn(usize, u16, u8) -> u32) -> Cleaned;
@@ -106,13 +106,55 @@ impl Flags {
     }
 }
 
-/// What is in the anchor's half word beside its number.
-#[inline]
-pub(super) fn state(entry: &Entry) -> u16 {
-    let fin_wait2 = if entry.fin_wait2 { FIN_WAIT2 } else { 0 };
-    let recycled = if entry.recycled { RECYCLED } else { 0 };
-    let reset = if entry.reset { RESET } else { 0 };
-    fin_wait2 | recycled | reset
+/// An entry as it is stored, in two registers.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Packed {
+    /// RCV.NXT in the low half, SND.NXT in the high half.
+    numbers: u64,
+    /// TS.Recent or the movement in the low half, then the state, and whether it is TS.Recent.
+    rest: u64,
+}
+
+impl Packed {
+    const STATE_SHIFT: u32 = 32;
+    const TIMESTAMPS: u64 = 1 << 48;
+
+    #[inline(always)]
+    pub(super) fn new(entry: &Entry) -> Packed {
+        let bit = |on: bool, bit: u16| if on { bit } else { 0 };
+        let state = bit(entry.fin_wait2, FIN_WAIT2)
+            | bit(entry.recycled, RECYCLED)
+            | bit(entry.reset, RESET);
+        let last = match entry.ts_recent {
+            Some(ts_recent) => u64::from(ts_recent) | Packed::TIMESTAMPS,
+            None => entry.movement.bits().into(),
+        };
+        Packed {
+            numbers: u64::from(entry.rcv_nxt.0) | u64::from(entry.snd_nxt.0) << 32,
+            rest: last | u64::from(state) << Packed::STATE_SHIFT,
+        }
+    }
+
+    /// What is in the anchor's half word beside its number.
+    #[inline(always)]
+    pub(super) fn state(self) -> u16 {
+        (self.rest >> Packed::STATE_SHIFT) as u16
+    }
+
+    #[inline(always)]
+    fn has_timestamps(self) -> bool {
+        self.rest & Packed::TIMESTAMPS != 0
+    }
+
+    #[inline(always)]
+    fn value(self) -> Value {
+        Value {
+            rcv_nxt: self.numbers as u32,
+            snd_nxt: (self.numbers >> 32) as u32,
+            ts_recent: self.rest as u32,
+        }
+    }
 }
 
 /// How many entries were taken out; those in FIN-WAIT-2 count in the upper half as well.
@@ -168,15 +210,6 @@ impl Value {
         snd_nxt: 0,
         ts_recent: 0,
     };
-
-    #[inline]
-    fn new(entry: &Entry) -> Value {
-        Value {
-            rcv_nxt: entry.rcv_nxt.0,
-            snd_nxt: entry.snd_nxt.0,
-            ts_recent: entry.ts_recent.unwrap_or(entry.movement.bits()),
-        }
-    }
 
     #[inline]
     fn entry(self, timestamps: bool, anchor: u16) -> Entry {
@@ -303,15 +336,15 @@ impl Bucket for BucketV4 {
     }
 
     #[inline]
-    fn put(&mut self, way: usize, key: &KeyV4, entry: &Entry) {
+    fn put(&mut self, way: usize, key: &KeyV4, entry: Packed) {
         self.entries[way] = EntryV4 {
             key: KeyV4 {
-                anchor_port: key.anchor_port | u32::from(state(entry)),
+                anchor_port: key.anchor_port | u32::from(entry.state()),
                 ..*key
             },
-            value: Value::new(entry),
+            value: entry.value(),
         };
-        let on = entry.ts_recent.is_some();
+        let on = entry.has_timestamps();
         self.flags = self.flags().with_timestamps(way, on).0;
     }
 
@@ -464,13 +497,13 @@ impl Bucket for BucketV6 {
     }
 
     #[inline]
-    fn put(&mut self, way: usize, key: &KeyV6, entry: &Entry) {
+    fn put(&mut self, way: usize, key: &KeyV6, entry: Packed) {
         self.keys[way] = KeyV6 {
-            anchor_port: key.anchor_port | u32::from(state(entry)),
+            anchor_port: key.anchor_port | u32::from(entry.state()),
             ..*key
         };
-        self.values[way] = Value::new(entry);
-        let on = entry.ts_recent.is_some();
+        self.values[way] = entry.value();
+        let on = entry.has_timestamps();
         self.flags = self.flags().with_timestamps(way, on).0;
     }
 

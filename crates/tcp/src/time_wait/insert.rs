@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::anchor::{FIN_WAIT2, VACANT};
 use super::expiry::ClassId;
-use super::family::{Bucket, Family, WAYS, state};
+use super::family::{Bucket, Family, Packed, WAYS};
 use super::table::{Entry, Evicted, Inserted, PROBE_LIMIT, Slot, Table, slot};
 use crate::time::Instant;
 
@@ -41,7 +41,8 @@ impl<F: Family> Table<F> {
         now: Instant,
     ) -> Inserted<F::Key> {
         self.expiry.advance(now);
-        let class = self.anchors.class(F::parts(key).0.0 | state(entry));
+        let entry = Packed::new(entry);
+        let class = self.anchors.class(F::parts(key).0.0 | entry.state());
         let Some(tick) = self.expiry.arm(class) else {
             return Inserted::NotKept;
         };
@@ -52,7 +53,7 @@ impl<F: Family> Table<F> {
             && vacant != 0
             && self.expiry.may_arm(flags.generation(), class)
             && self.live < self.limit
-            && (!flags.overflow() || self.beyond(home, key).is_none())
+            && (!flags.overflow() || !self.is_beyond(home, key))
         {
             let way = vacant.trailing_zeros() as usize;
             let bucket = self.memory.bucket_mut(home);
@@ -62,19 +63,18 @@ impl<F: Family> Table<F> {
             self.stats.inserted += 1;
             return Inserted::Placed(slot(home, way));
         }
-        self.insert_beyond(home, key, entry, class, tick)
+        self.insert_beyond(home, *key, entry)
     }
 
     /// What [`Table::insert`] does where the home bucket is full or too old, an entry of the key is there, or
     /// the table is full.
-    fn insert_beyond(
-        &mut self,
-        home: usize,
-        key: &F::Key,
-        entry: &Entry,
-        class: ClassId,
-        tick: u8,
-    ) -> Inserted<F::Key> {
+    #[inline(never)]
+    fn insert_beyond(&mut self, home: usize, key: F::Key, entry: Packed) -> Inserted<F::Key> {
+        let key = &key;
+        let class = self.anchors.class(F::parts(key).0.0 | entry.state());
+        let Some(tick) = self.expiry.arm(class) else {
+            return Inserted::NotKept;
+        };
         let generation = self.memory.bucket(home).flags().generation();
         if !self.expiry.may_arm(generation, class) {
             self.catch_up();
@@ -118,7 +118,7 @@ impl<F: Family> Table<F> {
         }
     }
 
-    fn write(&mut self, place: Slot, key: &F::Key, entry: &Entry, class: ClassId, tick: u8) {
+    fn write(&mut self, place: Slot, key: &F::Key, entry: Packed, class: ClassId, tick: u8) {
         let way = place.way;
         self.make_ready(place.bucket, class, Some(way));
         let bucket = self.bucket_mut(place);
