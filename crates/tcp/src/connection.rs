@@ -3,6 +3,7 @@
 use wire::Seq;
 
 use crate::congestion::Congestion;
+use crate::paws::Ahead;
 use crate::prefetch::prefetch;
 use crate::reassembly::Ranges;
 use crate::rtt::Rtt;
@@ -108,8 +109,9 @@ pub struct Connection {
     pub(crate) rcv_adv: Seq,
     pub(crate) last_ack_sent: Seq,
     pub(crate) ts_recent: u32,
-    /// When `ts_recent` was set, in units of 2^30 ns.
-    pub(crate) ts_recent_at: u32,
+    /// When `ts_recent` was set, in units of 2^40 ns.
+    pub(crate) ts_recent_at: u16,
+    pub(crate) ts_ahead: Ahead,
     pub(crate) ts_offset: u32,
     pub(crate) last_tsval: u32,
 

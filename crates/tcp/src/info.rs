@@ -17,6 +17,8 @@ pub struct TimeWaitInfo {
     pub snd_nxt: Seq,
     /// TS.Recent, if timestamps are in use.
     pub ts_recent: Option<u32>,
+    /// The newest timestamp of the peer's: TS.Recent or up to 2^23 more, exact as long as it is less than 2^15 more.
+    pub ts_newest: Option<u32>,
     /// SEG.WND as it would be sent, scaled.
     pub window: u16,
     /// IRS, the peer's first number, or 2^30 after it as often as RCV.NXT is beyond that.
@@ -81,6 +83,7 @@ impl Connection {
     /// What [`crate::time_wait`] needs when the state is [`State::TimeWait`].
     #[must_use]
     pub fn time_wait(&self) -> TimeWaitInfo {
+        let timestamps = self.flags.contains(Flag::TIMESTAMPS);
         TimeWaitInfo {
             rcv_nxt: self.rcv_nxt,
             rcv_adv: if self.peer_closed() {
@@ -89,10 +92,8 @@ impl Connection {
                 self.rcv_nxt.max(self.rcv_adv)
             },
             snd_nxt: self.snd_nxt,
-            ts_recent: self
-                .flags
-                .contains(Flag::TIMESTAMPS)
-                .then_some(self.ts_recent),
+            ts_recent: timestamps.then_some(self.ts_recent),
+            ts_newest: timestamps.then(|| self.ts_newest()),
             window: (self.rcv_wnd() >> self.rcv_wind_shift).min(0xffff) as u16,
             irs: self.irs,
             iss: self.iss,

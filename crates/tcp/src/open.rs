@@ -6,7 +6,7 @@ use wire::tcp::{Flags, Header, Options, Timestamps};
 use crate::config::MIN_MSS;
 use crate::congestion::{Congestion, initial_window};
 use crate::connection::{Connection, Flag};
-use crate::paws::age_clock;
+use crate::paws::{Ahead, age_clock};
 use crate::reassembly::Ranges;
 use crate::rtt::Rtt;
 use crate::time::Instant;
@@ -77,6 +77,7 @@ impl Connection {
             last_ack_sent: Seq(0),
             ts_recent: 0,
             ts_recent_at: 0,
+            ts_ahead: Ahead::default(),
             ts_offset,
             last_tsval: 0,
             rtx_at: Instant::FAR_FUTURE,

@@ -314,9 +314,13 @@ impl Model {
                 self.now += self.rng.below(2 * MSL_NS) >> self.rng.below(4);
                 self.time_passes();
                 self.replay(2)?;
-                before = self.stack.app().received.len();
-                self.send(self.header(seq, Flags::ACK), b"a");
-                seq += 1;
+                for _ in 0..1 + self.rng.below(3) {
+                    // Sooner than the one before is acknowledged.
+                    self.now += self.rng.below(15_000_000);
+                    before = self.stack.app().received.len();
+                    self.send(self.header(seq, Flags::ACK), b"a");
+                    seq += 1;
+                }
                 self.reread(2, seq)?;
             }
         }

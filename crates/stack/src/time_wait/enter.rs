@@ -130,7 +130,7 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
             false => info.rcv_nxt,
         },
         snd_nxt: info.snd_nxt,
-        ts_recent: info.ts_recent,
+        ts_recent: info.ts_newest,
         movement: Movement::default(),
         recycled: false,
         fin_wait2: slot.conn.state() == State::FinWait2,
@@ -141,7 +141,7 @@ fn entry(slot: &Slot, socket: &Socket, now: Instant) -> Entry {
     }
     let msl_ms = socket.msl_ms.into();
     let recycled = slot.has_lately(flag::RECYCLED, now, msl_ms);
-    if info.ts_recent.is_some() {
+    if entry.ts_recent.is_some() {
         entry.recycled = recycled || slot.conn.has_moved_far(now, msl_ms);
         return entry;
     }

@@ -50,7 +50,7 @@ pub struct Entry {
     pub rcv_nxt: Seq,
     /// SND.NXT: one past our FIN.
     pub snd_nxt: Seq,
-    /// TS.Recent (RFC 7323 4.3), if timestamps were in use. 0 is a timestamp like any other.
+    /// TS.Recent (RFC 7323 4.3) or the newest timestamp seen, if timestamps were in use. 0 is a timestamp like any other.
     pub ts_recent: Option<u32>,
     /// How far both spaces have moved. It lies where TS.Recent does not: kept only without
     /// timestamps.

@@ -98,6 +98,40 @@ fn after_24_days_the_recorded_value_is_stale() {
     }
 }
 
+/// TIME-WAIT tells what a next connection sends from all that was seen, not only from what was echoed.
+#[test]
+fn the_newest_timestamp_is_remembered_beside_what_is_echoed() {
+    let mut s = established();
+    let seen = |s: &Script| {
+        let info = s.host.conn.time_wait();
+        let beyond = |ts: Option<u32>| ts.unwrap().wrapping_sub(TSVAL);
+        (beyond(info.ts_recent), beyond(info.ts_newest))
+    };
+    for (ts, seq, expected) in [
+        (1, 1, (1, 1)),
+        // Nothing is acknowledged yet.
+        (7, 2, (1, 7)),
+        (5, 3, (1, 7)),
+        (40_000, 4, (1, 40_193)),
+    ] {
+        s.ts = Some(TSVAL.wrapping_add(ts));
+        s.arrive(ACK, seq, 1, b"x");
+        assert_eq!(seen(&s), expected, "{ts}");
+    }
+    s.out();
+    s.ts = Some(TSVAL.wrapping_add(40_000));
+    s.arrive(ACK, 5, 1, b"x");
+    assert_eq!(
+        seen(&s),
+        (40_000, 40_193),
+        "what is exact ends with the next"
+    );
+    s.out();
+    s.ts = Some(TSVAL.wrapping_add(50_000));
+    s.arrive(ACK, 6, 1, b"x");
+    assert_eq!(seen(&s), (50_000, 50_000));
+}
+
 #[test]
 fn only_a_segment_that_spans_last_ack_sent_is_echoed() {
     //= RFC 7323 4.3

@@ -72,7 +72,11 @@ pub(super) fn decide(known: &Known, segment: &Arrived<'_>) -> Decision {
         //= RFC 9293 3.6.1
         //# if new data is received after CLOSE is called, its TCP implementation SHOULD send a RST to
         //# show that data was lost (SHLD-3).
-        return plain(Verdict::Reset(ResetReason::TextAfterClose));
+        return Decision {
+            verdict: Verdict::Reset(ResetReason::TextAfterClose),
+            restart: false,
+            ts_recent: newer,
+        };
     }
     //= RFC 9293 3.10.7.4
     //# Enter the TIME-WAIT state. Start the time-wait timer, turn off the other timers.
