@@ -7,7 +7,7 @@ use crate::common::plain::{Decision, Plain};
 use crate::common::recycle::{once, protocol, server_closes};
 use crate::common::{CLIENT, SERVER};
 use simnet::{Network, Rng};
-use tcp::time_wait::{AckReason, DropReason, Incident, IssRule, Rules, Verdict};
+use tcp::time_wait::{AckReason, DropReason, Incident, IssRule, Recycle, Rules, Verdict};
 use wire::Seq;
 use wire::tcp::{Flags, Header};
 
@@ -274,6 +274,43 @@ fn a_reset_in_fin_wait_2_does_not_end_what_was_recycled() {
     assert_eq!(forge(&mut net, &at(edge + 2))[0].flags, SYN_ACK);
 }
 
+/// Two segments that are acknowledged together: TS.Recent is that of the first, and what the second may be told from is its own.
+fn the_newest_timestamp_is_what_a_syn_has_to_outdo() {
+    let (mut net, last) = in_time_wait(Rules::SAFE, true);
+    let recycles = syn(&last, 1_000, 1_000);
+    open(&mut net, &recycles);
+    let text = |n: u32, newer: u32| {
+        let mut text = segment(
+            &recycles,
+            Flags::ACK,
+            recycles.seq + n,
+            last_sent(&net, SERVER).seq + 1,
+        );
+        let stamps = text.options.timestamps.as_mut().expect("timestamps");
+        stamps.val = stamps.val.wrapping_add(newer);
+        text
+    };
+    let (first, second) = (text(1, 5), text(2, 60));
+    forge_burst(&mut net, &[(&first, b"a"), (&second, b"b")]);
+    forge(
+        &mut net,
+        &segment(&recycles, Flags::RST, recycles.seq + 3, Seq(0)),
+    );
+    assert_eq!(net.host(SERVER).counters().time_wait.kept_after_reset, 1);
+    for (newer, verdict) in [
+        (30, Verdict::Drop(DropReason::SynOlderTimestamp)),
+        (60, Verdict::Drop(DropReason::SynEqualTimestamp)),
+        (61, Verdict::Recycle(Recycle::NewerTimestamp)),
+    ] {
+        forge(&mut net, &syn(&recycles, 0, newer));
+        assert_eq!(
+            last_decision(&net).outcome.verdict,
+            Some(verdict),
+            "{newer}"
+        );
+    }
+}
+
 /// What is of the connection before may have been sent until the handshake was over.
 fn what_was_recycled_is_guarded_for_an_msl() {
     for (handshake_ms, lasts_ms, kept) in [
@@ -406,6 +443,7 @@ over_both! {
     a_kept_connection_is_half_open_to_its_peer
     a_reset_leaves_no_time_wait_otherwise
     what_was_recycled_is_guarded_for_an_msl
+    the_newest_timestamp_is_what_a_syn_has_to_outdo
     a_peer_that_steps_too_far
     our_own_steps_too_far
     a_step_too_far_within_a_tick
