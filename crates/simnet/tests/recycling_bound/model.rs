@@ -235,6 +235,7 @@ impl Model {
     /// Lets segments of the server's earlier incarnations come by the client, whose SND.NXT is `snd_nxt`. It
     /// does no more than it must: the acceptability test, PAWS, and no acknowledgment of what was not sent.
     pub(super) fn reread(&mut self, count: usize, snd_nxt: Seq) -> Checked {
+        self.time_passes();
         for _ in 0..count.min(self.old_answers) {
             let i = self.rng.next_u64() as usize % self.old_answers;
             let Answer { header, len, .. } = &self.answers[i];
@@ -268,7 +269,6 @@ impl Model {
         }
         self.old = self.held.len();
         self.old_answers = self.answers.len();
-        self.time_passes();
         self.replay(2)?;
         let isn = self.choose();
         if mixed && self.rng.next_u64().is_multiple_of(3) {
@@ -312,7 +312,6 @@ impl Model {
             // It lasts, and now and then it has something to say.
             for _ in 0..1 + self.rng.below(4) {
                 self.now += self.rng.below(2 * MSL_NS) >> self.rng.below(4);
-                self.time_passes();
                 self.replay(2)?;
                 for _ in 0..1 + self.rng.below(3) {
                     // Sooner than the one before is acknowledged.
@@ -433,6 +432,7 @@ impl Model {
 
     /// Lets segments of earlier incarnations arrive: the oldest ones, or any.
     pub(super) fn replay(&mut self, count: usize) -> Checked {
+        self.time_passes();
         for _ in 0..count.min(self.old) {
             let among = if self.rng.next_u64().is_multiple_of(4) {
                 self.old.min(64)
