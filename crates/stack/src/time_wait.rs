@@ -4,7 +4,7 @@
 use tcp::time::Instant;
 use tcp::time_wait::{
     AckLimiter, AckLimits, Anchor, AnchorId, ClassId, Config as TableConfig, Epochs, Pages, Probes,
-    Rules, StepLimit,
+    Restores, Rules, StepLimit,
 };
 use tcp::{CloseReason, Config as TcpConfig};
 use wire::{FourTuple, Ip};
@@ -37,6 +37,8 @@ pub(crate) struct TimeWait {
     durations_ms: Vec<u64>,
     acks: AckLimiter,
     probes: Probes,
+    /// Initial sequence numbers of which the entries know nothing.
+    restores: Restores,
     /// Steps within a tick of the peer's clock.
     ticks: StepLimit,
     /// Steps of the peer's clock, and those of clocks that are faster than a millisecond.
@@ -112,6 +114,7 @@ impl TimeWait {
             durations_ms,
             acks: AckLimiter::new(&limits, seed, Instant::ZERO),
             probes: Probes::new(fixed.iter().any(|f| f.time_wait.rules.syn_probe)),
+            restores: Restores::default(),
             ticks: StepLimit::ticks(),
             clocks: StepLimit::clocks(),
             fast_clocks: StepLimit::fast_clocks(config.time_wait_capacity),
@@ -158,6 +161,9 @@ impl TimeWait {
         };
         if rules.syn_probe && !self.tables.sockets().any(|s| s.rules.syn_probe) {
             self.probes = Probes::new(true);
+        }
+        if rules.shadow {
+            self.restores.cover(length_ms);
         }
         if rules.bound {
             self.clocks.cover(msl_ms);
@@ -222,7 +228,9 @@ impl TimeWait {
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         let steps = [&self.ticks, &self.clocks, &self.fast_clocks].map(StepLimit::allocated_bytes);
-        let limits = self.probes.allocated_bytes() + self.acks.allocated_bytes();
+        let limits = self.probes.allocated_bytes()
+            + self.acks.allocated_bytes()
+            + self.restores.allocated_bytes();
         self.tables.allocated_bytes() + limits + steps.iter().sum::<usize>()
     }
 

@@ -166,8 +166,11 @@ impl Connection {
         //# If: SEG.TSval >= TS.Recent and SEG.SEQ <= Last.ACK.sent then SEG.TSval is copied to TS.Recent;
         //# otherwise, it is ignored.
         //
-        // Else the peer would take its own retransmission timeout for a round trip.
-        self.update_ts_recent(env.now, h);
+        // Else the peer would take its own retransmission timeout for a round trip. What is not after its SYN is of a connection
+        // before, whose clock may have been another host's.
+        if h.seq.gt(self.irs) {
+            self.update_ts_recent(env.now, h);
+        }
     }
 
     /// The SYN that brought this connection to SYN-RECEIVED, again.

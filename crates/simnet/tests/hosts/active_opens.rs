@@ -1,7 +1,7 @@
 //! Active opens of four-tuples in our own TIME-WAIT: what proves a SYN,ACK newer, and what comes of one that is not.
 
 use crate::common::forge::{assert_all_told, closes_second, last_sent, segment, syn};
-use crate::common::plain::{End, Plain};
+use crate::common::plain::Plain;
 use crate::common::recycle::{client_closes, once, protocol};
 use crate::common::{CLIENT, SERVER, between, configs, ip, pair};
 use simnet::{Action, Network, Which, craft};
@@ -17,20 +17,9 @@ fn a_syn_ack_that_is_not_newer_is_refused_and_another_tuple_tried() {
 
 /// Whatever the client's rules say of SYNs that it receives.
 fn a_syn_ack_that_is_not_newer(rules: Rules) {
-    let server_app = Plain {
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    };
-    let client_app = Plain {
-        greeting: b"q".to_vec(),
-        after_greeting: End::Shutdown,
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    };
     let (server, mut client) = configs(2, &protocol(true));
     client.destinations[0].time_wait.rules = rules;
-    let mut net = pair((server, client), (server_app, client_app));
-    net.run_ms(5);
+    let mut net = client_closes((server, client));
     once(&mut net).unwrap();
     let servers_last = last_sent(&net, SERVER);
     once(&mut net).unwrap();
@@ -73,7 +62,7 @@ fn a_syn_ack_that_is_not_newer(rules: Rules) {
     let other = |&(flags, port): &(Flags, u16)| flags == Flags::SYN && port != syn.src_port;
     assert!(sent.iter().any(other), "{sent:?}");
     // What was queued has come through there; the first one is in TIME-WAIT as before.
-    assert_eq!(net.host(SERVER).app().received, b"qqq");
+    assert_eq!(net.host(SERVER).app().received, b"xxx");
     assert_eq!(net.host(CLIENT).usage().time_wait, 2);
 }
 
@@ -187,18 +176,7 @@ fn not_every_tuple_is_tried_where_every_syn_ack_looks_old() {
         syn_retries: 2,
         ..protocol(true)
     };
-    let server_app = Plain {
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    };
-    let client_app = Plain {
-        greeting: b"q".to_vec(),
-        after_greeting: End::Shutdown,
-        at_peer_closed: End::Close,
-        ..Plain::default()
-    };
-    let mut net = pair(configs(TUPLES, &tcp), (server_app, client_app));
-    net.run_ms(5);
+    let mut net = client_closes(configs(TUPLES, &tcp));
     for _ in 0..TUPLES {
         once(&mut net).unwrap();
     }

@@ -3,14 +3,15 @@
 
 use crate::common;
 use crate::common::forge::{
-    assert_all_told, closes_second, forge, in_time_wait, in_time_wait_with, last_sent, segment, syn,
+    assert_all_told, closes_second, forge, forge_burst, in_time_wait, in_time_wait_with, last_sent,
+    segment, syn,
 };
 use crate::common::plain::{End, Plain, Told};
 use crate::common::recycle::{count_sent, once, protocol, recycled, time_wait};
 use crate::common::{CLIENT, SERVER, between, configs, pair};
 use simnet::{Action, Network, Which, craft};
 use stack::{CloseReason, DestinationId, TimeWaitConfig};
-use tcp::time_wait::{Counters, Incident, Policy, Rules};
+use tcp::time_wait::{Counters, Incident, IssRule, Policy, Rules};
 use wire::Seq;
 use wire::tcp::{Flags, Header};
 
@@ -54,6 +55,39 @@ fn an_accepted_syn_that_proves_old_restores_time_wait_with_its_end() {
         assert_eq!(entries(&net), (0, 1));
         net.run_ms(common::TIME_WAIT_GONE_MS - 50_000 - entered);
         assert_eq!(entries(&net), (0, 0), "the original end");
+    }
+}
+
+/// Old copies of its SYN, acknowledgment and text do not open again what was reset before its handshake: its ISS is not given twice.
+fn an_iss_that_an_unproven_syn_had_is_not_given_again() {
+    let by_gap = Rules {
+        iss: IssRule::Gap(5),
+        ..Rules::SAFE
+    };
+    for (rules, timestamps) in [
+        (Rules::SAFE, false),
+        (Rules::SAFE, true),
+        (by_gap, false),
+        (by_gap, true),
+    ] {
+        let (mut net, last) = in_time_wait(rules, timestamps);
+        let syn = syn(&last, 1, 1);
+        let rst = segment(&last, Flags::RST, syn.seq + 1, Seq(0));
+        let mut used: Vec<Seq> = Vec::new();
+        for _ in 0..4 {
+            used.push(forge(&mut net, &syn)[0].seq);
+            forge(&mut net, &rst);
+        }
+        assert!(used.is_sorted_by(|a, b| b.gt(*a)), "{used:?}");
+        let again = forge(&mut net, &syn)[0];
+        for iss in used {
+            assert!(again.seq.gt(iss));
+            let text = segment(&syn, Flags::ACK, syn.seq + 1, iss + 1);
+            forge_burst(&mut net, &[(&text, b"old")]);
+        }
+        assert_eq!(net.host(SERVER).app().received, b"q");
+        assert_eq!(time_wait(&net, |c| c.host.established), 1);
+        assert_eq!(counted(&net, |c| c.shadow_restored), 4);
     }
 }
 
@@ -472,6 +506,7 @@ fn acknowledgments_are_limited_but_for_the_fin() {
 
 over_both! {
     an_accepted_syn_that_proves_old_restores_time_wait_with_its_end
+    an_iss_that_an_unproven_syn_had_is_not_given_again
     an_embryo_that_times_out_restores_time_wait_if_it_still_lasts
     a_held_old_syn_costs_nothing
     the_shadow_acknowledges_the_old_fin

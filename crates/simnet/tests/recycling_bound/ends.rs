@@ -53,6 +53,14 @@ impl Model {
                 self.replay(1)?;
                 self.send(self.header(seq, Flags::FIN | Flags::ACK), b"");
                 self.snd_nxt = seq + 1;
+                if self.setup.repeats() && self.rng.below(4) == 0 {
+                    // The acknowledgments are late.
+                    self.now += self.rng.below(MSL_NS / 10);
+                    self.send(self.header(seq - 2, Flags::ACK | Flags::PSH), b"b.");
+                    if self.rng.below(2) == 0 {
+                        self.send(self.header(seq, Flags::FIN | Flags::ACK), b"");
+                    }
+                }
                 self.over(kept)
             }
             End::Crossed => {
@@ -119,8 +127,15 @@ impl Model {
 
     /// The client has not heard of the reset: it hears of it when it goes on.
     fn half_open(&mut self, seq: Seq) -> Checked {
-        let header = self.header(seq, Flags::ACK);
-        let answer = self.deliver(frame(&header, b"d"));
+        if self.setup.repeats() {
+            self.now += self.rng.below(MSL_NS / 10);
+        }
+        let (at, header, text) = (self.now, self.header(seq, Flags::ACK), b"d");
+        if self.setup.repeats() {
+            self.held.push_back(Held { at, header, text });
+            self.snd_nxt = self.snd_nxt.max(seq + 1);
+        }
+        let answer = self.deliver(frame(&header, text));
         if !answer.iter().any(|s| s.has(Flags::RST)) {
             return Err(self.violation("a half-open client is not reset", &header));
         }

@@ -79,6 +79,14 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
 }
 
+impl Setup {
+    /// Whether the client sends again, later, what it has sent. Where its numbers go back, timestamps alone can tell such
+    /// segments, and TIME-WAIT does not learn from those that it did not expect.
+    pub(crate) fn repeats(&self) -> bool {
+        self.rests && matches!(self.isn, Isn::Step(_) | Isn::UpTo(_))
+    }
+}
+
 /// What went on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {

@@ -90,8 +90,9 @@ impl<A: Application, P: FramePool> Stack<A, P> {
             .filter(|_| known.would_use_timestamps)
             .map(|ts| ts.val);
         let age = self.core.time_wait.tables.age(found.slot);
+        let restores = self.core.time_wait.restores.count(frame.hash, now);
         let mut granted = Granted {
-            iss: isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some()),
+            iss: isn::iss(rules.iss, known.entry.snd_nxt, clock, val.is_some()) + restores,
             movement: None,
         };
         let bounded = match (reason, val) {
@@ -110,7 +111,8 @@ impl<A: Application, P: FramePool> Stack<A, P> {
                 (self.core).bounded_beside_timestamps(now, hash, (found, known), seq, reason)
             }
             (_, None) => {
-                let bounded = self.core.bounded(now, (found, known), seq, clock);
+                let numbers = (seq, clock, restores);
+                let bounded = self.core.bounded(now, (found, known), numbers);
                 bounded.map(|by_numbers| granted = by_numbers)
             }
         };
@@ -241,6 +243,8 @@ impl Core {
             Some(_) => Incident::Restored,
             None => Incident::NotRestored,
         };
+        // The SYN had our ISS.
+        self.time_wait.restores.note(hash, now);
         self.time_wait.note(tuple, entry, incident);
         entry.is_some()
     }
@@ -305,8 +309,7 @@ impl Core {
         &self,
         now: Instant,
         (found, known): (&Found, &Known),
-        seq: Seq,
-        clock: Seq,
+        (seq, clock, restores): (Seq, Seq, u32),
     ) -> Result<Granted, Refused> {
         let socket = &found.socket;
         let entry = &known.entry;
@@ -321,12 +324,12 @@ impl Core {
         }
         // A gap costs room that may be needed for more recycles.
         let moved = movement.own(epoch, at.own) > UNCOUNTED;
-        let iss = isn::iss(socket.rules.iss, at.own, clock, moved);
+        let iss = isn::iss(socket.rules.iss, at.own, clock, moved) + restores;
         let to = |own| Positions { peer: seq, own };
         let mut granted = (iss, movement.recycle(epoch, at, to(iss)));
         if socket.rules.iss == IssRule::Max && granted.1.is_err_and(|e| e.space == Space::Own) {
             // Where the clock is too far ahead, the number after the last will do.
-            let next = at.own + GAP_WITH_TIMESTAMPS;
+            let next = at.own + GAP_WITH_TIMESTAMPS + restores;
             granted = (next, movement.recycle(epoch, at, to(next)));
         }
         match granted {

@@ -53,7 +53,7 @@ impl<F: Family> Table<F> {
             && vacant != 0
             && self.expiry.may_arm(flags.generation(), class)
             && self.live < self.limit
-            && (!flags.overflow() || !self.is_beyond(home, key))
+            && (!flags.overflow() || self.locate(home + 1..home + PROBE_LIMIT, key).is_none())
         {
             let way = vacant.trailing_zeros() as usize;
             let bucket = self.memory.bucket_mut(home);

@@ -6,6 +6,7 @@
 //! bucket that it passed is marked. There are no tombstones: a vacant place is a vacant place, and
 //! the sweep takes marks back, so the table does not age.
 
+use core::ops::Range;
 use core::time::Duration;
 
 use wire::{FourTuple, Seq};
@@ -322,35 +323,26 @@ impl<F: Family> Table<F> {
         }
         self.expiry.advance(now);
         let home = self.home(hash);
-        for index in home..home + PROBE_LIMIT {
+        // An expired entry never lies before a live one of the same connection: insertion would have
+        // taken its place.
+        let found = self.locate(home..home + PROBE_LIMIT, key)?;
+        (!self.is_over(self.bucket(found), found.way)).then_some(found)
+    }
+
+    /// The first entry of a key in these buckets, up to the first that none has passed. Its time may be over.
+    #[inline(always)]
+    pub(super) fn locate(&self, buckets: Range<usize>, key: &F::Key) -> Option<Slot> {
+        for index in buckets {
             let bucket = self.memory.bucket(index);
             let found = bucket.matches(key);
             if found != 0 {
-                // An expired entry never lies before a live one of the same connection: insertion
-                // would have taken its place.
-                let way = found.trailing_zeros() as usize;
-                return (!self.is_over(bucket, way)).then(|| slot(index, way));
+                return Some(slot(index, found.trailing_zeros() as usize));
             }
             if !bucket.flags().overflow() {
                 break;
             }
         }
         None
-    }
-
-    /// Whether an entry of this key lies in the buckets after its home bucket, which has overflowed. Its time may be over.
-    #[inline(always)]
-    pub(super) fn is_beyond(&self, home: usize, key: &F::Key) -> bool {
-        for index in home + 1..home + PROBE_LIMIT {
-            let bucket = self.memory.bucket(index);
-            if bucket.matches(key) != 0 {
-                return true;
-            }
-            if !bucket.flags().overflow() {
-                break;
-            }
-        }
-        false
     }
 
     /// What is known of the connection at `slot`.

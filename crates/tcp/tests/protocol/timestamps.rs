@@ -213,6 +213,21 @@ fn a_segment_whose_acknowledgment_is_refused_teaches_nothing() {
     assert_eq!(s.host.conn.time_wait().ts_recent, Some(TSVAL + 1));
 }
 
+/// Where numbers go on, what a connection before sent lies below the SYN, and its acknowledgment may be in range; its clock may have
+/// been another host's, ahead of this one's.
+#[test]
+fn a_segment_of_before_the_syn_teaches_nothing() {
+    for (seq, taught) in [(-3, false), (0, false), (1, true)] {
+        let mut s = established();
+        s.arrive(ACK, 1, 1, b"12");
+        s.out();
+        s.ts = Some(TSVAL + 2);
+        s.arrive(ACK, seq, 1, b"xy");
+        let expected = if taught { TSVAL + 2 } else { TSVAL };
+        assert_eq!(s.host.conn.time_wait().ts_newest, Some(expected), "{seq}");
+    }
+}
+
 #[test]
 fn an_echo_of_an_earlier_instance_measures_nothing() {
     //= RFC 6298 3
