@@ -10,6 +10,7 @@ mod bursts;
 mod decisions;
 mod fast_recovery;
 mod hostile;
+mod ipv6;
 mod limits;
 mod messages;
 mod mixed;

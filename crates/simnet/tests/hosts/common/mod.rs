@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 pub(crate) mod forge;
+pub(crate) mod ipv6;
 pub(crate) mod plain;
 pub(crate) mod recycle;
 pub(crate) mod stream;
